@@ -1,0 +1,226 @@
+"""The nouns that cross module boundaries: `Request`, `Call`, `Decision` and what they are made of.
+
+All are frozen and hold no live objects, so a decision can be made again, compared, explained and
+recorded anywhere. The fourth boundary type, `Event`, belongs to the audit log (`wharfinger.audit`).
+
+Text of the wire (method, target, header names and values) is held as `str` decoded from latin-1:
+one character per byte received, nothing lost, nothing interpreted.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wharfinger.rules.placeholders import Placeholders
+    from wharfinger.rules.redact.fields import FieldPath
+
+type JSON = None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]
+
+UNMATCHED = "unmatched"
+"""Name of the call that stands for a request no tool fits."""
+
+
+class Verdict(enum.StrEnum):
+    """What policy answers, from loosest to strictest."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class Effect(enum.StrEnum):
+    """What a tool does to the world behind its API."""
+
+    READ = "read"
+    WRITE = "write"
+    DESTRUCTIVE = "destructive"
+
+
+class Code(enum.StrEnum):
+    """Machine-readable kind of a decision or refusal; `error.code` of the refusal's body."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    APPROVAL_PENDING = "approval_pending"
+    MISUSE = "misuse"
+    LIMIT = "limit"
+    BAD_REQUEST = "bad_request"
+    TOO_LARGE = "too_large"
+    IDENTITY = "identity"
+    UNAVAILABLE = "unavailable"
+    UPSTREAM = "upstream"
+
+
+class Origin(enum.StrEnum):
+    """Who asks for a decision: changes only what may be assumed, never what policy says."""
+
+    PROXY = "proxy"
+    CALL = "call"
+    EXPLAIN = "explain"
+    TEST = "test"
+
+
+class Place(enum.StrEnum):
+    """Where in a request a credential goes."""
+
+    HEADER = "header"
+    BASIC = "basic"
+    QUERY = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One outbound request of one agent, before any of it has been interpreted.
+
+    host, port and scheme say where the bytes would go (the CONNECT target, or the authority of an
+    absolute-form target); the `Host` field is still among `headers` as it was received.
+    """
+
+    agent: str
+    method: str
+    scheme: str
+    host: str
+    port: int
+    target: str
+    """Origin-form: path and query exactly as received."""
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None = b""
+    """The body as received; None where the body is streamed and has not been read."""
+    http_version: str = "HTTP/1.1"
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """All values of the header field `name` (case-insensitive), in order."""
+        low = name.lower()
+        return tuple(value for key, value in self.headers if key.lower() == low)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision may know that is not in the configuration or the request.
+
+    Everything live comes in here, so that `decide` stays a pure function (DESIGN 2).
+    """
+
+    placeholders: Placeholders
+    agent_id: str = ""
+    """The store's immutable id of the agent; part of the request digest."""
+    suspended: str | None = None
+    """Why the agent may do nothing at the moment, if so."""
+    reason: str | None = None
+    """Reason given for a whole run (`run --reason`) or by the argument of `call`."""
+    origin: Origin = Origin.PROXY
+    confinement: str = "none"
+
+    @property
+    def assume_placeholder(self) -> bool:
+        """Whether a missing credential is taken as the agent's own placeholder (DESIGN 8, `explain`)."""
+        return self.origin is not Origin.PROXY
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One credential to be put into the sealed copy, and where."""
+
+    credential: str
+    place: Place
+    name: str
+    """Header field or query parameter."""
+    format: str = "${secret}"
+    """What is sent, with `${secret}` for the value. For `basic`: the text before base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request recognised as one tool, with its inputs."""
+
+    tool: str
+    template: str
+    """Digest of the tool's template; empty for `unmatched`."""
+    effect: Effect
+    inputs: Mapping[str, JSON]
+    extras: Mapping[str, JSON] = field(default_factory=dict)
+    """Fields and query parameters beyond the template, admitted by `extra: allow`."""
+    reason: str | None = None
+    sensitive: frozenset[str] = frozenset()
+    """Names of inputs that the audit log stores as HMACs only."""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleRef:
+    """A rule of a policy, as an operator finds it: `policies/support.yaml:12`."""
+
+    policy: str
+    file: str
+    line: int
+    verdict: Verdict
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Whose approval an `ask` needs."""
+
+    approvers: tuple[str, ...]
+    """Names of teams and people, as written."""
+    people: frozenset[str]
+    """The people they resolve to."""
+    expires: timedelta
+    quorum: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way to a decision, for `explain`."""
+
+    kind: str
+    """`spelling`, `tool`, `input`, `credential`, `headers`, `rule`, `pattern`, `verdict`."""
+    text: str
+    result: str
+    """`ok`, `holds`, `does not hold`, `error`, `deny`, …"""
+    rule: RuleRef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRules:
+    """How the response of an allowed request is to be treated."""
+
+    redact: tuple[FieldPath, ...] = ()
+    cookies: bool = True
+    """False where `Set-Cookie` is withheld: hosts with a credential, unless the tool declares cookies."""
+    credentialed: bool = False
+    redirects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict on one request, with all that enforcement, approval and audit need of it."""
+
+    verdict: Verdict
+    code: Code
+    reason: str
+    """What decided, in lower case, never an echo of the request's own bytes."""
+    help: str
+    """One sentence a person or a language model can act on; may be empty."""
+    policy_digest: str
+    calls: tuple[Call, ...] = ()
+    rules: tuple[RuleRef, ...] = ()
+    """The rules that determined the verdict."""
+    placements: tuple[Placement, ...] = ()
+    forward: tuple[tuple[str, str], ...] = ()
+    """Header fields that go upstream, in order, before placements; hop-by-hop and own fields are gone."""
+    dropped: tuple[str, ...] = ()
+    """Names of header fields that do not go upstream."""
+    digest: str = ""
+    """The request digest of DESIGN 6 (hex), where the request could be read."""
+    ask: Ask | None = None
+    response: ResponseRules = ResponseRules()
+    trace: tuple[Step, ...] = ()
+    timeout: timedelta | None = None
