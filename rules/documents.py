@@ -1,0 +1,339 @@
+"""Read YAML strictly, keeping where everything stands.
+
+A document is built from the parser's events by ourselves, so nothing is ever constructed by a tag,
+no alias is expanded, and every mapping and list knows its position and that of each of its entries.
+
+What YAML 1.1 and 1.2 read differently (`no`, `12:30`, `0123`, `1_000`, `.inf`) is an error with the
+remedy, not a guess. Keys are always text. Dates stay text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import yaml
+from wharfinger.rules.problems import Position, Problems
+from wharfinger.rules.scalars import resolve
+
+MAX_BYTES: Final = 5 * 1024 * 1024
+MAX_DEPTH: Final = 32
+MAX_NODES: Final = 500_000
+
+type Mark = tuple[int, int]
+"""Line and column, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of the configuration, read already: its name as problems should show it, and its bytes."""
+
+    name: str
+    text: bytes
+    builtin: bool = False
+
+
+class MappingNode(dict[str, Any]):
+    """A YAML mapping that remembers where it and its entries were written."""
+
+    __slots__ = ("file", "keys_at", "mark", "values_at")
+
+    def __init__(self, file: str, mark: Mark) -> None:
+        """Start an empty mapping that begins at `mark`."""
+        super().__init__()
+        self.file = file
+        self.mark = mark
+        self.keys_at: dict[str, Mark] = {}
+        self.values_at: dict[str, Mark] = {}
+
+    @property
+    def position(self) -> Position:
+        """Where the mapping begins."""
+        return Position(self.file, *self.mark)
+
+    def only(self, keep: Callable[[str], bool]) -> MappingNode:
+        """A copy with the entries whose key is to be kept, positions included."""
+        part = MappingNode(self.file, self.mark)
+        for key in filter(keep, self):
+            part.set(key, self[key], self.keys_at.get(key, self.mark), self.values_at.get(key, self.mark))
+        return part
+
+    def set(self, key: str, value: Any, key_at: Mark, value_at: Mark) -> None:
+        """Add an entry with its positions."""
+        self[key] = value
+        self.keys_at[key] = key_at
+        self.values_at[key] = value_at
+
+
+class SequenceNode(list[Any]):
+    """A YAML list that remembers where it and its items were written."""
+
+    __slots__ = ("file", "items_at", "mark")
+
+    def __init__(self, file: str, mark: Mark) -> None:
+        """Start an empty list that begins at `mark`."""
+        super().__init__()
+        self.file = file
+        self.mark = mark
+        self.items_at: list[Mark] = []
+
+    @property
+    def position(self) -> Position:
+        """Where the list begins."""
+        return Position(self.file, *self.mark)
+
+
+def locate(node: object, path: tuple[int | str, ...], *, key: bool = False) -> Position | None:
+    """Where the entry at `path` below `node` stands: its value, or its key.
+
+    Goes as deep as `path` leads and gives the deepest place found; None if `node` has no positions.
+    Steps that are not in the document (names that a validator put into an error's path) are skipped.
+    """
+    found: Position | None = node.position if isinstance(node, MappingNode | SequenceNode) else None
+    for number, step in enumerate(path):
+        last = number == len(path) - 1
+        if isinstance(node, MappingNode) and step in node:
+            name = str(step)
+            mark = (node.keys_at if key and last else node.values_at)[name]
+            found, node = Position(node.file, *mark), node[name]
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node):
+            found, node = Position(node.file, *node.items_at[step]), node[step]
+    return found
+
+
+def read(source: Source, problems: Problems) -> MappingNode | None:
+    """The document in `source`, or None if it cannot be read as one; every problem found is added."""
+    before = len(problems.errors)
+    text = _decode(source, problems)
+    if text is None:
+        return None
+    document = _Builder(source.name, problems).build(text)
+    if document is not None and not isinstance(document.value, MappingNode):
+        problems.error(
+            Position(source.name, *document.mark),
+            "expected a mapping at the top of the file",
+            "write `key: value` lines",
+        )
+    if document is None or len(problems.errors) > before:
+        return None
+    return document.value if isinstance(document.value, MappingNode) else None
+
+
+def flow_list(text: str) -> list[str] | None:
+    """The items of `[a, b, c]` written inside a text value; None unless it is a flat list of texts."""
+    problems = Problems()
+    document = _Builder("", problems).build(text) if text.startswith("[") else None
+    if document is None or problems.found or not isinstance(document.value, SequenceNode):
+        return None
+    items = list(document.value)
+    return items if all(isinstance(item, str) for item in items) else None
+
+
+def _decode(source: Source, problems: Problems) -> str | None:
+    whole = Position(source.name)
+    if len(source.text) > MAX_BYTES:
+        problems.error(whole, f"the file has {len(source.text)} bytes, more than {MAX_BYTES}", "split it")
+        return None
+    try:
+        text = source.text.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        good = source.text[: error.start].decode("utf-8")
+        problems.error(_end_of(source.name, good), "not UTF-8", "save the file with the encoding UTF-8")
+        return None
+    bad = _UNPRINTABLE.search(text)
+    if bad:
+        at = _end_of(source.name, text[: bad.start()])
+        problems.error(at, f"control character U+{ord(bad.group()):04X}", "remove it")
+        return None
+    return text
+
+
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+
+
+def _end_of(name: str, text: str) -> Position:
+    return Position(name, text.count("\n") + 1, len(text) - (text.rfind("\n") + 1) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    value: Any
+    mark: Mark
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Builds one document from parser events, with a stack instead of recursion."""
+
+    file: str
+    problems: Problems
+    stack: list[MappingNode | SequenceNode] = field(default_factory=list)
+    keys: list[tuple[str, Mark] | None] = field(default_factory=list)
+    """For each open mapping, the key that waits for its value."""
+    nodes: int = 0
+    root: _Value | None = None
+    documents: int = 0
+
+    def build(self, text: str) -> _Value | None:
+        """The root of the document, or None after noting why there is none."""
+        try:
+            for event in _events(text):
+                if not self._take(event):
+                    return None
+        except yaml.MarkedYAMLError as error:
+            self._syntax(error, text)
+            return None
+        except yaml.YAMLError as error:
+            self.problems.error(Position(self.file), f"not YAML: {_first_line(str(error))}")
+            return None
+        if self.root is None or (self.root.value is None and self.documents <= 1):
+            self.problems.error(
+                Position(self.file), "the file is empty", "write its keys, or remove the file"
+            )
+            return None
+        return self.root
+
+    def _take(self, event: yaml.Event) -> bool:
+        """Use one event; False if reading on makes no sense."""
+        mark = _mark(event)
+        match event:
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self._error(mark, "a second document begins here", "use one file for each; remove `---`")
+                    return False
+            case yaml.AliasEvent():
+                self._error(mark, f'the alias "*{event.anchor}" is not allowed', "write the value out")
+                self._add(None, mark, complete=False)
+            case yaml.ScalarEvent():
+                self._properties(event, mark)
+                self._scalar(event, mark)
+            case yaml.MappingStartEvent():
+                self._properties(event, mark)
+                return self._open(MappingNode(self.file, mark), mark)
+            case yaml.SequenceStartEvent():
+                self._properties(event, mark)
+                return self._open(SequenceNode(self.file, mark), mark)
+            case yaml.CollectionEndEvent():
+                if isinstance(self.stack.pop(), MappingNode):
+                    self.keys.pop()
+        return self._small_enough(mark)
+
+    def _small_enough(self, mark: Mark) -> bool:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self._error(mark, f"more than {MAX_NODES} values in one file", "split it")
+        return self.nodes <= MAX_NODES
+
+    def _properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark) -> None:
+        if event.anchor is not None:
+            self._error(
+                mark, f'the anchor "&{event.anchor}" is not allowed', "write the value out where it is used"
+            )
+        if event.tag is not None:
+            self._error(
+                mark, f'the tag "{event.tag}" is not allowed', "quote the value if it is meant as text"
+            )
+
+    def _open(self, node: MappingNode | SequenceNode, mark: Mark) -> bool:
+        if len(self.stack) >= MAX_DEPTH:
+            self._error(mark, f"nested more than {MAX_DEPTH} levels deep")
+            return False
+        if not self._expects_key():
+            self._add(node, mark)
+        else:
+            self._error(mark, "a key must be a single text", "quote it if it has brackets or braces")
+            self._waiting("", mark)
+        self.stack.append(node)
+        if isinstance(node, MappingNode):
+            self.keys.append(None)
+        return True
+
+    def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        if self._expects_key():
+            self._key(event, mark)
+        else:
+            plain = not event.style
+            self._add(resolve(event.value, self._at(mark), self.problems) if plain else event.value, mark)
+
+    def _key(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        mapping = self.stack[-1]
+        key = event.value
+        if key == "<<" and not event.style:
+            self._error(mark, 'the merge key "<<" is not allowed', "write the entries out")
+        elif not key:
+            self._error(mark, "a key is empty")
+        elif isinstance(mapping, MappingNode) and key in mapping.keys_at:
+            first = mapping.keys_at[key]
+            self._error(
+                mark, f'duplicate key "{key}"', f"it stands in line {first[0]} already: keep one of them"
+            )
+        self._waiting(key, mark)
+
+    def _expects_key(self) -> bool:
+        return bool(self.stack) and isinstance(self.stack[-1], MappingNode) and self.keys[-1] is None
+
+    def _waiting(self, key: str, mark: Mark) -> None:
+        self.keys[-1] = (key, mark)
+
+    def _add(self, value: Any, mark: Mark, *, complete: bool = True) -> None:
+        if not self.stack:
+            self.root = _Value(value, mark)
+            return
+        parent = self.stack[-1]
+        if isinstance(parent, SequenceNode):
+            parent.append(value)
+            parent.items_at.append(mark)
+        elif (waiting := self.keys[-1]) is not None:
+            parent.set(waiting[0], value, waiting[1], mark)
+            self.keys[-1] = None
+        elif not complete:  # an alias where a key should be: noted already, its value follows
+            self._waiting("", mark)
+
+    def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> None:
+        mark = error.problem_mark or error.context_mark
+        at = Position(self.file, mark.line + 1, mark.column + 1) if mark else Position(self.file)
+        lines = text.split("\n")
+        line = lines[mark.line] if mark and mark.line < len(lines) else ""
+        said = " ".join(filter(None, (error.problem, error.context)))
+        self.problems.error(at, f"not YAML: {said}", _remedy(error.problem or "", line))
+
+    def _at(self, mark: Mark) -> Position:
+        return Position(self.file, *mark)
+
+    def _error(self, mark: Mark, message: str, hint: str = "") -> None:
+        self.problems.error(self._at(mark), message, hint)
+
+
+def _mark(event: yaml.Event) -> Mark:
+    start = event.start_mark
+    return (start.line + 1, start.column + 1) if start is not None else (1, 1)
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    loader = yaml.CSafeLoader(text)
+    try:
+        while (event := loader.get_event()) is not None:
+            yield event
+    finally:
+        loader.dispose()
+
+
+def _first_line(text: str) -> str:
+    return text.split("\n", 1)[0]
+
+
+def _remedy(problem: str, line: str) -> str:
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        return "indent with spaces, not with tabs"
+    if "${" in line and ("{" in line.replace("${", "") or "[" in line):
+        return 'inside {…} and […] a variable needs quotes: "${name}"'
+    if "mapping values are not allowed" in problem:
+        return "quote the value if it contains `: `, or check the indentation"
+    if "cannot start any token" in problem:
+        return "quote values that begin with @, ` or %"
+    if "did not find expected" in problem:
+        return "check the indentation, and that quotes and brackets are closed"
+    return ""
