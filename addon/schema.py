@@ -1,0 +1,81 @@
+"""The tables of the store, as the steps that lead to them.
+
+A step that has been released is never changed: a change is a step more. The number of steps that a
+database has gone through is its `user_version`. Moments are TEXT, ISO 8601 in UTC with microseconds
+(`2026-01-14T12:00:00.000000+00:00`), which sorts as it passes.
+"""
+
+from __future__ import annotations
+
+type Step = tuple[str, ...]
+
+_FIRST: Step = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
+    # An agent's name may be used again once it is retired; its id never.
+    """
+    CREATE TABLE agents (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        generation INTEGER NOT NULL DEFAULT 1 CHECK (generation >= 1),
+        suspended TEXT,          -- why it may do nothing at the moment; NULL if it may
+        created TEXT NOT NULL,
+        changed TEXT NOT NULL,
+        retired TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX agents_in_use ON agents (name) WHERE retired IS NULL",
+    """
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        agent_id TEXT NOT NULL REFERENCES agents (id),
+        created TEXT NOT NULL,
+        ends TEXT,
+        ended TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX runs_open ON runs (agent_id) WHERE ended IS NULL",
+    """
+    CREATE TABLE people_keys (
+        public_key BLOB PRIMARY KEY,   -- Ed25519, 32 bytes
+        person TEXT NOT NULL,
+        created TEXT NOT NULL,
+        revoked TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX people_keys_of ON people_keys (person)",
+    """
+    CREATE TABLE approvals (
+        id TEXT PRIMARY KEY,
+        agent_id TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created TEXT NOT NULL,
+        expires TEXT NOT NULL,
+        changed TEXT NOT NULL,
+        person TEXT,                   -- who answered
+        reason TEXT,                   -- what that person said
+        resume_until TEXT,             -- an approved request is let through until then
+        document TEXT NOT NULL         -- JSON: what a person is shown, and the ask it answers
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE UNIQUE INDEX approvals_joined ON approvals (agent_id, digest) WHERE state = 'pending'",
+    "CREATE INDEX approvals_by_state ON approvals (state, created)",
+    "CREATE INDEX approvals_by_digest ON approvals (agent_id, digest)",
+    """
+    CREATE TABLE approval_history (
+        seq INTEGER PRIMARY KEY,
+        approval TEXT NOT NULL REFERENCES approvals (id),
+        at TEXT NOT NULL,
+        old TEXT,                      -- NULL when it was asked
+        new TEXT NOT NULL,
+        person TEXT,
+        reason TEXT
+    ) STRICT
+    """,
+    "CREATE INDEX approval_history_of ON approval_history (approval, seq)",
+)
+
+STEPS: tuple[Step, ...] = (_FIRST,)
+APPLICATION_ID = 0x57484652
+"""`WHFR`: tells a store from any other SQLite database (the `application_id` of its header)."""
