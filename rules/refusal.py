@@ -25,7 +25,7 @@ class Refusal:
         return f"{self.reason}. {self.help}".rstrip() if self.help else self.reason
 
 
-class Refused(Exception):  # noqa: N818 - named for what happened
+class Refused(Exception):
     """Raised where a request (or a spelling in it) cannot be let through; carries its `Refusal`."""
 
     def __init__(self, reason: str, help: str = "", code: Code = Code.BAD_REQUEST) -> None:  # noqa: A002

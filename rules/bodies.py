@@ -1,0 +1,324 @@
+"""Read request bodies through one strict parser, so that policy sees what the API will see.
+
+JSON (RFC 8259, in its interoperable part, RFC 7493): UTF-8 without a mark, no duplicate keys however
+escaped, no integer beyond int64, nothing non-finite or so small that it becomes zero, no lone surrogates,
+no more than 64 levels. Forms: as `wharfinger.rules.spelling.pairs` reads them, names nested by brackets.
+Text: UTF-8. Anything else is not read.
+
+`Body.problem` says why a body could not be read; whether that matters is for the tool to say.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wharfinger.rules import spelling
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.types import JSON, Request
+
+DEFAULT_LIMIT = 1024 * 1024
+"""Bytes of body that are parsed where settings do not say otherwise (`limits.parse`)."""
+MAX_DEPTH = 64
+INT64 = range(-(2**63), 2**63)
+
+_MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
+_PARAMETER = re.compile(r'([A-Za-z0-9!#$&^_.+-]{1,64})=(?:([A-Za-z0-9!#$&^_.+:/-]+)|"([^"\\]*)")', re.ASCII)
+_SUSPECT = re.compile(r"[0-9]{19}|[0-9][eE][-+]?[0-9]{3}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_ZERO = re.compile(r"-?[0.]+(?:[eE].*)?")
+_BASE_NAME = re.compile(r"[^\[\]]+")
+_KEY = re.compile(r"\[([^\[\]]*)\]")
+
+
+class Media(enum.StrEnum):
+    """The kinds of body that are told apart."""
+
+    NONE = "none"
+    JSON = "json"
+    FORM = "form"
+    TEXT = "text"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request's body, read or not."""
+
+    media: Media
+    value: JSON = None
+    """JSON as it is; a form nested by its brackets, leaves text; text as one string."""
+    pairs: spelling.Pairs = ()
+    """Of a form: its pairs in order."""
+    problem: str = ""
+    """Why the body could not be read; empty if it was, or if there was none."""
+
+
+EMPTY = Body(Media.NONE)
+
+
+# Content-Type
+
+
+def media_type(value: str) -> tuple[str, dict[str, str]]:
+    """The media type of a Content-Type, in lower case, and its parameters. Raises `Refused`."""
+    name, *rest = value.split(";")
+    name = name.strip(" \t").lower()
+    if not _MEDIA.fullmatch(name):
+        raise Refused("the Content-Type is not a media type", "Send one, like application/json.")
+    parameters: dict[str, str] = {}
+    for part in rest:
+        found = _PARAMETER.fullmatch(part.strip(" \t"))
+        key = found[1].lower() if found else ""
+        if not found or key in parameters:
+            raise Refused("the Content-Type has a parameter that is not plain", "Leave it out.")
+        parameters[key] = found[2] if found[2] is not None else found[3]
+    return name, parameters
+
+
+def kind(value: str) -> Media:
+    """What kind of body a Content-Type announces. Raises `Refused` if it is not strict, or not UTF-8."""
+    name, parameters = media_type(value)
+    if name == "application/x-www-form-urlencoded":
+        media = Media.FORM
+    elif name == "application/json" or (name.startswith("application/") and name.endswith("+json")):
+        media = Media.JSON
+    elif name.startswith("text/"):
+        media = Media.TEXT
+    else:
+        return Media.OTHER
+    if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
+        raise Refused("the body's charset is not UTF-8", "Send it in UTF-8.")
+    return media
+
+
+# Reading
+
+
+def read(request: Request, limit: int = DEFAULT_LIMIT) -> Body:
+    """Read the body of a request as its Content-Type says. Never raises: see `Body.problem`."""
+    if not request.body:
+        return EMPTY
+    values = request.values("content-type")
+    if len(values) != 1:
+        return Body(Media.OTHER, problem="the body has no Content-Type, or more than one")
+    media = Media.OTHER
+    try:
+        media = kind(values[0])
+        return _read(media, request.body, limit)
+    except Refused as refused:
+        return Body(media, problem=refused.refusal.reason)
+
+
+def _read(media: Media, data: bytes, limit: int) -> Body:
+    if len(data) > limit:
+        raise Refused(f"the body is longer than the {limit} bytes that are read")
+    if media is Media.JSON:
+        return Body(media, parse_json(data))
+    if media is Media.FORM:
+        read_pairs = form_pairs(data)
+        return Body(media, structure(read_pairs, "form"), read_pairs)
+    if media is Media.TEXT:
+        return Body(media, _utf8(data))
+    return Body(media, problem="the body is of a kind that is not read")
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("the body is not UTF-8", "Send it in UTF-8.") from None
+
+
+def form_pairs(data: bytes) -> spelling.Pairs:
+    """The pairs of an `application/x-www-form-urlencoded` body. Raises `Refused`."""
+    text = data.decode("latin-1")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise Refused("the form has characters that must not stand in one", "Percent-encode its values.")
+    return spelling.pairs(text, "form")
+
+
+# JSON
+
+
+def parse_json(data: bytes) -> JSON:
+    """Parse one JSON document strictly. Raises `Refused`, whatever the bytes."""
+    text = _utf8(data)
+    decoder = _CHECKED if _SUSPECT.search(text) else _QUICK
+    try:
+        value = decoder.decode(text)
+    except RecursionError:
+        raise Refused(f"the JSON is nested more than {MAX_DEPTH} levels deep") from None
+    except ValueError:
+        raise Refused("the body is not JSON", "Send one JSON document.") from None
+    if text.count("{") + text.count("[") > MAX_DEPTH or _SURROGATE.search(text):
+        _walk(value)
+    return value  # type: ignore[no-any-return]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Refused("the JSON has a key twice in one object", "Send each key once.")
+    return found
+
+
+def _constant(_: str) -> Any:
+    raise Refused("the JSON has a number that is not finite", "Send finite numbers.")
+
+
+def _integer(text: str) -> int:
+    if len(text) > 20 or (value := int(text)) not in INT64:
+        raise Refused("the JSON has an integer beyond 64 bits", "Send it as a string if the API takes that.")
+    return value
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or (value == 0 and not _ZERO.fullmatch(text)):
+        raise Refused("the JSON has a number out of range", "Send numbers that a double can hold.")
+    return value
+
+
+# Only a number with nineteen digits in a row or a three-digit exponent can be out of range, so that
+# most documents are read without a call per number.
+_QUICK = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_CHECKED = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
+
+
+def _walk(value: JSON) -> None:
+    """Refuse what is nested too deep, and strings that are no Unicode text."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                _encodable("".join(item))
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, str):
+                _encodable(item)
+        if not below:
+            return
+        level = below
+    raise Refused(f"the JSON is nested more than {MAX_DEPTH} levels deep")
+
+
+def _encodable(text: str) -> None:
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise Refused("the JSON has half a surrogate pair", "Send Unicode text.") from None
+
+
+def number(text: str) -> int | float | None:
+    """The number that text of a path, query or form spells by JSON's grammar (RFC 8259 6), if it does."""
+    if not NUMBER.fullmatch(text):
+        return None
+    try:
+        return _integer(text) if text.lstrip("-").isdigit() else _float(text)
+    except Refused:
+        return None
+
+
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
+"""JSON's grammar of numbers."""
+
+
+# Names with brackets
+
+
+class Repeated(tuple[str, ...]):
+    """The values of a plain name that stands more than once: a list to an array input, else a duplicate."""
+
+    __slots__ = ()
+
+
+def structure(pairs: Sequence[tuple[str, str]], where: str) -> dict[str, JSON]:
+    """Nest pairs by the brackets in their names: `a[b]=1`, `a[]=1`, `a[0]=1`.
+
+    A plain name that stands more than once is read as `Repeated`. Lists are what `[]` makes, and indices
+    that count from 0 in order. Raises `Refused` for names that servers nest in two ways.
+    """
+    root: dict[str, Any] = {}
+    for name, value in pairs:
+        _insert(root, _keys(name, where), value, where)
+    return {key: _listed(value, where) for key, value in root.items()}
+
+
+def _keys(name: str, where: str) -> tuple[str, ...]:
+    if "[" not in name and "]" not in name:
+        return (name,)
+    base = _BASE_NAME.match(name)
+    rest = name[base.end() :] if base else ""
+    keys = tuple(_KEY.findall(rest))
+    unclear = "".join(f"[{key}]" for key in keys) != rest or "" in keys[:-1] or len(keys) >= MAX_DEPTH
+    if not base or unclear:
+        raise Refused(
+            f"the {where} has a name whose brackets can be read in two ways",
+            "Write names like a[b], a[0] or a[].",
+        )
+    return base[0], *keys
+
+
+def _insert(root: dict[str, Any], keys: tuple[str, ...], value: str, where: str) -> None:
+    node = root
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+        if not isinstance(node, dict):
+            raise _two_ways(where)
+    last = keys[-1]
+    if last == "":
+        node.setdefault("", []).append(value)
+    elif last not in node:
+        node[last] = value
+    elif len(keys) > 1 or isinstance(node[last], dict):
+        raise _two_ways(where)
+    else:
+        before = node[last]
+        node[last] = Repeated((*before, value) if isinstance(before, Repeated) else (before, value))
+
+
+def _listed(node: Any, where: str) -> JSON:
+    """Turn `{"": [...]}` and `{"0": x, "1": y}` into lists."""
+    if not isinstance(node, dict):
+        return node  # type: ignore[no-any-return]
+    if "" in node:
+        if len(node) > 1:
+            raise _two_ways(where)
+        return node[""]  # type: ignore[no-any-return]
+    values = {key: _listed(value, where) for key, value in node.items()}
+    if values and list(values) == [str(i) for i in range(len(values))]:
+        return list(values.values())
+    return values
+
+
+def _two_ways(where: str) -> Refused:
+    return Refused(f"the {where} has a name that stands in two shapes", "Send each name once, in one shape.")
+
+
+# Canonical form
+
+
+def canonical_json(value: JSON) -> bytes:
+    """The one spelling of a JSON value: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8")
+
+
+def canonical(body: Body, raw: bytes) -> bytes:
+    """The body as the request digest takes it: JSON canonical, form pairs in order, all else as received."""
+    if body.problem or body.media not in {Media.JSON, Media.FORM}:
+        return raw
+    if body.media is Media.JSON:
+        return canonical_json(body.value)
+    return spelling.canonical_pairs(body.pairs).encode("ascii")

@@ -1,0 +1,177 @@
+"""Only the published base set and what a tool declares goes upstream; what changes the call is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wharfinger.rules import headers
+from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.types import Request
+
+PLAIN = Request(
+    agent="a",
+    method="GET",
+    scheme="https",
+    host="api.example",
+    port=443,
+    target="/",
+    headers=(("Host", "api.example"),),
+)
+
+
+def with_fields(*fields: tuple[str, str], host: str | None = "api.example") -> Request:
+    own = () if host is None else (("Host", host),)
+    return replace(PLAIN, headers=(*own, *fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (),
+        (("Content-Encoding", "identity"),),
+        (("Accept", "a"), ("accept", "b")),
+        (("User-Agent", "naïve".encode().decode("latin-1")),),
+        (("Connection", "keep-alive, TE"), ("TE", "trailers")),
+        (("Connection", "Upgrade, HTTP2-Settings"), ("Upgrade", "h2c"), ("HTTP2-Settings", "AAMA")),
+    ],
+)
+def test_ordinary_fields_pass(fields: tuple[tuple[str, str], ...]) -> None:
+    assert headers.check(with_fields(*fields)) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["api.example", "API.example", "api.example.", "api.example:443", " api.example\t"]
+)
+def test_host_agrees(host: str) -> None:
+    request = with_fields(host=host)
+    assert headers.check(request) is None
+    assert headers.forward(request)[0] == (("Host", "api.example"),)
+
+
+def test_host_keeps_a_port_that_is_not_the_schemes_own() -> None:
+    request = replace(with_fields(host="api.example:8443"), port=8443)
+    assert headers.check(request) is None
+    assert headers.forward(request)[0] == (("Host", "api.example:8443"),)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        None,
+        "",
+        "evil.example",
+        "api.example:80",
+        "api.example, evil.example",
+        "u@api.example",
+        "api.example:0443",
+    ],
+)
+def test_host_disagrees(host: str | None) -> None:
+    assert headers.check(with_fields(host=host)) is not None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (("Host", "api.example"),),
+        (("X-A", "a\r\nX-B: b"),),
+        (("X-A", "a\x00"),),
+        (("X-A", "a\r\n b"),),
+        (("X A", "a"),),
+        (("", "a"),),
+        (("X-A:", "a"),),
+        (("Content-Type", "application/json\xa0"),),
+        (("Content-Encoding", "gzip"),),
+        (("Content-Encoding", "rot13"),),
+        (("Content-Encoding", "identity, gzip"),),
+        (("Content-Encoding", ""),),
+        (("Content-Type", "a/b"), ("content-type", "c/d")),
+        (("Authorization", "Bearer a"), ("authorization", "Bearer b")),
+        (("Content-Length", "1"), ("Transfer-Encoding", "chunked")),
+        (("Trailer", "X-A"),),
+        (("Upgrade", "websocket"),),
+        (("Connection", "authorization"), ("Authorization", "Bearer a")),
+        (("Connection", "Content-Type"), ("Content-Type", "application/json")),
+    ],
+)
+def test_fields_are_refused(fields: tuple[tuple[str, str], ...]) -> None:
+    assert isinstance(headers.check(with_fields(*fields)), Refusal)
+
+
+@pytest.mark.parametrize("name", sorted(headers.ACTING))
+def test_a_field_that_changes_the_call_is_refused_unless_declared(name: str) -> None:
+    for spelled in (name, name.title(), name.replace("-", "_")):
+        refusal = headers.acting(with_fields((spelled, "secret-value")))
+        assert refusal is not None
+        assert "secret-value" not in str(refusal)
+    assert headers.acting(with_fields((name.upper(), "x")), frozenset({name})) is None
+
+
+def test_no_field_both_passes_for_all_tools_and_changes_the_call() -> None:
+    assert not [name for name in headers.ACTING if headers.is_base(name)]
+
+
+def test_forward_keeps_order_and_names_what_it_drops() -> None:
+    request = with_fields(
+        ("User-Agent", "x"),
+        ("Proxy-Authorization", "Basic abc"),
+        ("Proxy-Connection", "keep-alive"),
+        ("Connection", "close, X-Mine"),
+        ("X-Mine", "1"),
+        ("Wharfinger-Reason", "because"),
+        ("Authorization", "Bearer dummy"),
+        ("Cookie", "a=b"),
+        ("X-Stainless-Lang", "python"),
+        ("Stripe-Version", "2026-01-01"),
+        ("X-Unknown", "1"),
+        ("Content-Length", "2"),
+        ("Transfer-Encoding", "chunked"),
+        ("Expect", "100-continue"),
+        ("TE", "trailers"),
+        ("Content-Type", "text/plain"),
+    )
+    kept, dropped = headers.forward(request, frozenset({"stripe-version", "x-mine"}))
+    assert kept == (
+        ("Host", "api.example"),
+        ("User-Agent", "x"),
+        ("X-Stainless-Lang", "python"),
+        ("Stripe-Version", "2026-01-01"),
+        ("Content-Type", "text/plain"),
+    )
+    assert dropped == ("x-mine", "authorization", "cookie", "x-unknown")
+
+
+def test_ranges_are_dropped_where_a_secret_might_come_back() -> None:
+    request = with_fields(("Range", "bytes=0-9"), ("If-Range", '"a"'))
+    assert headers.forward(request, ranges=True)[1] == ()
+    assert headers.forward(request, ranges=False)[1] == ("range", "if-range")
+
+
+def test_volatile() -> None:
+    assert headers.is_volatile("user-agent")
+    assert headers.is_volatile("x-stainless-retry-count")
+    assert headers.is_volatile("amz-sdk-request")
+    assert headers.is_volatile("x-mine", frozenset({"x-mine"}))
+    assert not headers.is_volatile("content-type")
+
+
+FIELD = st.tuples(
+    st.one_of(
+        st.sampled_from(["Host", "Connection", "Upgrade", "Content-Type", "X-A", "Stripe-Account"]),
+        st.text(max_size=8),
+    ),
+    st.one_of(st.sampled_from(["api.example", "close, host", "identity", "h2c"]), st.text(max_size=8)),
+)
+
+
+@given(st.lists(FIELD, max_size=6))
+def test_what_is_forwarded_has_one_host_and_no_line_breaks(fields: list[tuple[str, str]]) -> None:
+    request = replace(PLAIN, headers=tuple(fields))
+    if headers.check(request) is not None:
+        return
+    kept, _ = headers.forward(request)
+    assert [value for name, value in kept if name.lower() == "host"] == ["api.example"]
+    assert not any(c in name + value for name, value in kept for c in "\r\n\0")
