@@ -1,0 +1,104 @@
+"""No secret comes through, however it is spelled, and nothing else is touched."""
+
+import base64
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wharfinger.rules.redact.forms import forms
+from wharfinger.rules.redact.secrets import SecretSet
+
+STRIPE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+GITHUB = "ghp_16C7e42F292c6912E7710c838347Ae178B4a"
+SECRETS = SecretSet.of({STRIPE: "STRIPE", GITHUB: "GITHUB"})
+
+
+@pytest.mark.parametrize("form", sorted(forms(STRIPE)), ids=str)
+def test_every_form_is_replaced_by_the_mask(form: bytes) -> None:
+    data, findings = SECRETS.redact(b"<" + form + b">")
+    assert data == b"<[redacted:STRIPE]>"
+    assert findings == {"STRIPE": 1}
+
+
+def test_what_is_no_secret_passes_byte_for_byte() -> None:
+    body = bytes(range(256)) * 40 + STRIPE[:-1].encode()
+    assert SECRETS.redact(body) == (body, {})
+
+
+def test_the_placeholder_of_the_agent_stands_in_the_secrets_place() -> None:
+    own = SECRETS.shown_as({"STRIPE": "sk_test_ph", "OTHER": "x"})
+    assert own.redact(STRIPE.encode() + GITHUB.encode())[0] == b"sk_test_ph[redacted:GITHUB]"
+    assert SECRETS.redact(STRIPE.encode())[0] == b"[redacted:STRIPE]", "the set itself has not changed"
+
+
+def test_a_secret_that_begins_another_does_not_cut_it() -> None:
+    secrets = SecretSet.of({"abcdefgh": "SHORT", "abcdefghijkl": "LONG", "abcdefghijklmnop": "LONGER"})
+    assert secrets.redact(b"abcdefghijklmnop abcdefghijklm abcdefghijk")[0] == (
+        b"[redacted:LONGER] [redacted:LONG]m [redacted:SHORT]ijk"
+    )
+
+
+def test_the_leftmost_of_two_overlapping_secrets_wins() -> None:
+    secrets = SecretSet.of({"abcdefghij": "LEFT", "ghijklmnop": "RIGHT"})
+    assert secrets.redact(b"abcdefghijklmnop")[0] == b"[redacted:LEFT]klmnop"
+
+
+def test_a_false_start_inside_a_head_does_not_hide_a_secret() -> None:
+    secrets = SecretSet.of({"aaaaaaaaaaaaaaab": "A"})
+    assert secrets.redact(b"a" * 40 + b"b")[0] == b"a" * 25 + b"[redacted:A]"
+
+
+def test_only_whole_values_are_replaced() -> None:
+    """A guess at the beginning of a secret must look like any other text."""
+    for size in range(1, len(STRIPE)):
+        assert SECRETS.redact(STRIPE[:size].encode())[0] == STRIPE[:size].encode()
+
+
+def test_the_mask_does_not_tell_the_length() -> None:
+    short, long = (SecretSet.of({"k" * size: "K"}).redact(b"k" * size)[0] for size in (8, 800))
+    assert short == long
+
+
+def test_header_text_is_redacted_as_bytes() -> None:
+    assert SECRETS.text(f"https://x.test/?key={STRIPE}&n=é") == (
+        "https://x.test/?key=[redacted:STRIPE]&n=é",
+        {"STRIPE": 1},
+    )
+
+
+def test_basic_credentials_are_found_inside_base64() -> None:
+    for user_info in (f"{STRIPE}:", f"user:{STRIPE}", f"me:{STRIPE}:x"):
+        data, findings = SECRETS.redact(b"Basic " + base64.b64encode(user_info.encode()))
+        assert findings == {"STRIPE": 1}
+        assert len(data) <= len("Basic [redacted:STRIPE]") + 8
+
+
+def test_an_empty_set_touches_nothing() -> None:
+    empty = SecretSet.of({"": "NOTHING"})
+    assert not empty
+    assert empty.redact(STRIPE.encode()) == (STRIPE.encode(), {})
+
+
+def test_its_repr_names_secrets_and_shows_none() -> None:
+    assert repr(SECRETS) == "SecretSet(GITHUB, STRIPE)"
+
+
+@given(
+    secrets=st.lists(st.text(alphabet="ab/", min_size=1, max_size=9), min_size=1, max_size=6),
+    parts=st.lists(st.text(alphabet="ab/", max_size=12), max_size=12),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_secret_is_left_in_the_output(secrets: list[str], parts: list[str]) -> None:
+    """Upper-case masks cannot be confused with text of these secrets, so none may remain."""
+    known = SecretSet.of(dict.fromkeys(secrets, "X")).shown_as({"X": "#"})
+    data, _ = known.redact("".join(parts + secrets).encode())
+    assert not any(secret.encode() in data for secret in secrets)
+
+
+@given(
+    secrets=st.lists(st.binary(min_size=8, max_size=12).map(lambda raw: raw.decode("latin-1")), max_size=4),
+    data=st.binary(max_size=60),
+)
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_can_be_redacted(secrets: list[str], data: bytes) -> None:
+    SecretSet.of(dict.fromkeys(secrets, "X")).redact(data)
