@@ -1,0 +1,139 @@
+"""What all models share: strictness, positions, and errors in our own words.
+
+Validation needs a `Reading` as its context. Unknown keys and keys of a later version are reported to
+it at once and left out, so that the other problems of the same mapping are found too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    Strict,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
+from wharfinger.rules.documents import MappingNode, locate
+from wharfinger.rules.problems import Position, Problems, did_you_mean
+
+Text = Annotated[str, Strict()]
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The context of validation: where problems go."""
+
+    problems: Problems
+
+
+def wrong(message: str, hint: str = "") -> PydanticCustomError:
+    """An error of ours, for validators to raise: what is wrong, and how to mend it."""
+    return PydanticCustomError("wharfinger", "{message}", {"message": message, "hint": hint})
+
+
+def later(what: str) -> PydanticCustomError:
+    """The error for what the design has and this version does not enforce yet."""
+    return wrong(f"{what} is not supported yet", "leave it out; this version would not enforce it")
+
+
+class Written(BaseModel):
+    """A mapping of a configuration file; frozen, without unknown keys, and aware of where it stands."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=False, arbitrary_types_allowed=True
+    )
+
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Keys the design has and this version does not enforce: a load error, never silently accepted."""
+    remedies: ClassVar[dict[str, str]] = {}
+    """For unknown keys that people write by mistake: what to write instead."""
+    short: ClassVar[dict[str, Any] | None] = None
+    """JSON Schema of the short form, where one may stand in the mapping's stead."""
+
+    _node: MappingNode | None = PrivateAttr(default=None)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _known_keys_only(
+        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        data = cls.normal(data)
+        node = data if isinstance(data, MappingNode) else None
+        if node is not None and isinstance(info.context, Reading):
+            data = cls._reported(node, info.context.problems)
+        written = handler(data)
+        written._node = node
+        return written
+
+    @classmethod
+    def normal(cls, data: Any) -> Any:
+        """Turn short forms into the mapping they stand for, and fill in defaults that depend on others."""
+        return data
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Leave out what is not written as a key, and admit the short form."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name in set(properties) - cls.keys():
+            del properties[name]
+        return schema if cls.short is None else {"anyOf": [cls.short, schema]}
+
+    @classmethod
+    def _reported(cls, node: MappingNode, problems: Problems) -> MappingNode:
+        known = cls.keys()
+        strange = [key for key in node if key not in known]
+        for key in strange:
+            at = locate(node, (key,), key=True) or node.position
+            if key in cls.later:
+                problems.error(
+                    at, f'"{key}" is not supported yet', "leave it out; this version would not enforce it"
+                )
+            else:
+                hint = (
+                    cls.remedies.get(key)
+                    or did_you_mean(key, known)
+                    or f"known keys: {', '.join(sorted(known))}"
+                )
+                problems.error(at, f'unknown key "{key}"', hint)
+        return node.only(known.__contains__) if strange else node
+
+    @classmethod
+    def keys(cls) -> frozenset[str]:
+        """The keys that may be written."""
+        return frozenset(field.alias or name for name, field in cls.model_fields.items())
+
+    @property
+    def position(self) -> Position:
+        """Where the mapping was written."""
+        return self._node.position if self._node is not None else Position("")
+
+    def at(self, *path: int | str, key: bool = False) -> Position:
+        """Where the value (or the key) at `path` was written; the nearest place around it if it was not."""
+        return locate(self._node, path, key=key) or self.position
+
+
+def listed(value: Any) -> Any:
+    """For keys that take one text or a list of them: always the list."""
+    return [value] if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """The value without its positions: ordinary dicts and lists."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

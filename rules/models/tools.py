@@ -1,0 +1,299 @@
+"""Files in tools/: request templates, alone or several of one API under a common header (DESIGN 5.2).
+
+Templates themselves (`${x}` and its forms) are read by `wharfinger.rules.template`; here stand their
+places, types and bounds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
+from wharfinger.rules.documents import MappingNode, SequenceNode
+from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
+from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
+from wharfinger.rules.types import Effect, Place
+
+Type = Literal["string", "integer", "number", "boolean", "array", "object"]
+LATER_TYPES = frozenset({"graphql", "jsonrpc", "git", "websocket", "multipart"})
+LATER_PLACES = frozenset({"path", "cookie", "body", "sigv4"})
+_TEXT_OR_LIST: dict[str, Any] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+}
+
+
+class InputSpec(Written):
+    """One input of a tool. A bare type name is the short form of `{type: …}`."""
+
+    type: Type = Field(default="string", description="What values the input takes.")
+    required: Flag = Field(default=True, description="Whether a call without it is denied.")
+    enum: tuple[Any, ...] | None = Field(
+        default=None, min_length=1, description="The only values it may take."
+    )
+    pattern: Pattern | None = Field(default=None, description="RE2 pattern that the whole text must match.")
+    min: int | float | None = Field(
+        default=None, description="Least number, or least length of text or array."
+    )
+    max: int | float | None = Field(default=None, description="Greatest number, or greatest length.")
+    sensitive: Flag = Field(default=False, description="Kept in the audit log as a keyed digest only.")
+    description: Text = Field(default="", description="What the input means.")
+
+    remedies: ClassVar[dict[str, str]] = {"optional": "write `required: false`", "minimum": "write `min`"}
+
+    short: ClassVar[dict[str, Any] | None] = {"enum": list(get_args(Type))}
+
+    @classmethod
+    def normal(cls, data: Any) -> Any:
+        """A bare type name stands for `{type: …}`."""
+        return {"type": data} if isinstance(data, str) else data
+
+    @field_validator("min", "max", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise wrong("expected a number")
+        return value
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.pattern is not None and self.type != "string":
+            raise wrong(f'"pattern" is for text, and the type is "{self.type}"', "drop the pattern")
+        if (self.min is not None or self.max is not None) and self.type in {"boolean", "object"}:
+            raise wrong(f'"min" and "max" are for numbers, text and arrays, and the type is "{self.type}"')
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise wrong(f'"min" {self.min} is greater than "max" {self.max}', "swap them")
+        strange = [value for value in self.enum or () if not is_a(value, self.type)]
+        if strange:
+            raise wrong(f"the enum has values that are not of type {self.type}: {strange!r}")
+        return self
+
+
+def is_a(value: object, kind: Type) -> bool:
+    """Whether a plain value is of a tool's input type; a boolean is no number, an integer is one."""
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "string": str,
+        "integer": int,
+        "number": (int, float),
+        "boolean": bool,
+        "array": list,
+        "object": dict,
+    }
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, kinds[kind])
+
+
+class Auth(Written):
+    """Where the credential goes; the text `own` lets the agent's own login pass."""
+
+    short: ClassVar[dict[str, Any] | None] = {"const": "own"}
+
+    own: bool = False
+    secret: Variable = Field(default="", description="Name of the credential in credentials.yaml.")
+    place: Place = Field(default=Place.HEADER, alias="in", description="header, basic or query.")
+    name: Text = Field(default="Authorization", description="Header field or query parameter.")
+    format: Text = Field(
+        default="Bearer ${secret}",
+        description="What is sent, with ${secret} for the value; for basic the text `user:password`.",
+    )
+    optional: Flag = Field(default=False, description="Whether a call may go without the credential.")
+
+    @classmethod
+    def keys(cls) -> frozenset[str]:
+        """`own` is written as `auth: own`, not as a key."""
+        return super().keys() - {"own"}
+
+    @classmethod
+    def normal(cls, data: Any) -> Any:
+        """The text `own`, or a mapping with the defaults of its place filled in."""
+        if isinstance(data, str):
+            if data != "own":
+                raise wrong(f'auth "{data}" is not known', 'write "own", or a mapping like {secret: NAME}')
+            return {"own": True}
+        if not isinstance(data, MappingNode):
+            return data
+        if "secret" not in data:
+            raise wrong('missing key "secret"', "name a credential of credentials.yaml, or write `auth: own`")
+        place = data.get("in", "header")
+        if place in LATER_PLACES:
+            raise later(f'the place "{place}"')
+        filled = data.only(lambda key: True)
+        for key, value in _place_defaults(place, data).items():
+            if key not in filled:
+                filled.set(key, value, data.mark, data.mark)
+        return filled
+
+    @field_validator("format")
+    @classmethod
+    def _has_secret(cls, value: str) -> str:
+        if value.count("${secret}") != 1 or value.replace("${secret}", "").count("${"):
+            raise wrong(
+                f'the format "{value}" does not hold "${{secret}}" once', 'write it like "Bearer ${secret}"'
+            )
+        if not value.isascii() or not value.isprintable():
+            raise wrong("the format has characters that a header cannot hold", "use printable ASCII")
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        if not self.own and not self.name:
+            raise wrong('missing key "name"', "name the query parameter that holds the credential")
+        return self
+
+
+def _place_defaults(place: str, data: MappingNode) -> dict[str, str]:
+    if place == "query":
+        return {"name": "", "format": "${secret}"}
+    if place == "basic":
+        return {"name": "Authorization", "format": "${secret}"}
+    name = data.get("name", "Authorization")
+    own_header = isinstance(name, str) and name.lower() not in {"authorization", "proxy-authorization"}
+    return {"name": "Authorization", "format": "${secret}" if own_header else "Bearer ${secret}"}
+
+
+Methods = Annotated[tuple[Text, ...], BeforeValidator(listed), WithJsonSchema(_TEXT_OR_LIST)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), WithJsonSchema(_TEXT_OR_LIST)]
+
+
+class Run(Written):
+    """How the tool's request is made, and by what it is recognised."""
+
+    later: ClassVar[frozenset[str]] = frozenset(
+        {"redirects", "operation", "field", "args", "params", "service"}  # of types that come later
+    )
+    remedies: ClassVar[dict[str, str]] = {
+        "path": "write `url`",
+        "params": "write `query`",
+        "json": "write `body`",
+    }
+
+    type: Literal["http"] = Field(default="http", description="The protocol.")
+    method: Methods = Field(min_length=1, description="Method, or a list of methods.")
+    url: Text = Field(min_length=1, description="Whole URL, or a path below `base`; `${x}` is a variable.")
+    query: dict[str, Any] = Field(default_factory=dict, description="Query parameters.")
+    headers: dict[HeaderName, Text] = Field(default_factory=dict, description="Header fields.")
+    body: Any = Field(default=None, description="Body template, or `stream` for one that is not read.")
+    encoding: Literal["json", "form", "text", "any"] | None = Field(
+        default=None, description="How the body is written; left out: by Content-Type."
+    )
+    extra: Literal["allow", "deny"] | None = Field(
+        default=None, description="Whether fields and parameters beyond the template may pass."
+    )
+    timeout: Duration | None = Field(default=None, description="How long to wait for the answer, like 30s.")
+    auth: Auth | None = Field(default=None, description="The credential, if not the API's.")
+
+    @field_validator("type", mode="before")
+    @classmethod
+    def _type(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in LATER_TYPES:
+            raise later(f'the type "{value}"')
+        return value
+
+    @field_validator("encoding", mode="before")
+    @classmethod
+    def _encoding(cls, value: Any) -> Any:
+        if value == "multipart":
+            raise later('the encoding "multipart"')
+        return value
+
+    @field_validator("method")
+    @classmethod
+    def _methods(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for method in value:
+            if not (method.isascii() and method.isupper() and method.replace("-", "").isalpha()):
+                raise wrong(f'"{method}" is not a method', f'write it in capitals: "{method.upper()}"')
+            if method in {"CONNECT", "TRACE", "TRACK"}:
+                raise wrong(f'the method "{method}" never passes the proxy', "use another method")
+        return value
+
+    @property
+    def has_body(self) -> bool:
+        """Whether a body is declared; `body: null` is one."""
+        return "body" in self.model_fields_set
+
+    @property
+    def stream(self) -> bool:
+        """Whether the request's body passes without having been read: `body: stream`."""
+        return isinstance(self.body, str) and self.body == "stream"
+
+
+class Headers(Written):
+    """Request headers beyond the published base set."""
+
+    passed: tuple[HeaderName, ...] = Field(default=(), alias="pass", description="Fields that go upstream.")
+    volatile: tuple[HeaderName, ...] = Field(
+        default=(), description="Fields that differ from call to call, left out of the request digest."
+    )
+
+
+class ToolDef(Written):
+    """One tool: a named API action."""
+
+    remedies: ClassVar[dict[str, str]] = {"name": "write `tool`", "inputs": "write `input`"}
+
+    tool: Name = Field(description="The tool's name, unique among all tools.")
+    description: Text = Field(default="", description="What the tool does: verb and object.")
+    effect: Effect | None = Field(
+        default=None, description="read, write or destructive; left out: by method."
+    )
+    input: dict[Variable, InputSpec] = Field(default_factory=dict, description="The inputs by name.")
+    run: Run = Field(description="The request.")
+    reason: Text | None = Field(
+        default=None, description="Where the agent's reason may be read from: ${input}."
+    )
+    redact: tuple[Text, ...] = Field(default=(), description="JSONPaths of the answer that are masked.")
+    approved: Flag = Field(default=True, description="Whether an imported tool may be used.")
+
+    @field_validator("approved")
+    @classmethod
+    def _approved(cls, value: bool) -> bool:
+        if not value:
+            raise later('"approved: false"')
+        return value
+
+    @field_validator("tool")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value == "unmatched":
+            raise wrong('the name "unmatched" stands for requests that no tool fits', "choose another name")
+        return value
+
+
+class ToolFile(Written):
+    """One file of tools: an API with its tools, or one tool alone."""
+
+    api: Name | None = Field(default=None, description="Name of the API.")
+    title: Text = Field(default="", description="Name of the API for people.")
+    description: Text = Field(default="", description="What the API is.")
+    base: Texts = Field(default=(), description="URL, or URLs, that the tools' paths are below.")
+    auth: Auth | None = Field(default=None, description="The credential of all tools that name none.")
+    headers: Headers = Field(default_factory=Headers, description="Headers beyond the base set.")
+    parameters: dict[Variable, InputSpec] = Field(
+        default_factory=dict, description="What a catalogue entry must give, used as ${param.name} in `base`."
+    )
+    tools: tuple[ToolDef, ...] = Field(min_length=1, description="The tools.")
+
+    _builtin: bool = PrivateAttr(default=False)
+
+    @classmethod
+    def normal(cls, data: Any) -> Any:
+        """One tool alone stands for a file with a list of one."""
+        if not isinstance(data, MappingNode) or "tools" in data or "tool" not in data:
+            return data
+        shared = {"api", "title", "base", "auth", "headers", "parameters"}
+        file = data.only(shared.__contains__)
+        alone = SequenceNode(data.file, data.mark)
+        alone.append(data.only(lambda key: key not in shared))
+        alone.items_at.append(data.mark)
+        file.set("tools", alone, data.mark, data.mark)
+        return file
+
+    @property
+    def builtin(self) -> bool:
+        """Whether the file is of the catalogue that comes with wharfinger."""
+        return self._builtin
+
+    @property
+    def name(self) -> str:
+        """The file's name, as problems show it."""
+        return self.position.file
