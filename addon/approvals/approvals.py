@@ -1,0 +1,352 @@
+"""Put a request to a person, hold it for an answer, and let the answer be used once (DESIGN 6).
+
+Rules: the book hears of a change before the store makes it, and the store has it durably before
+anybody is told, so nothing goes upstream on an answer that is not written. An approval outlives its
+hold and the process. Deadlines hold on wall and monotonic clock, the stricter wins.
+
+The way of one request through here, in the gate:
+
+    approval = await approvals.ask(...)            # joins an equal one, or asks anew
+    approval = await approvals.wait(approval.id, hold)
+    if approval.state is State.APPROVED:           # else: refuse; the same request may come again
+        await approvals.consume(approval.id, decision_made_again)    # one winner
+        ... write the intent event ...
+        approvals.sent(approval.id)                # in the step that emits the first byte
+        # or, if none was emitted: await approvals.give_back(approval.id)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from wharfinger.approvals import rows
+from wharfinger.approvals.approval import (
+    Approval,
+    NoSuchApproval,
+    NotApprover,
+    NotUsable,
+    TooManyPending,
+    asked,
+    rule_names,
+)
+from wharfinger.approvals.deadlines import Deadline
+from wharfinger.approvals.question import question, safe_text
+from wharfinger.approvals.states import ApprovalError, Move, State, WrongState, after
+from wharfinger.approvals.waiters import Waiters
+from wharfinger.clock import Clock
+from wharfinger.rules.types import Decision, Request, Verdict
+
+COMMENT_LIMIT = 1000
+_KEPT = timedelta(days=30)
+_LIVE_LIMIT = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What the book is told: this approval, as it is after `move` (None: it has been asked)."""
+
+    approval: Approval
+    move: Move | None
+    at: datetime
+
+
+type Record = Callable[[Change], Awaitable[object]]
+"""Writes a change to the book; returns when it is durable, raises if it cannot be."""
+
+
+class Approvals:
+    """All approvals of one runtime. Used from one event loop, by the holder of the data lock."""
+
+    def __init__(
+        self, store: rows.Store, clock: Clock, record: Record, *, cap: int = 8, usable: timedelta
+    ) -> None:
+        """`cap`: requests that wait, for each agent; `usable`: how long an approved one may be resumed."""
+        self._store = store
+        self._clock = clock
+        self._record = record
+        self._cap = cap
+        self._usable = usable
+        self._lock = asyncio.Lock()
+        self._live: dict[str, Approval] = {}
+        self._deadlines: dict[str, Deadline] = {}
+        self._unsent: dict[str, Approval] = {}
+        self._waiters = Waiters()
+        self._running: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Take up what an earlier run left in the store; what has expired meanwhile ends."""
+        await self._store.run(rows.create)
+        await self._store.run(lambda conn: rows.prune(conn, self._clock.now() - _KEPT))
+        live = [state for state in State if state.live]
+        for approval in await self._store.run(lambda conn: rows.newest(conn, live, _LIVE_LIMIT)):
+            self._remember(approval)
+        await self.sweep()
+
+    def configure(self, *, cap: int, usable: timedelta) -> None:
+        """Take new settings; deadlines already given stand."""
+        self._cap = cap
+        self._usable = usable
+
+    async def close(self) -> None:
+        """Wait for changes under way."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    # What the gate does.
+
+    async def ask(
+        self,
+        agent_id: str,
+        request: Request,
+        decision: Decision,
+        volatile: Iterable[tuple[str, str]] = (),
+    ) -> Approval:
+        """The approval that `request` waits for: the live one of an equal request, or a new one.
+
+        `volatile` are the header fields that the digest leaves out, shown to the approver. Raises
+        `TooManyPending`; `ValueError` for a decision that does not ask.
+        """
+        new = asked(
+            agent_id, request.agent, decision, question(request, decision, volatile), self._clock.now()
+        )
+        return await self._finish(self._ask(new))
+
+    async def wait(self, approval_id: str, within: timedelta) -> Approval:
+        """Hold one request until its approval is answered, for `within` at most.
+
+        Gives the approval as it then is: `approved` to one waiter only, `used` to those that came
+        second, `pending` where the hold ended first. To be cancelled in here ends the hold and
+        nothing else. Raises `TooManyPending` where the agent holds too many requests.
+        """
+        approval = await self._current(approval_id)
+        if approval.state is not State.PENDING:
+            return approval
+        waiter = self._waiters.join(approval, self._cap)
+        try:
+            limit = min(within, self._deadlines[approval_id].left(self._clock))
+            async with asyncio.timeout(max(limit.total_seconds(), 0)):
+                return await waiter
+        except TimeoutError:
+            told = waiter.done() and not waiter.cancelled()
+            return waiter.result() if told else await self._current(approval_id)
+        except asyncio.CancelledError:
+            self._pass_on(waiter)
+            raise
+        finally:
+            self._waiters.leave(approval, waiter)
+
+    async def consume(self, approval_id: str, decision: Decision) -> Approval:
+        """Use up an approval, durably, for the request that `decision` was just made again on.
+
+        Exactly one caller succeeds. Raises `NotUsable` where digest, deciding rules or verdict are no
+        longer those that were approved, `WrongState` where it is not approved (any more). A caller
+        that is cancelled in here has not sent anything, so the approval is given back.
+        """
+        using = self._start(self._consume(approval_id, decision))
+        try:
+            return await asyncio.shield(using)
+        except asyncio.CancelledError:
+            self._start(self._undo(using, approval_id))
+            raise
+
+    def sent(self, approval_id: str) -> bool:
+        """Whether the request may go out on this approval, asked in the step that emits its first byte.
+
+        True once, for an approval that is consumed and not overdue; it cannot be given back after.
+        """
+        approval = self._unsent.get(approval_id)
+        if approval is None or self._deadlines[approval_id].passed(self._clock):
+            return False
+        self._forget(approval_id)
+        return True
+
+    async def give_back(self, approval_id: str) -> Approval:
+        """Undo `consume` for a request of which no byte was sent; `WrongState` after `sent`."""
+        return await self._finish(self._give_back(approval_id))
+
+    # What people do.
+
+    async def approve(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
+        """Answer yes; `NotApprover` for anyone the rule does not name, `WrongState` if it is too late."""
+        return await self._finish(self._answer(approval_id, Move.APPROVE, person, comment))
+
+    async def deny(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
+        """Answer no; raises as `approve` does."""
+        return await self._finish(self._answer(approval_id, Move.DENY, person, comment))
+
+    async def cancel(self, approval_id: str, person: str | None, comment: str | None = None) -> Approval:
+        """Withdraw it, answered or not, before it is used; None for the agent or the runtime."""
+        return await self._finish(self._change(approval_id, Move.CANCEL, person, comment))
+
+    async def cancel_all(self, agent_id: str, person: str | None, comment: str) -> int:
+        """Withdraw everything of one agent (suspended, for example); how many there were."""
+        mine = [known.id for known in self._live.values() if known.agent_id == agent_id]
+        for approval_id in mine:
+            await self._quietly(self.cancel(approval_id, person, comment))
+        return len(mine)
+
+    async def sweep(self) -> int:
+        """End what is overdue; how many. To be called every second or so by the runtime."""
+        due = [key for key in self._live if self._deadlines[key].passed(self._clock)]
+        for approval_id in due:
+            await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
+        return len(due)
+
+    # What is shown.
+
+    async def list(
+        self, states: Iterable[State] = (State.PENDING,), limit: int = 200
+    ) -> tuple[Approval, ...]:
+        """The newest approvals in any of `states`, newest first."""
+        wanted = set(states)
+        stored = wanted | {state for state in State if state.live and State.EXPIRED in wanted}
+        found = await self._store.run(lambda conn: rows.newest(conn, stored, limit))
+        seen = (self._as_seen(approval) for approval in found)
+        return tuple(approval for approval in seen if approval.state in wanted)
+
+    async def show(self, approval_id: str) -> Approval:
+        """One approval; `NoSuchApproval`."""
+        return self._as_seen(await self._find(approval_id))
+
+    async def history(self, approval_id: str) -> tuple[dict[str, Any], ...]:
+        """Every change of one approval, oldest first, as plain JSON."""
+        return await self._store.run(lambda conn: rows.history(conn, approval_id))
+
+    # How it is done.
+
+    async def _ask(self, new: Approval) -> Approval:
+        async with self._lock:
+            joined = self._equal(new)
+            if joined is not None:
+                return joined
+            mine = [known for known in self._live.values() if known.agent_id == new.agent_id]
+            if sum(known.state is State.PENDING for known in mine) >= self._cap:
+                raise TooManyPending(new.agent, self._cap)
+            await self._record(Change(new, None, new.created))
+            await self._store.run(lambda conn: rows.insert(conn, new))
+            self._remember(new)
+            return new
+
+    def _equal(self, new: Approval) -> Approval | None:
+        for known in self._live.values():
+            if known.key == new.key and not self._deadlines[known.id].passed(self._clock):
+                return known
+        return None
+
+    async def _answer(self, approval_id: str, move: Move, person: str, comment: str | None) -> Approval:
+        approval = await self._find(approval_id)
+        if person not in approval.people or person == approval.agent:
+            raise NotApprover(person, approval)
+        return await self._change(approval_id, move, person, comment)
+
+    async def _consume(self, approval_id: str, decision: Decision) -> Approval:
+        approval = await self._find(approval_id)
+        after(approval.state, Move.USE)
+        if decision.verdict is not Verdict.ASK:
+            raise NotUsable(f"approval {approval_id} cannot loosen a decision to {decision.verdict}")
+        if decision.digest != approval.digest:
+            raise NotUsable(f"approval {approval_id} is for another request")
+        if rule_names(decision) != approval.rules:
+            raise NotUsable(f"approval {approval_id} was asked for by other rules")
+        if decision.ask is None or approval.person not in decision.ask.people:
+            raise NotUsable(f"who answered approval {approval_id} is not an approver any more")
+        return await self._change(approval_id, Move.USE, approval.person, approval.comment)
+
+    async def _give_back(self, approval_id: str) -> Approval:
+        if approval_id not in self._unsent:
+            raise WrongState((await self._find(approval_id)).state, Move.GIVE_BACK)
+        return await self._change(approval_id, Move.GIVE_BACK, None, None)
+
+    async def _undo(self, using: asyncio.Task[Approval], approval_id: str) -> None:
+        await asyncio.wait([using])
+        if not using.cancelled() and using.exception() is None:
+            await self._quietly(self._give_back(approval_id))
+
+    async def _change(
+        self, approval_id: str, move: Move, person: str | None, comment: str | None
+    ) -> Approval:
+        async with self._lock:
+            before = await self._find(approval_id)
+            if move is not Move.EXPIRE and self._overdue(before):
+                before = await self._commit(before, Move.EXPIRE, None, None)
+            return await self._commit(before, move, person, comment)
+
+    async def _commit(
+        self, before: Approval, move: Move, person: str | None, comment: str | None
+    ) -> Approval:
+        words = None if comment is None else safe_text(comment[:COMMENT_LIMIT])
+        now = self._clock.now()
+        new = before.moved(move, now, person=person, comment=words, usable=self._usable)
+        await self._record(Change(new, move, now))
+        await self._store.run(lambda conn: rows.change(conn, before.state, new, move))
+        self._remember(new)
+        self._waiters.tell(new)
+        return new
+
+    def _remember(self, approval: Approval) -> None:
+        deadline = self._deadlines.get(approval.id)
+        if deadline is None or deadline.wall != approval.expires:
+            whole = approval.expires - (approval.changed or approval.created)
+            deadline = Deadline.at(self._clock, approval.expires, whole)
+        self._forget(approval.id)
+        if approval.state.live:
+            self._live[approval.id] = approval
+            self._deadlines[approval.id] = deadline
+        elif approval.state is State.USED:
+            self._unsent[approval.id] = approval
+            self._deadlines[approval.id] = deadline
+
+    def _forget(self, approval_id: str) -> None:
+        self._live.pop(approval_id, None)
+        self._unsent.pop(approval_id, None)
+        self._deadlines.pop(approval_id, None)
+
+    async def _find(self, approval_id: str) -> Approval:
+        known = self._live.get(approval_id) or self._unsent.get(approval_id)
+        if known is not None:
+            return known
+        stored = await self._store.run(lambda conn: rows.get(conn, approval_id))
+        if stored is None:
+            raise NoSuchApproval(approval_id)
+        return stored
+
+    async def _current(self, approval_id: str) -> Approval:
+        approval = await self._find(approval_id)
+        if not self._overdue(approval):
+            return approval
+        await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
+        return self._as_seen(await self._find(approval_id))
+
+    def _overdue(self, approval: Approval) -> bool:
+        deadline = self._deadlines.get(approval.id)
+        return approval.state.live and (deadline is None or deadline.passed(self._clock))
+
+    def _as_seen(self, approval: Approval) -> Approval:
+        return replace(approval, state=State.EXPIRED) if self._overdue(approval) else approval
+
+    def _pass_on(self, waiter: asyncio.Future[Approval]) -> None:
+        """Release the next waiter where the one that was released is gone."""
+        if waiter.done() and not waiter.cancelled():
+            current = self._live.get(waiter.result().id)
+            if current is not None and current.state is State.APPROVED:
+                self._waiters.tell(current)
+
+    def _start[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
+
+    async def _finish[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """Do `work` to its end even if the caller goes away: a change is made whole or not at all."""
+        return await asyncio.shield(self._start(work))
+
+    async def _quietly(self, work: Coroutine[Any, Any, Approval]) -> None:
+        """Do `work`, which may meet that somebody else was first."""
+        try:
+            await work
+        except ApprovalError:
+            return

@@ -1,0 +1,153 @@
+"""Approvals in the store: one row each, and one row of history for each change.
+
+A row is only ever changed from the state it was read in, so of two that race one finds nothing to
+change and fails.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from wharfinger.approvals.approval import Approval
+from wharfinger.approvals.states import ApprovalError, Move, State
+
+SCHEMA: tuple[str, ...] = (
+    """CREATE TABLE IF NOT EXISTS approvals (
+        id TEXT PRIMARY KEY,
+        agent_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created TEXT NOT NULL,
+        document TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX IF NOT EXISTS approvals_by_state ON approvals (state, created)",
+    """CREATE TABLE IF NOT EXISTS approval_history (
+        approval TEXT NOT NULL,
+        at TEXT NOT NULL,
+        move TEXT NOT NULL,
+        state TEXT NOT NULL,
+        person TEXT,
+        comment TEXT
+    ) STRICT""",
+    "CREATE INDEX IF NOT EXISTS approval_history_by_approval ON approval_history (approval)",
+)
+
+
+class Rows(Protocol):
+    """What a statement gives back; `sqlite3.Cursor` is one."""
+
+    @property
+    def rowcount(self) -> int:
+        """Rows changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """The next row or None."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """All rows left."""
+        ...
+
+
+class Transaction(Protocol):
+    """What is needed of a database connection; `sqlite3.Connection` is one."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Rows:
+        """Execute one statement."""
+        ...
+
+
+class Store(Protocol):
+    """What is needed of the store: a transaction in its one writer."""
+
+    async def run[T](self, work: Callable[[Transaction], T], /) -> T:
+        """Do `work` in one transaction that is durable when this returns."""
+        ...
+
+
+def create(conn: Transaction) -> None:
+    """Make the tables where they are missing."""
+    for statement in SCHEMA:
+        conn.execute(statement)
+
+
+def insert(conn: Transaction, approval: Approval) -> None:
+    """Add a new approval."""
+    conn.execute(
+        "INSERT INTO approvals (id, agent_id, state, created, document) VALUES (?, ?, ?, ?, ?)",
+        (
+            approval.id,
+            approval.agent_id,
+            approval.state.value,
+            approval.created.isoformat(),
+            _document(approval),
+        ),
+    )
+    _remember(conn, approval, "ask", approval.created)
+
+
+def change(conn: Transaction, before: State, approval: Approval, move: Move) -> None:
+    """Change an approval that is still in the state `before`; raises `ApprovalError` if it is not."""
+    changed = conn.execute(
+        "UPDATE approvals SET state = ?, document = ? WHERE id = ? AND state = ?",
+        (approval.state.value, _document(approval), approval.id, before.value),
+    )
+    if changed.rowcount != 1:
+        raise ApprovalError(f"approval {approval.id} is no longer {before.value}")
+    _remember(conn, approval, move.value, approval.changed or approval.created)
+
+
+def get(conn: Transaction, approval_id: str) -> Approval | None:
+    """One approval by its whole id."""
+    row = conn.execute("SELECT document FROM approvals WHERE id = ?", (approval_id,)).fetchone()
+    return None if row is None else _read(row)
+
+
+def newest(conn: Transaction, states: Iterable[State], limit: int) -> tuple[Approval, ...]:
+    """The newest `limit` approvals in any of `states`, newest first."""
+    wanted = [state.value for state in states]
+    marks = ", ".join("?" * len(wanted))
+    found = conn.execute(
+        f"SELECT document FROM approvals WHERE state IN ({marks}) ORDER BY created DESC, id LIMIT ?",  # noqa: S608
+        (*wanted, limit),
+    )
+    return tuple(_read(row) for row in found.fetchall())
+
+
+def history(conn: Transaction, approval_id: str) -> tuple[dict[str, Any], ...]:
+    """Every change of one approval, oldest first, as plain JSON."""
+    found = conn.execute(
+        "SELECT at, move, state, person, comment FROM approval_history WHERE approval = ? ORDER BY rowid",
+        (approval_id,),
+    )
+    names = ("at", "move", "state", "person", "comment")
+    return tuple(dict(zip(names, row, strict=True)) for row in found.fetchall())
+
+
+def prune(conn: Transaction, older_than: datetime) -> None:
+    """Forget what ended and was asked before `older_than`; the book keeps the record of it."""
+    ended = [state.value for state in State if not state.live]
+    marks = ", ".join("?" * len(ended))
+    conn.execute(
+        f"DELETE FROM approvals WHERE state IN ({marks}) AND created < ?",  # noqa: S608
+        (*ended, older_than.isoformat()),
+    )
+    conn.execute("DELETE FROM approval_history WHERE approval NOT IN (SELECT id FROM approvals)")
+
+
+def _remember(conn: Transaction, approval: Approval, move: str, at: datetime) -> None:
+    conn.execute(
+        "INSERT INTO approval_history (approval, at, move, state, person, comment) VALUES (?, ?, ?, ?, ?, ?)",
+        (approval.id, at.isoformat(), move, approval.state.value, approval.person, approval.comment),
+    )
+
+
+def _document(approval: Approval) -> str:
+    return json.dumps(approval.as_json())
+
+
+def _read(row: Sequence[Any]) -> Approval:
+    return Approval.from_json(json.loads(row[0]))
