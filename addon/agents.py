@@ -82,17 +82,17 @@ def every(connection: Connection) -> tuple[Agent, ...]:
 
 def suspend(connection: Connection, name: str, reason: str, now: datetime) -> Agent:
     """Stop the agent from doing anything, until `resume`; raises `UnknownAgent`."""
-    return _change(connection, name, now, "suspended = ?", reason or "suspended")
+    return _change(connection, name, now, _SUSPENSION, reason or "suspended")
 
 
 def resume(connection: Connection, name: str, now: datetime) -> Agent:
     """Lift a suspension, if there is one; raises `UnknownAgent`."""
-    return _change(connection, name, now, "suspended = ?", None)
+    return _change(connection, name, now, _SUSPENSION, None)
 
 
 def rotate(connection: Connection, name: str, now: datetime) -> Agent:
     """Make all tokens issued so far useless, those of its runs included; raises `UnknownAgent`."""
-    return _change(connection, name, now, "generation = generation + ?", 1)
+    return _change(connection, name, now, _ROTATION, 1)
 
 
 def retire(connection: Connection, name: str, now: datetime) -> Agent:
@@ -134,11 +134,15 @@ def open_runs(connection: Connection, now: datetime) -> tuple[Run, ...]:
 
 
 _AGENT = "SELECT id, name, generation, suspended, created, changed FROM agents"
+_SUSPENSION = "UPDATE agents SET suspended = ?, changed = ? WHERE id = ?"
+_ROTATION = "UPDATE agents SET generation = generation + ?, changed = ? WHERE id = ?"
 
 
-def _change(connection: Connection, name: str, now: datetime, what: str, value: str | int | None) -> Agent:
+def _change(
+    connection: Connection, name: str, now: datetime, statement: str, value: str | int | None
+) -> Agent:
     agent = get(connection, name)
-    connection.execute(f"UPDATE agents SET {what}, changed = ? WHERE id = ?", (value, _text(now), agent.id))
+    connection.execute(statement, (value, _text(now), agent.id))
     return get(connection, name)
 
 

@@ -47,33 +47,23 @@ _FIRST: Step = (
     CREATE TABLE approvals (
         id TEXT PRIMARY KEY,
         agent_id TEXT NOT NULL,
-        agent TEXT NOT NULL,
-        digest TEXT NOT NULL,
         state TEXT NOT NULL,
         created TEXT NOT NULL,
-        expires TEXT NOT NULL,
-        changed TEXT NOT NULL,
-        person TEXT,                   -- who answered
-        reason TEXT,                   -- what that person said
-        resume_until TEXT,             -- an approved request is let through until then
-        document TEXT NOT NULL         -- JSON: what a person is shown, and the ask it answers
+        document TEXT NOT NULL         -- JSON: the whole of it, as wharfinger.approvals writes it
     ) STRICT, WITHOUT ROWID
     """,
-    "CREATE UNIQUE INDEX approvals_joined ON approvals (agent_id, digest) WHERE state = 'pending'",
     "CREATE INDEX approvals_by_state ON approvals (state, created)",
-    "CREATE INDEX approvals_by_digest ON approvals (agent_id, digest)",
     """
     CREATE TABLE approval_history (
-        seq INTEGER PRIMARY KEY,
-        approval TEXT NOT NULL REFERENCES approvals (id),
+        approval TEXT NOT NULL,
         at TEXT NOT NULL,
-        old TEXT,                      -- NULL when it was asked
-        new TEXT NOT NULL,
+        move TEXT NOT NULL,
+        state TEXT NOT NULL,
         person TEXT,
-        reason TEXT
+        comment TEXT
     ) STRICT
     """,
-    "CREATE INDEX approval_history_of ON approval_history (approval, seq)",
+    "CREATE INDEX approval_history_by_approval ON approval_history (approval)",
 )
 
 STEPS: tuple[Step, ...] = (_FIRST,)
