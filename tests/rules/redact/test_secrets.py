@@ -70,7 +70,7 @@ def test_basic_credentials_are_found_inside_base64() -> None:
     for user_info in (f"{STRIPE}:", f"user:{STRIPE}", f"me:{STRIPE}:x"):
         data, findings = SECRETS.redact(b"Basic " + base64.b64encode(user_info.encode()))
         assert findings == {"STRIPE": 1}
-        assert len(data) <= len("Basic [redacted:STRIPE]") + 8
+        assert len(data) <= len("Basic dXNlcjp[redacted:STRIPE]w==")
 
 
 def test_an_empty_set_touches_nothing() -> None:
