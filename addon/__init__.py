@@ -1,1 +1,1 @@
-"""."""
+"""wharfinger: a forward proxy between AI agents and the APIs they call."""

@@ -1,0 +1,62 @@
+"""The gate is asked: on the head for a tool that streams its body, on the whole request for all others."""
+
+from __future__ import annotations
+
+from mitmproxy import http
+from wharfinger.answers import Answer
+from wharfinger.flow import adapter
+from wharfinger.flow.identity import as_response
+from wharfinger.flow.parts import Parts
+from wharfinger.flow.sessions import Link, Stage
+from wharfinger.rules.types import Code
+
+
+class Admission:
+    """Hooks `requestheaders` and `request`."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+        """Decide a streamed request on its head; turn away a body that is too large before it is read."""
+        link = self._parts.sessions.link(flow.client_conn)
+        if link is None or link.session is None or flow.response is not None or flow.error is not None:
+            return
+        length = flow.request.headers.get("content-length", "")
+        size = int(length) if length.isdigit() else None
+        has_body = bool(size) or "transfer-encoding" in flow.request.headers
+        if not has_body:
+            return
+        request = adapter.read(flow.request, link.session.who.agent, None)
+        if self._parts.live.streams(request):
+            await self._ask(flow, link, body=None)
+            if flow.response is None:
+                flow.request.stream = True
+        elif size is not None and size > self._parts.limits.body:
+            answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts", close=True)
+            self._refuse(flow, self._parts.gate.reject_soon(answer, link.session.who), early=True)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Decide a request that has been read whole."""
+        link = self._parts.sessions.link(flow.client_conn)
+        if link is None or link.session is None or flow.response is not None or flow.error is not None:
+            return
+        exchange = self._parts.sessions.exchange(flow.client_conn, flow.id)
+        if exchange is None or exchange.stage is not Stage.CLOSED:
+            return
+        await self._ask(flow, link, body=flow.request.data.content or b"")
+
+    async def _ask(self, flow: http.HTTPFlow, link: Link, body: bytes | None) -> None:
+        if link.session is None:
+            return
+        request = adapter.read(flow.request, link.session.who.agent, body)
+        admission = await self._parts.gate.admit(request, link.session, link)
+        if admission.refusal is not None:
+            self._refuse(flow, admission.refusal, early=body is None)
+        else:
+            self._parts.sessions.admitted(flow.client_conn, flow.id, admission)
+
+    def _refuse(self, flow: http.HTTPFlow, answer: Answer, *, early: bool) -> None:
+        flow.response = as_response(answer)
+        if early:
+            self._parts.sessions.refuse_early(flow.client_conn, flow.id, answer)

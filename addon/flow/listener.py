@@ -1,0 +1,82 @@
+"""The listener: accepts agents' connections, within limits, and hands each to its handler.
+
+Takes the place of mitmproxy's `Proxyserver` and keeps its name and options, which its console asks for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+from mitmproxy import options as moptions
+from mitmproxy.addons import proxyserver
+from mitmproxy.connection import Address
+from mitmproxy.proxy import mode_specs
+from wharfinger.flow.handler import ClientHandler
+
+logger = logging.getLogger(__name__)
+
+type MakeHandler = Callable[
+    [asyncio.StreamReader, asyncio.StreamWriter, moptions.Options, mode_specs.ProxyMode], ClientHandler
+]
+
+BACKLOG = 256
+
+
+class Listener(proxyserver.Proxyserver):
+    """One listening socket."""
+
+    name = "proxyserver"
+
+    def __init__(self, sock: socket.socket, make: MakeHandler, options: moptions.Options, most: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._socket = sock
+        self._make = make
+        self._options = options
+        self._most = most
+        self._server: asyncio.Server | None = None
+        self._mode = mode_specs.ProxyMode.parse("regular")
+        self._open: set[ClientHandler] = set()
+
+    async def setup_servers(self) -> bool:
+        """Start to accept."""
+        self._server = await asyncio.start_server(self._serve, sock=self._socket, backlog=BACKLOG)
+        return True
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._open) >= self._most:
+            writer.close()
+            return
+        handler = self._make(reader, writer, self._options, self._mode)
+        self._open.add(handler)
+        try:
+            await handler.handle_client()
+        finally:
+            self._open.discard(handler)
+
+    def listen_addrs(self) -> list[Address]:
+        """Where the proxy listens."""
+        return [self._socket.getsockname()[:2]]
+
+    async def close(self) -> None:
+        """Stop accepting, and end every open connection."""
+        if self._server is not None:
+            self._server.close()
+        for handler in tuple(self._open):
+            await handler.on_timeout()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A bound socket on `host:port` (0 takes a free port). Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

@@ -1,0 +1,434 @@
+"""The sealed HTTP layer: below the flow, above the socket, and closed until the gate has opened it.
+
+Outward, a request goes to a server connection only by redeeming its permit, in the step that emits its
+first byte; what is sent is the sealed copy, not the flow. Inward, a response enters the flow only stripped
+and redacted. No hook is trusted here: a flow that no hook has opened meets `_unopened`, whatever became
+of the hooks.
+
+Overrides internals of mitmproxy 12.3.1 (`HttpLayer.event_to_child`, `get_connection`), which is why that
+version is pinned.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.proxy import commands, events, layer, tunnel
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers import http as base
+from mitmproxy.proxy.layers import tls
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.http._base import HttpCommand
+from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
+    HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+    ResponseTrailers,
+)
+from wharfinger.answers import Answer
+from wharfinger.audit.events import Outcome, Sent
+from wharfinger.flow import adapter, upstream
+from wharfinger.flow.http1 import AgentSide, UpstreamSide
+from wharfinger.flow.parts import Parts
+from wharfinger.flow.response import Incoming, Withheld
+from wharfinger.flow.sessions import Exchange, Route, Stage
+from wharfinger.gate import Ending, Permit, Withdrawn
+from wharfinger.rules.placeholders import StreamScan
+from wharfinger.rules.types import Code
+
+UNOPENED = Answer(Code.DENIED, "the request was not opened by the gate, so nothing was sent")
+
+
+@dataclass(slots=True, eq=False)
+class Passage:
+    """What the layer keeps of one stream."""
+
+    exchange: Exchange
+    permit: Permit | None = None
+    incoming: Incoming | None = None
+    answer: Answer | None = None
+    """The refusal the agent is to see in place of a protocol error."""
+    scan: StreamScan | None = None
+    blocked: bool = False
+    """Nothing of this stream may go upstream any more."""
+    received: int = 0
+    sent_at: float = 0.0
+    first_byte: float = 0.0
+
+
+class UpstreamClient(base.HttpClient):
+    """Opens the server connection and speaks HTTP/1 on it, read strictly."""
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        error: str | None = None
+        if not self.context.server.connected:
+            error = yield commands.OpenConnection(self.context.server)
+        if not error:
+            self.child_layer = UpstreamSide(self.context)
+            self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
+            yield from self._handle_event(event)
+        yield base.RegisterHttpConnection(self.context.server, error)
+
+
+class SealedHttpLayer(base.HttpLayer):
+    """See the module's head. One per tunnel, and one for the proxy connection around it."""
+
+    def __init__(self, context: Context, mode: HTTPMode, parts: Parts) -> None:
+        super().__init__(context, mode)
+        self._parts = parts
+        self._passages: dict[int, Passage] = {}
+        self._agent_side = AgentSide(
+            context.fork(),
+            tunnel=mode is HTTPMode.transparent,
+            head_limit=parts.limits.head,
+            report=self._report,
+        )
+        self.connections[context.client] = self._agent_side
+
+    # Towards the children: where every HTTP event passes.
+
+    def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        if not isinstance(event, HttpEvent):
+            yield from super().event_to_child(child, event)
+        elif isinstance(child, base.HttpStream):
+            yield from self._to_flow(child, event)
+        elif child is self._agent_side:
+            yield from self._to_agent(event)
+        else:
+            yield from self._to_server(child, event)
+
+    def _to_flow(self, stream: base.HttpStream, event: HttpEvent) -> layer.CommandGenerator[None]:
+        match event:
+            case RequestHeaders():
+                yield from super().event_to_child(stream, event)
+                self._passage(event.stream_id)
+            case RequestData():
+                yield from self._request_body(stream, event)
+            case ResponseHeaders() | ResponseData() | ResponseEndOfMessage() | ResponseTrailers():
+                yield from self._inward(stream, event)
+            case _:
+                yield from super().event_to_child(stream, event)
+
+    # Outward.
+
+    def _passage(self, stream_id: int) -> Passage | None:
+        passage = self._passages.get(stream_id)
+        if passage is None:
+            stream = self.streams.get(stream_id)
+            flow = getattr(stream, "flow", None)
+            if flow is None:
+                return None
+            exchange = self._parts.sessions.exchange(self.context.client, flow.id)
+            if exchange is None:
+                return None
+            passage = self._passages[stream_id] = Passage(exchange)
+        return passage
+
+    def _request_body(self, stream: base.HttpStream, event: RequestData) -> layer.CommandGenerator[None]:
+        """Pass body bytes into the flow, within the limit, unless the request is refused already."""
+        passage = self._passage(stream.stream_id)
+        early = self._parts.sessions.early(self.context.client, stream.flow.id)
+        if passage is not None and not stream.flow.request.stream:
+            passage.received += len(event.data)
+            if early is None and passage.received > self._parts.limits.body:
+                early = self._report(
+                    Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts")
+                )
+        if early is not None and not stream.flow.request.stream:
+            if passage is not None:
+                passage.answer = early
+            error = RequestProtocolError(event.stream_id, early.reason, ErrorCode.REQUEST_TOO_LARGE)
+            yield from self._agent_side.refuse(replace(early, close=True))
+            yield from super().event_to_child(stream, error)
+            return
+        yield from super().event_to_child(stream, event)
+
+    def get_connection(
+        self, event: base.GetHttpConnection, *, reuse: bool = True
+    ) -> layer.CommandGenerator[None]:
+        """Give a stream with a permit the connection of its route; without a permit there is none."""
+        stream = self.command_sources[event]
+        permit = self._permit_of(stream)
+        if permit is None:
+            self.command_sources.pop(event)
+            reply = base.GetHttpConnectionCompleted(event, (None, UNOPENED.reason))
+            yield from self.event_to_child(stream, reply)
+            return
+        route = Route(
+            permit.request.host,
+            permit.request.port,
+            permit.request.scheme,
+            permit.session.who.agent_id,
+            tuple(sorted(secret.name for secret, _ in permit.secrets)),
+        )
+        for connection in self.connections:
+            if not isinstance(connection, Server) or self._parts.sessions.route(connection) != route:
+                continue
+            if connection in self.waiting_for_establishment:
+                self.waiting_for_establishment[connection].append(event)
+                return
+            if connection.state is ConnectionState.OPEN:
+                self.command_sources.pop(event)
+                yield from self.event_to_child(
+                    stream, base.GetHttpConnectionCompleted(event, (connection, None))
+                )
+                return
+        yield from self._new_connection(event, route)
+
+    def _permit_of(self, stream: layer.Layer) -> Permit | None:
+        if not isinstance(stream, base.HttpStream):
+            return None
+        passage = self._passage(stream.stream_id)
+        if passage is None or passage.exchange.stage is not Stage.OPEN:
+            return None
+        return passage.exchange.permit
+
+    def _new_connection(self, event: base.GetHttpConnection, route: Route) -> layer.CommandGenerator[None]:
+        self._forget_closed()
+        context = self.context.fork()
+        context.server = Server(address=(route.host, route.port))
+        stack = tunnel.LayerStack()
+        if route.scheme == "https":
+            context.server.sni = route.host.strip("[]")
+            stack /= tls.ServerTLSLayer(context)
+        stack /= UpstreamClient(context)
+        self._parts.sessions.open_route(context.server, route)
+        self.connections[context.server] = stack[0]
+        self.waiting_for_establishment[context.server].append(event)
+        yield from self.event_to_child(stack[0], events.Start())
+
+    def _forget_closed(self) -> None:
+        """Drop closed server connections: mitmproxy keeps them, and the last request on each, for ever."""
+        for connection in tuple(self.connections):
+            if (
+                isinstance(connection, Server)
+                and connection.state is ConnectionState.CLOSED
+                and connection.timestamp_end is not None
+            ):
+                del self.connections[connection]
+
+    def _to_server(self, child: layer.Layer, event: HttpEvent) -> layer.CommandGenerator[None]:
+        passage = self._passage(event.stream_id)
+        if passage is None:
+            return
+        match event:
+            case RequestHeaders():
+                yield from self._send_head(child, event, passage)
+            case RequestData() if not passage.blocked and passage.permit is not None:
+                yield from self._send_data(child, event, passage)
+            case RequestEndOfMessage():
+                yield from self._send_end(child, event, passage)
+            case RequestProtocolError() if passage.permit is not None:
+                self._end(passage, Outcome.CLIENT_GONE, "the agent left")
+                yield from super().event_to_child(child, event)
+            case _:
+                return
+
+    def _send_head(
+        self, child: layer.Layer, event: RequestHeaders, passage: Passage
+    ) -> layer.CommandGenerator[None]:
+        """Redeem the permit and emit the first byte, in one step."""
+        stream = self.streams[event.stream_id]
+        permit = passage.exchange.permit
+        try:
+            if permit is None or passage.exchange.stage is not Stage.OPEN:
+                raise Withdrawn(UNOPENED.reason)
+            body = None if permit.request.body is None else stream.flow.request.data.content or b""
+            self._parts.gate.redeem(permit, adapter.read(stream.flow.request, permit.session.who.agent, body))
+            sealed = upstream.sealed(permit, stream.flow.request)
+        except Withdrawn as withdrawn:
+            self._block(passage, Answer(Code.DENIED, str(withdrawn), "Send the request again."))
+            return
+        passage.exchange.move(Stage.SENT)
+        passage.permit = permit
+        passage.sent_at = time.monotonic()
+        if permit.request.body is None:
+            passage.scan = StreamScan(self._parts.live.placeholders)
+        yield from super().event_to_child(child, replace(event, request=sealed))
+
+    def _block(self, passage: Passage, answer: Answer) -> None:
+        decision = passage.exchange.permit.decision_id if passage.exchange.permit else ""
+        passage.blocked = True
+        passage.answer = replace(answer, decision=decision) if decision else self._report(answer)
+
+    def _send_data(
+        self, child: layer.Layer, event: RequestData, passage: Passage
+    ) -> layer.CommandGenerator[None]:
+        if passage.scan is None:
+            permit = passage.permit
+            data = permit.request.body if permit is not None else b""
+        else:
+            data, found = passage.scan.feed(event.data)
+            if found is not None:
+                yield from self._reset(child, event.stream_id, passage)
+                return
+        passage.received += len(data or b"") if passage.scan is not None else 0
+        if data:
+            yield from super().event_to_child(child, RequestData(event.stream_id, data))
+
+    def _reset(self, child: layer.Layer, stream_id: int, passage: Passage) -> layer.CommandGenerator[None]:
+        """A placeholder in a streamed body: cut both sides off."""
+        self._block(
+            passage,
+            Answer(
+                Code.MISUSE,
+                "a credential's placeholder stands in the request body",
+                "Send placeholders only where the API expects the key.",
+                close=True,
+            ),
+        )
+        self._end(passage, Outcome.WITHHELD, "a placeholder stood in the streamed body")
+        yield from super().event_to_child(child, RequestProtocolError(stream_id, "reset", ErrorCode.CANCEL))
+        yield from self._refuse_stream(stream_id, passage)
+
+    def _send_end(
+        self, child: layer.Layer, event: RequestEndOfMessage, passage: Passage
+    ) -> layer.CommandGenerator[None]:
+        if passage.blocked or passage.permit is None:
+            yield from self._refuse_stream(event.stream_id, passage)
+            return
+        if passage.scan is not None:
+            rest, found = passage.scan.finish()
+            if found is not None:
+                yield from self._reset(child, event.stream_id, passage)
+                return
+            if rest:
+                yield from super().event_to_child(child, RequestData(event.stream_id, rest))
+        yield from super().event_to_child(child, event)
+
+    def _refuse_stream(self, stream_id: int, passage: Passage) -> layer.CommandGenerator[None]:
+        """End the stream with the passage's refusal."""
+        stream = self.streams.get(stream_id)
+        if stream is None:
+            return
+        reason = (passage.answer or UNOPENED).reason
+        error = ResponseProtocolError(stream_id, reason, ErrorCode.GENERIC_SERVER_ERROR)
+        yield from super().event_to_child(stream, error)
+
+    # Inward.
+
+    def _inward(self, stream: base.HttpStream, event: HttpEvent) -> layer.CommandGenerator[None]:
+        passage = self._passage(stream.stream_id)
+        if passage is None or passage.permit is None or passage.blocked:
+            return
+        try:
+            match event:
+                case ResponseHeaders():
+                    head = self._incoming(passage, stream).begin(event.response, end_stream=event.end_stream)
+                    yield from super().event_to_child(stream, replace(event, response=head))
+                case ResponseData() if passage.incoming is not None:
+                    clean = passage.incoming.data(event.data)
+                    if clean:
+                        yield from super().event_to_child(stream, ResponseData(event.stream_id, clean))
+                case ResponseEndOfMessage() if passage.incoming is not None:
+                    rest = passage.incoming.finish()
+                    if rest:
+                        yield from super().event_to_child(stream, ResponseData(event.stream_id, rest))
+                    yield from super().event_to_child(stream, event)
+                case _:
+                    return
+        except Withheld as withheld:
+            yield from self._withhold(stream, passage, str(withheld))
+
+    def _incoming(self, passage: Passage, stream: base.HttpStream) -> Incoming:
+        permit = passage.permit
+        if permit is None:  # pragma: no cover - _inward has looked
+            raise Withheld(UNOPENED.reason)
+        passage.first_byte = time.monotonic()
+        passage.incoming = Incoming(
+            permit.decision.response,
+            self._parts.live.secrets_for(permit.session.who.agent),
+            decision_id=permit.decision_id,
+            method=permit.request.method,
+            http_version=stream.flow.request.http_version,
+            parse_limit=self._parts.limits.parse,
+        )
+        return passage.incoming
+
+    def _withhold(
+        self, stream: base.HttpStream, passage: Passage, reason: str
+    ) -> layer.CommandGenerator[None]:
+        decision = passage.permit.decision_id if passage.permit else ""
+        passage.blocked = True
+        passage.answer = Answer(Code.UPSTREAM, reason, decision=decision, close=True)
+        self._end(passage, Outcome.WITHHELD, reason)
+        yield commands.CloseConnection(stream.flow.server_conn)
+        yield from self._refuse_stream(stream.stream_id, passage)
+
+    # To the agent.
+
+    def _to_agent(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        passage = self._passages.get(event.stream_id)
+        match event:
+            case ResponseProtocolError():
+                yield from self._tell(event, passage)
+            case ResponseEndOfMessage():
+                if passage is not None:
+                    self._end(passage, Outcome.COMPLETED)
+                self._passages.pop(event.stream_id, None)
+                yield from super().event_to_child(self._agent_side, event)
+            case _:
+                yield from super().event_to_child(self._agent_side, event)
+
+    def _tell(self, event: ResponseProtocolError, passage: Passage | None) -> layer.CommandGenerator[None]:
+        """Answer a protocol error in our own words, and record how the request ended."""
+        if event.code is ErrorCode.PASSTHROUGH_CLOSE:
+            yield from super().event_to_child(self._agent_side, event)
+            return
+        answer = passage.answer if passage is not None else None
+        if answer is None and (passage is None or passage.exchange.permit is None):
+            answer = self._report(UNOPENED)
+        elif answer is None and passage is not None and passage.exchange.permit is not None:
+            reason = f"the upstream cannot be used: {event.message}"
+            answer = Answer(Code.UPSTREAM, reason, decision=passage.exchange.permit.decision_id)
+        if passage is not None and answer is not None:
+            self._end(passage, Outcome.UPSTREAM_FAILED, answer.reason)
+        self._passages.pop(event.stream_id, None)
+        yield from self._agent_side.refuse(replace(answer or UNOPENED, close=True))
+
+    def _end(self, passage: Passage, outcome: Outcome, reason: str = "") -> None:
+        """End the exchange with its measurements."""
+        incoming = passage.incoming
+        now = time.monotonic()
+        sent = Sent(
+            status=incoming.status if incoming else None,
+            request_bytes=passage.received,
+            response_bytes=incoming.received if incoming else None,
+            findings=incoming.findings if incoming else {},
+            timings_ms={
+                "total": round((now - passage.exchange.started) * 1000, 3),
+                **(
+                    {"upstream": round((passage.first_byte - passage.sent_at) * 1000, 3)}
+                    if passage.first_byte
+                    else {}
+                ),
+            },
+            address=self._address(),
+        )
+        link = self._parts.sessions.link(self.context.client)
+        self._parts.sessions.end(link, passage.exchange, Ending(outcome, sent, reason))
+
+    def _address(self) -> str:
+        for connection in self.connections:
+            if isinstance(connection, Server) and connection.peername:
+                host, port, *_ = connection.peername
+                return f"{host}:{port}"
+        return ""
+
+    def _report(self, answer: Answer) -> Answer:
+        """Record a refusal made here, where no request could be decided."""
+        link = self._parts.sessions.link(self.context.client)
+        who = link.session.who if link is not None and link.session is not None else None
+        return self._parts.gate.reject_soon(answer, who)
+
+
+__all__ = ["HttpCommand", "SealedHttpLayer"]

@@ -1,0 +1,181 @@
+"""What the runtime knows of each client connection: whose it is, what it has open, where it may dial.
+
+A connection without a session belongs to nobody and gets 407. A server connection without a route is
+never dialled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from mitmproxy.connection import Client, Connection
+from wharfinger.answers import Answer
+from wharfinger.audit.events import Outcome
+from wharfinger.gate import Admission, Ending, Permit, Session
+
+
+class Stage(enum.StrEnum):
+    """Life of one request in the proxy."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    SENT = "sent"
+    ENDED = "ended"
+
+
+TRANSITIONS: dict[Stage, frozenset[Stage]] = {
+    Stage.CLOSED: frozenset({Stage.OPEN, Stage.ENDED}),
+    Stage.OPEN: frozenset({Stage.SENT, Stage.ENDED}),
+    Stage.SENT: frozenset({Stage.ENDED}),
+    Stage.ENDED: frozenset(),
+}
+"""Every request starts closed. A pair that is not here is an error."""
+
+
+class Broken(RuntimeError):
+    """A request was moved between two stages that do not follow one another."""
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """One request and its response, as the proxy sees it."""
+
+    flow_id: str
+    stage: Stage = Stage.CLOSED
+    permit: Permit | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def move(self, stage: Stage) -> None:
+        """Go to `stage`, or raise `Broken`."""
+        if stage not in TRANSITIONS[self.stage]:
+            raise Broken(f"a request cannot go from {self.stage} to {stage}")
+        self.stage = stage
+
+    def open(self, permit: Permit) -> None:
+        """Note the permit that the gate gave for this request."""
+        self.move(Stage.OPEN)
+        self.permit = permit
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one server connection may dial, and for what it may then be used."""
+
+    host: str
+    port: int
+    scheme: str
+    agent_id: str
+    credentials: tuple[str, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """One client connection."""
+
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    session: Session | None = None
+    tunnel: tuple[str, int] | None = None
+    """The authority of the CONNECT, canonical, once it was accepted."""
+    refused: bool = False
+    """The tunnel may carry nothing (the server name does not fit): every request in it is refused."""
+    exchanges: dict[str, Exchange] = field(default_factory=dict)
+    early: dict[str, Answer] = field(default_factory=dict)
+    """Flows refused on their head: their bodies are not read."""
+
+
+class Sessions:
+    """All client connections of the runtime."""
+
+    def __init__(self, finish: Callable[[Permit, Ending], None]) -> None:
+        self._finish = finish
+        self._links: dict[str, Link] = {}
+        self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
+
+    def connected(self, client: Client) -> None:
+        """A client has connected."""
+        self._links[client.id] = Link()
+
+    def leaving(self, client: Client) -> None:
+        """The client has closed its side: whoever waits on its behalf may stop."""
+        if link := self._links.get(client.id):
+            link.gone.set()
+
+    def disconnected(self, client: Client) -> None:
+        """The connection is over: end what it left open."""
+        link = self._links.pop(client.id, None)
+        if link is None:
+            return
+        link.gone.set()
+        for exchange in tuple(link.exchanges.values()):
+            self.end(link, exchange, Ending(Outcome.CLIENT_GONE))
+
+    def link(self, client: Client) -> Link | None:
+        """The connection of `client`, None once it has ended."""
+        return self._links.get(client.id)
+
+    def links(self) -> tuple[Link, ...]:
+        """All live connections."""
+        return tuple(self._links.values())
+
+    def exchange(self, client: Client, flow_id: str) -> Exchange | None:
+        """The exchange of the flow `flow_id`; made closed at first sight, None once the client has left."""
+        link = self._links.get(client.id)
+        if link is None:
+            return None
+        if flow_id not in link.exchanges:
+            link.exchanges[flow_id] = Exchange(flow_id)
+        return link.exchanges[flow_id]
+
+    def end(self, link: Link | None, exchange: Exchange, ending: Ending) -> None:
+        """End an exchange once; whatever comes later changes nothing."""
+        if link is not None:
+            link.exchanges.pop(exchange.flow_id, None)
+            link.early.pop(exchange.flow_id, None)
+        if exchange.stage is Stage.ENDED:
+            return
+        sent = exchange.stage is Stage.SENT
+        exchange.move(Stage.ENDED)
+        if exchange.permit is not None:
+            self._finish(exchange.permit, ending if sent else ending.unsent())
+
+    def admitted(self, client: Client, flow_id: str, admission: Admission) -> None:
+        """Open the exchange if the gate gave a permit and the client is still there."""
+        if admission.permit is None:
+            return
+        exchange = self.exchange(client, flow_id)
+        if exchange is None:
+            self._finish(admission.permit, Ending(Outcome.CLIENT_GONE).unsent())
+            return
+        exchange.open(admission.permit)
+
+    def refuse_early(self, client: Client, flow_id: str, answer: Answer) -> None:
+        """Refuse a flow on its head: its body is not read to the end."""
+        if link := self._links.get(client.id):
+            link.early[flow_id] = answer
+
+    def early(self, client: Client, flow_id: str) -> Answer | None:
+        """The refusal of a flow on its head, if there was one."""
+        link = self._links.get(client.id)
+        return link.early.get(flow_id) if link else None
+
+    def count(self, agent: str) -> int:
+        """Live connections of `agent`."""
+        return sum(
+            1 for link in self._links.values() if link.session is not None and link.session.who.agent == agent
+        )
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def open_route(self, connection: Connection, route: Route) -> None:
+        """Let `connection` be dialled, to this place and no other."""
+        self._routes[connection] = route
+
+    def route(self, connection: Connection) -> Route | None:
+        """Where `connection` may dial, if anywhere."""
+        return self._routes.get(connection)

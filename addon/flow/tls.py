@@ -1,0 +1,125 @@
+"""TLS at both ends: our leaf towards the agent, full verification towards the upstream.
+
+Takes the place of mitmproxy's own TLS addon, which looks at upstream certificates, answers a CRL path for
+any host, and offers a compromised intermediate (MITMPROXY 0.2). Contexts are built once per host.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from mitmproxy import connection, tls
+from mitmproxy.net import tls as net_tls
+from OpenSSL import SSL
+from wharfinger.certs.authority import Authority
+from wharfinger.flow.parts import Parts
+
+_lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
+_NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
+_ALPN = b"http/1.1"
+
+type TrustFor = Callable[[str], Path]
+"""The file of roots that vouch for a host."""
+
+
+class Tls:
+    """Hooks `tls_start_client` and `tls_start_server`. Without them no handshake is made."""
+
+    def __init__(self, parts: Parts, authority: Authority, trust_for: TrustFor) -> None:
+        self._parts = parts
+        self._authority = authority
+        self._trust_for = trust_for
+        self._contexts: dict[str, tuple[object, SSL.Context]] = {}
+
+    def tls_start_client(self, start: tls.TlsData) -> None:
+        """Show the agent a certificate for the host of its CONNECT, if its server name fits it."""
+        link = self._parts.sessions.link(start.context.client)
+        if link is None or link.refused or link.tunnel is None:
+            return
+        context = self._agent_context(link.tunnel[0])
+        start.ssl_conn = SSL.Connection(context)
+        start.ssl_conn.set_accept_state()
+
+    def _agent_context(self, host: str) -> SSL.Context:
+        leaf = self._authority.leaf(host.strip("[]"))
+        known = self._contexts.get(host)
+        if known is not None and known[0] is leaf:
+            return known[1]
+        context = SSL.Context(SSL.TLS_SERVER_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION)
+        context.set_alpn_select_callback(_select_alpn)
+        context.use_certificate(leaf.certificate)
+        context.use_privatekey(leaf.key)
+        context.check_privatekey()
+        if len(self._contexts) >= 4096:
+            self._contexts.clear()
+        self._contexts[host] = (leaf, context)
+        return context
+
+    def tls_start_server(self, start: tls.TlsData) -> None:
+        """Verify the upstream against its roots and its name; a failure closes the connection."""
+        server = start.conn
+        if not isinstance(server, connection.Server):
+            return
+        route = self._parts.sessions.route(server)
+        if route is None or server.sni is None:
+            return
+        ssl_conn = SSL.Connection(_upstream_context(str(self._trust_for(route.host))))
+        _verify_name(ssl_conn, server.sni)
+        ssl_conn.set_alpn_protos([_ALPN])
+        ssl_conn.set_connect_state()
+        start.ssl_conn = ssl_conn
+
+
+def _select_alpn(_connection: SSL.Connection, offers: list[bytes]) -> bytes | SSL._NoOverlappingProtocols:
+    return _ALPN if _ALPN in offers else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+@functools.lru_cache(64)
+def _upstream_context(roots: str) -> SSL.Context:
+    return net_tls.create_proxy_server_context(
+        method=net_tls.Method.TLS_CLIENT_METHOD,
+        min_version=net_tls.Version.TLS1_2,
+        max_version=net_tls.Version.UNBOUNDED,
+        cipher_list=None,
+        ecdh_curve=None,
+        verify=net_tls.Verify.VERIFY_PEER,
+        ca_path=None,
+        ca_pemfile=roots,
+        client_cert=None,
+        legacy_server_connect=False,
+    )
+
+
+def _verify_name(ssl_conn: SSL.Connection, name: str) -> None:
+    """Have OpenSSL check the certificate's name (RFC 9525); a name, not an address, is sent as server name."""
+    param = _lib.SSL_get0_param(ssl_conn._ssl)
+    _lib.X509_VERIFY_PARAM_set_hostflags(param, _NAME_FLAGS)
+    try:
+        packed = ipaddress.ip_address(name).packed
+    except ValueError:
+        encoded = name.encode("ascii")
+        ssl_conn.set_tlsext_host_name(encoded)
+        done = _lib.X509_VERIFY_PARAM_set1_host(param, encoded, len(encoded))
+    else:
+        done = _lib.X509_VERIFY_PARAM_set1_ip(param, packed, len(packed))
+    if done != 1:
+        raise ValueError("the upstream's name cannot be verified")
+
+
+def roots_by_host(default: Path, extra: Mapping[str, Path]) -> TrustFor:
+    """Choose a host's roots: its own entry, a `*.` entry, `*`, or the default."""
+
+    def trust_for(host: str) -> Path:
+        if host in extra:
+            return extra[host]
+        for pattern, path in extra.items():
+            if pattern.startswith("*.") and host.endswith(pattern[1:]):
+                return path
+        return extra.get("*", default)
+
+    return trust_for

@@ -1,0 +1,74 @@
+"""What may run on a connection: HTTP/1 to the proxy, then TLS with HTTP/1 inside, or HTTP/1. Nothing else.
+
+No raw TCP, no DNS, no QUIC, no UDP, no TLS in TLS: bytes that are not a TLS ClientHello are read as HTTP,
+and refused there if they are not.
+"""
+
+from __future__ import annotations
+
+from mitmproxy import tls as mitm_tls
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import tls
+from mitmproxy.proxy.layers.http import HTTPMode
+from mitmproxy.proxy.layers.modes import HttpProxy
+from wharfinger.answers import Answer
+from wharfinger.flow.parts import Parts
+from wharfinger.flow.sealed import SealedHttpLayer
+from wharfinger.rules import spelling
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.types import Code
+
+
+class Tunnel:
+    """Hooks `next_layer` and `tls_clienthello`."""
+
+    name = "nextlayer"
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def next_layer(self, pending: layer.NextLayer) -> None:
+        """Choose the next layer: see the module's head."""
+        if pending.layer is not None:
+            return
+        context = pending.context
+        if len(context.layers) == 1 and isinstance(context.layers[0], HttpProxy):
+            pending.layer = SealedHttpLayer(context, HTTPMode.regular, self._parts)
+            return
+        link = self._parts.sessions.link(context.client)
+        if link is None or link.session is None or link.tunnel is None:
+            return
+        data = pending.data_client()
+        if len(data) < 3 and data[:1] == b"\x16":
+            return
+        if starts_like_tls_record(data) and not context.client.tls:
+            pending.layer = tls.ClientTLSLayer(context)
+            return
+        context.server.address = link.tunnel
+        context.server.tls = context.client.tls
+        pending.layer = SealedHttpLayer(context, HTTPMode.transparent, self._parts)
+
+    def tls_clienthello(self, data: mitm_tls.ClientHelloData) -> None:
+        """The server name must be the host of the CONNECT; a name for an address is none at all."""
+        data.establish_server_tls_first = False
+        link = self._parts.sessions.link(data.context.client)
+        if link is None:
+            return
+        if not self._fits(data.client_hello.sni, link.tunnel):
+            link.refused = True
+            self._parts.gate.reject_soon(
+                Answer(Code.BAD_REQUEST, "the TLS server name is not the host of the CONNECT"),
+                link.session.who if link.session is not None else None,
+            )
+
+    def _fits(self, sni: str | None, tunnel: tuple[str, int] | None) -> bool:
+        if tunnel is None:
+            return False
+        host = tunnel[0]
+        if host.startswith("[") or host.replace(".", "").isdigit():
+            return sni is None
+        try:
+            return sni is not None and spelling.host(sni) == host
+        except Refused:
+            return False

@@ -1,0 +1,252 @@
+"""The gate: the one place where a request is opened.
+
+`admit` decides, holds for a person where policy says `ask`, and gives a permit once the intent is durable
+in the book. `redeem` is called in the step that emits the first upstream byte and checks that nothing the
+permit rests on has changed. `finish` records what became of it. Nothing else opens a request, and
+every way out of here that is not a permit is a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wharfinger.answers import Answer
+from wharfinger.audit import events
+from wharfinger.audit.errors import BookUnavailable
+from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.credentials.registry import CredentialUnavailable
+from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
+
+if TYPE_CHECKING:
+    from wharfinger.audit.book import Book
+    from wharfinger.credentials.registry import Credentials
+    from wharfinger.hold import Hold
+    from wharfinger.live import Live
+    from wharfinger.secret import Secret
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who speaks on a client connection, as established by `identify`."""
+
+    who: Who
+    reason: str | None = None
+    """Reason given for the whole run."""
+    origin: Origin = Origin.PROXY
+
+
+@dataclass(slots=True, eq=False)
+class Permit:
+    """The single-use right to send exactly one request."""
+
+    decision_id: str
+    session: Session
+    request: Request
+    decision: Decision
+    generation: int
+    secrets: tuple[tuple[Secret, int], ...]
+    """Credentials to put in, each with the generation it was read at."""
+    approval: str = ""
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an exchange ended."""
+
+    outcome: Outcome
+    sent: Sent | None = None
+    reason: str = ""
+
+    def unsent(self) -> Ending:
+        """The same for a request of which no byte went upstream."""
+        return replace(self, outcome=Outcome.NOT_SENT, sent=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The gate's answer: a permit, or what to tell the agent."""
+
+    decision_id: str
+    permit: Permit | None = None
+    refusal: Answer | None = None
+
+
+class Withdrawn(Exception):
+    """A permit no longer holds; nothing may be sent on it."""
+
+
+class Presence(Protocol):
+    """Whether the client still waits."""
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Set once the client has left."""
+        ...
+
+
+@dataclass(slots=True)
+class Gate:
+    """See the module's head."""
+
+    live: Live
+    book: Book
+    credentials: Credentials
+    hold: Hold
+    _endings: set[asyncio.Future[Any]] = field(default_factory=set)
+
+    async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
+        """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
+        decision_id = events.decision_id()
+        try:
+            return await self._admit(decision_id, request, session, presence)
+        except BookUnavailable as error:
+            logger.error("the book cannot be written, everything is refused: %s", error)
+            return self._refusal(
+                decision_id, Code.UNAVAILABLE, "the audit log cannot be written, so nothing is sent",
+                "The operator has to mend the audit log; `wharfinger doctor` says how",
+            )  # fmt: skip
+        except CredentialUnavailable as error:
+            reason = str(error)
+            await self.reject(Code.UNAVAILABLE, reason, session.who, request, decision_id)
+            return self._refusal(decision_id, Code.UNAVAILABLE, reason, "The operator has to mend it")
+        except Exception as error:
+            logger.exception("the gate failed on %s", decision_id)
+            await self.reject(
+                Code.DENIED, f"internal error: {type(error).__name__}", session.who, request, decision_id
+            )
+            return self._refusal(decision_id, Code.DENIED, "internal error, so the request is refused")
+
+    async def _admit(
+        self, decision_id: str, request: Request, session: Session, presence: Presence
+    ) -> Admission:
+        generation = self.live.generation
+        decision = self.live.decide(request, session)
+        approval = ""
+        approvers: tuple[str, ...] = ()
+        if decision.verdict is Verdict.ASK:
+            settled = await self.hold.settle(decision_id, request, decision, session, presence)
+            if settled.refusal is not None:
+                return Admission(decision_id, refusal=settled.refusal)
+            approval, approvers, decision = settled.approval, settled.approvers, settled.decision
+            generation = settled.generation
+        if decision.verdict is Verdict.DENY:
+            await self.book.write(events.refused(decision_id, session.who, request, decision))
+            return Admission(decision_id, refusal=answer(decision_id, decision, request))
+        secrets = tuple(
+            (
+                self.credentials.current(placement.credential),
+                self.credentials.generation(placement.credential),
+            )
+            for placement in decision.placements
+        )
+        permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
+        try:
+            await self.book.write(
+                events.intent(
+                    decision_id, session.who, request, decision, approval=approval, approvers=approvers
+                )
+            )
+        except BaseException:
+            if approval:
+                self._keep(self._start(self.hold.give_back(approval)))
+            raise
+        return Admission(decision_id, permit=permit)
+
+    def redeem(self, permit: Permit, request: Request) -> None:
+        """Use the permit for `request`, now. Raises `Withdrawn` and sends nothing if anything has changed.
+
+        Synchronous: between this check and the first upstream byte there is no point at which a reload, a
+        suspension or a rotation could run. The request digest is a function of the request and of what the
+        generation stands for, so equality of both is equality of the digest.
+        """
+        if permit.used:
+            raise Withdrawn("the permit has been used")
+        permit.used = True
+        if request != permit.request:
+            raise Withdrawn("the request is not the one that was decided")
+        if permit.generation != self.live.generation:
+            raise Withdrawn("policies have changed since the request was decided")
+        if reason := self.live.barred(permit.session.who):
+            raise Withdrawn(reason)
+        for secret, generation in permit.secrets:
+            if self.credentials.generation(secret.name) != generation:
+                raise Withdrawn(f"the credential {secret.name} has changed since the request was decided")
+        if permit.approval and not self.hold.sent(permit.approval):
+            raise Withdrawn("the approval has expired")
+
+    def finish(self, permit: Permit, ending: Ending) -> None:
+        """Record the outcome; an approval of which no byte was sent is given back. Returns at once."""
+        event = events.outcome(
+            permit.decision_id, permit.session.who, ending.outcome, ending.sent, reason=ending.reason
+        )
+        self._keep(self.book.submit(event))
+        if permit.approval and ending.outcome is Outcome.NOT_SENT:
+            self._keep(self._start(self.hold.give_back(permit.approval)))
+
+    async def reject(
+        self,
+        code: Code,
+        reason: str,
+        who: Who | None,
+        request: Request | None = None,
+        decision_id: str | None = None,
+    ) -> str:
+        """Record a refusal that no policy made. Returns its decision id; a book that fails refuses anyway."""
+        decision_id = decision_id or events.decision_id()
+        target = None if request is None else events.Target.of(request)
+        event = events.rejected(
+            decision_id, who, code, reason, target=target, policy_digest=self.live.policy_digest
+        )
+        try:
+            await self.book.write(event)
+        except BookUnavailable:
+            logger.error("a refusal could not be recorded: %s", reason)
+        return decision_id
+
+    def reject_soon(self, answered: Answer, who: Who | None) -> Answer:
+        """Record a refusal from synchronous code; the answer comes back with its decision id."""
+        decision_id = answered.decision or events.decision_id()
+        self._keep(self._start(self.reject(answered.code, answered.reason, who, None, decision_id)))
+        return replace(answered, decision=decision_id)
+
+    def _refusal(self, decision_id: str, code: Code, reason: str, help_text: str = "") -> Admission:
+        return Admission(decision_id, refusal=Answer(code, reason, help_text, decision_id))
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_task(work)
+
+    def _keep(self, future: asyncio.Future[Any]) -> None:
+        self._endings.add(future)
+        future.add_done_callback(self._done)
+
+    def _done(self, future: asyncio.Future[Any]) -> None:
+        self._endings.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.error("an outcome could not be recorded: %s", error)
+
+    async def drain(self) -> None:
+        """Wait until every outcome handed in so far is written."""
+        while self._endings:
+            await asyncio.gather(*tuple(self._endings), return_exceptions=True)
+
+
+def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:
+    """What the agent is told of a decision that is not an allow."""
+    call = decision.calls[0] if decision.calls else None
+    return Answer(
+        decision.code,
+        decision.reason,
+        decision.help,
+        decision_id,
+        tool=call.tool if call else None,
+        rule=str(decision.rules[0]) if decision.rules else None,
+        approval=approval,
+        plain=any(value.startswith("git/") for value in request.values("user-agent")),
+    )

@@ -1,0 +1,147 @@
+"""Hold a request that policy answers with `ask` until a person has answered, or the hold ends.
+
+Nothing is sent while holding. A hold ends by answer, expiry, its own limit, or the agent leaving; the
+approval outlives it, and the same request sent again takes it up. When an approval is used the decision is
+made again: a deny wins, and the approval stands only for the rules it was given for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from wharfinger.answers import Answer
+from wharfinger.approvals.approval import Approval, NotUsable, TooManyPending
+from wharfinger.approvals.states import ApprovalError, State, WrongState
+from wharfinger.audit import events
+from wharfinger.rules import headers
+from wharfinger.rules.types import Code, Decision, Request, Verdict
+
+if TYPE_CHECKING:
+    from wharfinger.approvals.approvals import Approvals
+    from wharfinger.audit.book import Book
+    from wharfinger.gate import Presence, Session
+    from wharfinger.live import Live
+
+AGAIN = "Ask the person to decide, then send exactly the same request again; it goes through once approved."
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of asking: a decision made again (with its approval), or a refusal."""
+
+    decision: Decision
+    generation: int = 0
+    approval: str = ""
+    approvers: tuple[str, ...] = ()
+    refusal: Answer | None = None
+
+
+@dataclass(slots=True)
+class Hold:
+    """See the module's head."""
+
+    live: Live
+    book: Book
+    approvals: Approvals
+    limit: timedelta
+    _waits: set[asyncio.Task[Approval]] = field(default_factory=set)
+
+    async def settle(
+        self, decision_id: str, request: Request, decision: Decision, session: Session, presence: Presence
+    ) -> Settled:
+        """Put `request` to a person and wait for the answer."""
+        volatile = [pair for pair in request.headers if headers.is_volatile(pair[0].lower())]
+        try:
+            asked = await self.approvals.ask(session.who.agent_id, request, decision, volatile)
+            await self.book.write(events.held(decision_id, session.who, request, decision, approval=asked.id))
+            answered = await self._wait(asked, presence)
+        except TooManyPending as fault:
+            return await self._refuse(decision_id, request, decision, session, Code.LIMIT, str(fault.args[0]))
+        if answered is None:
+            return await self._refuse(
+                decision_id, request, decision, session, Code.APPROVAL_PENDING, "the agent left", asked.id
+            )
+        if answered.state is not State.APPROVED:
+            return await self._unanswered(decision_id, request, decision, session, answered)
+        return await self._use(decision_id, request, session, answered)
+
+    async def _wait(self, asked: Approval, presence: Presence) -> Approval | None:
+        """The approval once answered or once the hold ends; None where the agent left first."""
+        wait = asyncio.get_running_loop().create_task(self.approvals.wait(asked.id, self.limit))
+        gone = asyncio.get_running_loop().create_task(presence.gone.wait())
+        try:
+            await asyncio.wait((wait, gone), return_when=asyncio.FIRST_COMPLETED)
+            return wait.result() if wait.done() else None
+        finally:
+            wait.cancel()
+            gone.cancel()
+            await asyncio.gather(wait, gone, return_exceptions=True)
+
+    async def _use(self, decision_id: str, request: Request, session: Session, approval: Approval) -> Settled:
+        generation = self.live.generation
+        again = self.live.decide(request, session)
+        if again.verdict is not Verdict.ASK:
+            return Settled(again, generation)
+        try:
+            await self.approvals.consume(approval.id, again)
+        except (NotUsable, WrongState) as fault:
+            return await self._refuse(
+                decision_id, request, again, session, Code.APPROVAL_PENDING, str(fault.args[0]), approval.id
+            )
+        person = (approval.person,) if approval.person else ()
+        return Settled(again, generation, approval.id, person)
+
+    async def _unanswered(
+        self, decision_id: str, request: Request, decision: Decision, session: Session, approval: Approval
+    ) -> Settled:
+        match approval.state:
+            case State.DENIED:
+                said = f": {approval.comment}" if approval.comment else ""
+                code, reason = Code.DENIED, f"{approval.person or 'a person'} has denied this{said}"
+            case State.EXPIRED | State.CANCELLED:
+                code, reason = Code.DENIED, f"the approval is {approval.state}"
+            case _:
+                names = ", ".join(approval.approvers)
+                code, reason = Code.APPROVAL_PENDING, f"this needs the approval of {names}"
+        return await self._refuse(decision_id, request, decision, session, code, reason, approval.id)
+
+    async def _refuse(  # noqa: PLR0917 - one line in the book and one answer, made of all of these
+        self,
+        decision_id: str,
+        request: Request,
+        decision: Decision,
+        session: Session,
+        code: Code,
+        reason: str,
+        approval: str = "",
+    ) -> Settled:
+        pending = code is Code.APPROVAL_PENDING
+        refused = replace(
+            decision, verdict=Verdict.DENY, code=code, reason=reason, help=AGAIN if pending else ""
+        )
+        await self.book.write(events.refused(decision_id, session.who, request, refused, approval=approval))
+        answer = Answer(
+            code,
+            reason,
+            refused.help,
+            decision_id,
+            tool=decision.calls[0].tool if decision.calls else None,
+            rule=str(decision.rules[0]) if decision.rules else None,
+            approval=approval or None,
+            retry_after=20 if pending else None,
+        )
+        return Settled(refused, refusal=answer)
+
+    def sent(self, approval: str) -> bool:
+        """Whether the request may go out on this approval; true once, in the step of its first byte."""
+        return self.approvals.sent(approval)
+
+    async def give_back(self, approval: str) -> None:
+        """Give back an approval on which nothing was sent."""
+        try:
+            await self.approvals.give_back(approval)
+        except ApprovalError:
+            return

@@ -1,0 +1,146 @@
+"""What decisions are made with at this moment: one configuration, the agents' states, the secrets in use.
+
+Swapped whole by a reload, in one step. The generation goes up with every change that could make a
+decision already made come out otherwise; a permit carries the one it was made at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from wharfinger.audit.events import Who
+from wharfinger.clock import Clock
+from wharfinger.gate import Session
+from wharfinger.rules import decide as deciding
+from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.redact.secrets import SecretSet
+from wharfinger.rules.types import Decision, Facts, Request
+
+if TYPE_CHECKING:
+    from wharfinger.agents import Agent
+    from wharfinger.credentials.registry import Credentials
+    from wharfinger.keys import Keys
+
+
+class Live:
+    """See the module's head. Used from the event loop only."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        agents: Mapping[str, Agent],
+        *,
+        keys: Keys,
+        credentials: Credentials,
+        clock: Clock,
+        confinement: str = "none",
+    ) -> None:
+        self._keys = keys
+        self._credentials = credentials
+        self._clock = clock
+        self._confinement = confinement
+        self._runs: dict[str, str | None] = {}
+        self._stopped: str | None = None
+        self._sets: dict[str, tuple[int, SecretSet]] = {}
+        self.generation = 0
+        self.swap(configuration, agents)
+
+    def swap(self, configuration: Configuration, agents: Mapping[str, Agent]) -> None:
+        """Decide by `configuration` from now on; permits given before no longer hold."""
+        self.configuration = configuration
+        self.agents = dict(agents)
+        self.placeholders: Placeholders = self._credentials.placeholders(
+            configuration, {name: agent.id for name, agent in self.agents.items()}
+        )
+        self._sets.clear()
+        self.generation += 1
+
+    @property
+    def policy_digest(self) -> str:
+        """Digest of the policy in force."""
+        return self.configuration.digest
+
+    def update_agent(self, agent: Agent) -> None:
+        """Take an agent's new state: suspended, resumed, rotated."""
+        self.agents[agent.name] = agent
+
+    def begin_run(self, run_id: str, reason: str | None) -> None:
+        """Accept tokens of this run."""
+        self._runs[run_id] = reason
+
+    def end_run(self, run_id: str) -> None:
+        """Refuse tokens of this run from now on."""
+        self._runs.pop(run_id, None)
+
+    @property
+    def runs(self) -> int:
+        """How many runs are open."""
+        return len(self._runs)
+
+    def stop_all(self, reason: str | None) -> None:
+        """Refuse everything of everyone (None lifts it)."""
+        self._stopped = reason
+
+    def identify(self, name: str, token: str) -> Session | None:
+        """The session of whoever presents this name and token, None for anyone unknown."""
+        agent = self.agents.get(name)
+        if agent is None or name not in self.configuration.agents:
+            return None
+        identity = self._keys.verify_token(token, agent.id, agent.generation, self._clock.now())
+        if identity is None:
+            return None
+        run, how, reason = "", "token", None
+        if identity.run_id is not None:
+            if identity.run_id not in self._runs:
+                return None
+            run, how, reason = identity.run_id, "run token", self._runs[identity.run_id]
+        return Session(Who(name, agent.id, run, how, self._confinement), reason)
+
+    def barred(self, who: Who) -> str | None:
+        """Why this agent may do nothing at the moment, if so."""
+        if self._stopped is not None:
+            return self._stopped
+        agent = self.agents.get(who.agent)
+        if agent is None or agent.id != who.agent_id or who.agent not in self.configuration.agents:
+            return "this agent is no longer registered"
+        if agent.suspended is not None:
+            return f"this agent is suspended: {agent.suspended}"
+        declared = self.configuration.agents[who.agent].status
+        if declared != "active":
+            return f"this agent is {declared}"
+        if who.run and who.run not in self._runs:
+            return "the run has ended"
+        return None
+
+    def facts(self, session: Session) -> Facts:
+        """Everything live that a decision may know."""
+        return Facts(
+            placeholders=self.placeholders,
+            agent_id=session.who.agent_id,
+            suspended=self.barred(session.who),
+            reason=session.reason,
+            origin=session.origin,
+            confinement=session.who.confinement,
+        )
+
+    def decide(self, request: Request, session: Session, *, explain: bool = False) -> Decision:
+        """Decide `request` now."""
+        return deciding.decide(
+            self.configuration, request, self.facts(session), self._clock.now(), explain=explain
+        )
+
+    def streams(self, request: Request) -> bool:
+        """Whether the tool of this head streams its body."""
+        return deciding.streams(self.configuration, request)
+
+    def secrets_for(self, agent: str) -> SecretSet:
+        """Everything that must not reach `agent`, each shown as its placeholder where it has one."""
+        version = self._credentials.version
+        known = self._sets.get(agent)
+        if known is not None and known[0] == version:
+            return known[1]
+        fresh = self._credentials.secret_set().shown_as(self._credentials.placeholders_of(agent))
+        self._sets[agent] = (version, fresh)
+        return fresh

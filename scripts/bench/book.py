@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""What a durable event costs: the file system's own fdatasync beside `Book.write`, in turns, in one run.
+
+    .venv/bin/python scripts/bench/book.py [--rounds N] [--folder DIR]
+
+Measured in a folder of this file system (a tmpfs would show nothing): for 1 and 16 writers at a time, the
+latency of one `await book.write(intent)`, each followed by an outcome that nobody waits for, as a proxy
+does it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from wharfinger.audit import Book, Outcome, Sent, Who, decision_id, intent, outcome
+from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
+
+WHO = Who("support-agent", "ag_0123456789abcdef", identified_by="token", confinement="isolated")
+REQUEST = Request(
+    "support-agent",
+    "POST",
+    "https",
+    "api.stripe.com",
+    443,
+    "/v1/refunds",
+    (),
+    b"payment_intent=pi_1&amount=2500",
+)
+DECISION = Decision(
+    Verdict.ALLOW,
+    Code.ALLOWED,
+    "allowed by support_refunds",
+    "",
+    "5" * 64,
+    calls=(Call("refund_payment", "7" * 64, Effect.WRITE, {"payment_id": "pi_1", "amount_cents": 2500}),),
+    rules=(RuleRef("support_refunds", "policies/support.yaml", 4, Verdict.ALLOW),),
+    placements=(Placement("STRIPE_API_KEY", Place.HEADER, "Authorization", "Bearer ${secret}"),),
+    digest="9" * 64,
+)
+SENT = Sent(status=200, address="192.0.2.1:443", request_bytes=31, response_bytes=512, reused=True)
+
+
+class Clock:
+    """The system's clocks."""
+
+    def now(self) -> datetime:
+        """Wall clock."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+
+def floor(folder: Path, count: int) -> list[float]:
+    """Seconds of `count` appends of an event's size, each with its fdatasync."""
+    taken = []
+    fd = os.open(folder / "floor", os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    for _ in range(count):
+        begin = time.perf_counter()
+        os.write(fd, b"x" * 1200)
+        os.fdatasync(fd)
+        taken.append(time.perf_counter() - begin)
+    os.close(fd)
+    return taken
+
+
+async def writers(book: Book, how_many: int, count: int) -> tuple[list[float], float]:
+    """Seconds of each write, and of all of them together."""
+    taken: list[float] = []
+
+    async def one() -> None:
+        for _ in range(count // how_many):
+            decision = decision_id()
+            begin = time.perf_counter()
+            await book.write(intent(decision, WHO, REQUEST, DECISION))
+            taken.append(time.perf_counter() - begin)
+            book.submit(outcome(decision, WHO, Outcome.COMPLETED, SENT))
+
+    begin = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(how_many):
+            group.create_task(one())
+    return taken, time.perf_counter() - begin
+
+
+def line(name: str, taken: list[float], rate: float | None = None) -> str:
+    """One line of the table, in microseconds."""
+    taken = sorted(taken)
+    p50, p99 = (taken[int(len(taken) * q)] * 1e6 for q in (0.5, 0.99))
+    return f"{name:<28} p50 {p50:7.0f} µs   p99 {p99:7.0f} µs" + (f"   {rate:7.0f} /s" if rate else "")
+
+
+def main() -> None:
+    """Measure and print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--count", type=int, default=400, help="writes in each round")
+    options.add_argument("--folder", type=Path, default=Path.cwd())
+    chosen = options.parse_args()
+    results: dict[str, list[float]] = {
+        "fdatasync alone": [],
+        "book.write, 1 writer": [],
+        "book.write, 16 writers": [],
+    }
+    seconds = dict.fromkeys(results, 0.0)
+    with tempfile.TemporaryDirectory(prefix=".bench-book-", dir=chosen.folder) as folder:
+        book = Book.open(Path(folder) / "audit", hmac_key=b"k" * 32, clock=Clock())
+        for _ in range(chosen.rounds):
+            results["fdatasync alone"] += floor(Path(folder), chosen.count)
+            for name, how_many in (("book.write, 1 writer", 1), ("book.write, 16 writers", 16)):
+                taken, whole = asyncio.run(writers(book, how_many, chosen.count))
+                results[name] += taken
+                seconds[name] += whole
+        book.close()
+    for name, taken in results.items():
+        print(line(name, taken, len(taken) / seconds[name] if seconds[name] else None))
+
+
+if __name__ == "__main__":
+    main()
