@@ -1,0 +1,212 @@
+"""The thread that makes events durable, many at a time.
+
+All that is queued is written in one go and synced once; only then is anybody told. The first error is
+final: pages that failed to reach the disk may look clean afterwards, so trying again would prove nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from wharfinger.audit import published
+from wharfinger.audit.errors import BookDamaged, BookUnavailable
+from wharfinger.audit.folder import Folder, System, segment_name
+from wharfinger.audit.published import Position
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 1024 * 1024
+"""Bytes written and synced at a time, so that nobody waits for more than that."""
+
+_PATIENCE = 0.01
+"""Seconds that events nobody waits for are kept for company, so that they cost no sync of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof that an event is durable."""
+
+    seq: int
+    time: datetime
+
+
+type Waiter = asyncio.Future[Receipt] | concurrent.futures.Future[Receipt]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line on its way to the disk."""
+
+    data: bytes
+    receipt: Receipt
+    after: Position
+    """Where the log is once this line is durable."""
+    begins: bool = False
+    """Whether it is the header of a new file."""
+    waiter: Waiter | None = None
+    urgent: bool = True
+    """Whether somebody waits for it."""
+
+
+class Writer:
+    """Owns the file that is written. Everything but `put` and `close` runs in its own thread."""
+
+    def __init__(self, folder: Folder, system: System, start: Position | None, *, durable: bool) -> None:
+        self.folder = folder
+        self.system = system
+        self.durable = durable
+        self.trouble: BookUnavailable | None = None
+        self.position = start
+        """How far the log is durable."""
+        self.queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self._path = ""
+        self._fd = -1
+        self._identity = (0, 0)
+        self._head = folder.open_file(published.NAME, os.O_WRONLY | os.O_CREAT, system)
+        if start is not None:
+            self._use(start.segment, os.O_WRONLY | os.O_APPEND)
+            self._publish(start)
+        system.fsync(folder.fd)
+        self._thread = threading.Thread(target=self._run, name="book", daemon=True)
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Write what is queued, then end. `timeout` in seconds."""
+        self.queue.put(None)
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            raise BookUnavailable(f"the book did not finish writing within {timeout:g} s")
+        try:
+            os.fsync(self._head)
+        finally:
+            os.close(self._head)
+            if self._fd >= 0:
+                os.close(self._fd)
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            batch, open_ = self._take()
+            try:
+                if self.trouble is None:
+                    for part in _by_segment(batch):
+                        self._commit(part)
+                        _settle(part)
+                    continue
+            except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may pass as written
+                self.trouble = self._explain(error)
+                _log.critical("%s: every request is refused from now on", self.trouble.reason)
+            _settle(batch, self.trouble)
+
+    def _take(self) -> tuple[list[Entry], bool]:
+        """Everything that waits, up to the size of a batch; False when this was the last."""
+        batch: list[Entry] = []
+        size, urgent, until = 0, False, 0.0
+        try:
+            entry = self.queue.get()
+            until = time.monotonic() + _PATIENCE
+            while entry is not None:
+                batch.append(entry)
+                size += len(entry.data)
+                urgent = urgent or entry.urgent
+                if size >= _BATCH:
+                    return batch, True
+                left = 0.0 if urgent else until - time.monotonic()
+                entry = self.queue.get(timeout=left) if left > 0 else self.queue.get_nowait()
+        except queue.Empty:
+            return batch, True
+        return batch, False
+
+    def _commit(self, batch: Sequence[Entry]) -> None:
+        if batch[0].begins:
+            self._begin(batch[0].after.segment)
+        else:
+            self._unchanged()
+        self.system.write_all(self._fd, b"".join([entry.data for entry in batch]))
+        if self.durable:
+            self.system.fdatasync(self._fd)
+        self._publish(batch[-1].after)
+
+    def _begin(self, number: int) -> None:
+        """Make the next file; its name is durable before any line in it."""
+        if self._fd >= 0:
+            self._unchanged()
+            os.close(self._fd)
+            self._fd = -1
+        self._use(number, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        self.system.fsync(self.folder.fd)
+
+    def _use(self, number: int, flags: int) -> None:
+        name = segment_name(number)
+        self._fd = self.folder.open_file(name, flags, self.system)
+        self._path = str(self.folder.path / name)
+        found = os.fstat(self._fd)
+        self._identity = (found.st_dev, found.st_ino)
+
+    def _unchanged(self) -> None:
+        """Notice that the file was moved, removed, replaced, cut or added to by somebody else."""
+        try:
+            found = self.system.stat(self._path)
+        except FileNotFoundError:
+            raise BookDamaged(f"'{self._path}' was moved or removed while it was written") from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise BookDamaged(f"'{self._path}' was replaced by another file while it was written")
+        if self.position is None or found.st_size != self.position.length:
+            raise BookDamaged(f"'{self._path}' was changed by somebody else while it was written")
+
+    def _publish(self, position: Position) -> None:
+        self.system.pwrite(self._head, position.record(), 0)
+        self.position = position
+
+    def _explain(self, error: BaseException) -> BookUnavailable:
+        if isinstance(error, BookUnavailable):
+            return error
+        what = error.strerror if isinstance(error, OSError) else type(error).__name__
+        return BookUnavailable(
+            f"the book '{self._path}' cannot be written: {what}",
+            "see to the disk, then start the proxy again: what was written is checked at start",
+        )
+
+
+def _by_segment(batch: list[Entry]) -> list[list[Entry]]:
+    """A batch, parted before each header."""
+    parts: list[list[Entry]] = []
+    for entry in batch:
+        if entry.begins or not parts:
+            parts.append([])
+        parts[-1].append(entry)
+    return parts
+
+
+def _settle(batch: Sequence[Entry], trouble: BookUnavailable | None = None) -> None:
+    """Tell all who wait: one wake-up for each event loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[Entry]] = {}
+    for entry in batch:
+        if isinstance(entry.waiter, asyncio.Future):
+            loops.setdefault(entry.waiter.get_loop(), []).append(entry)
+        elif entry.waiter is not None:
+            _resolve([entry], trouble)
+    for loop, entries in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, entries, trouble)
+        except RuntimeError:  # the loop is closed, and with it whoever waited
+            _log.debug("nobody waits any more for %d events", len(entries))
+
+
+def _resolve(entries: Sequence[Entry], trouble: BookUnavailable | None) -> None:
+    for entry in entries:
+        if entry.waiter is None or entry.waiter.done():
+            continue
+        if trouble is None:
+            entry.waiter.set_result(entry.receipt)
+        else:
+            entry.waiter.set_exception(type(trouble)(trouble.reason, trouble.hint))
