@@ -104,8 +104,10 @@ def locate(node: object, path: tuple[int | str, ...], *, key: bool = False) -> P
 
 
 def read(source: Source, problems: Problems) -> MappingNode | None:
-    """The document in `source`, or None if it cannot be read as one; every problem found is added."""
-    before = len(problems.errors)
+    """The document in `source`, or None if none can be made of it; every problem found is added.
+
+    A document with problems is returned where it makes sense to look for more of them.
+    """
     text = _decode(source, problems)
     if text is None:
         return None
@@ -116,9 +118,7 @@ def read(source: Source, problems: Problems) -> MappingNode | None:
             "expected a mapping at the top of the file",
             "write `key: value` lines",
         )
-    if document is None or len(problems.errors) > before:
-        return None
-    return document.value if isinstance(document.value, MappingNode) else None
+    return document.value if document is not None and isinstance(document.value, MappingNode) else None
 
 
 def flow_list(text: str) -> list[str] | None:

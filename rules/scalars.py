@@ -57,7 +57,7 @@ def resolve(text: str, at: Position, problems: Problems) -> Any:
             problems.error(
                 at, f'"{text}" may be read as {what}', f"{hint}; else write {word}" if word else hint
             )
-            break
+            return word == "true" if word else text
     return text
 
 

@@ -29,6 +29,9 @@ Flag = Annotated[bool, Strict()]
 Whole = Annotated[int, Strict()]
 
 
+_LATER = "leave it out; this version would not enforce it"
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The context of validation: where problems go."""
@@ -43,15 +46,13 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
 
 def later(what: str) -> PydanticCustomError:
     """The error for what the design has and this version does not enforce yet."""
-    return wrong(f"{what} is not supported yet", "leave it out; this version would not enforce it")
+    return wrong(f"{what} is not supported yet", _LATER)
 
 
 class Written(BaseModel):
     """A mapping of a configuration file; frozen, without unknown keys, and aware of where it stands."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=False, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     later: ClassVar[frozenset[str]] = frozenset()
     """Keys the design has and this version does not enforce: a load error, never silently accepted."""
@@ -64,9 +65,7 @@ class Written(BaseModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _known_keys_only(
-        cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
-    ) -> Self:
+    def _read(cls, data: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
         data = cls.normal(data)
         node = data if isinstance(data, MappingNode) else None
         if node is not None and isinstance(info.context, Reading):
@@ -98,9 +97,7 @@ class Written(BaseModel):
         for key in strange:
             at = locate(node, (key,), key=True) or node.position
             if key in cls.later:
-                problems.error(
-                    at, f'"{key}" is not supported yet', "leave it out; this version would not enforce it"
-                )
+                problems.error(at, f'"{key}" is not supported yet', _LATER)
             else:
                 hint = (
                     cls.remedies.get(key)

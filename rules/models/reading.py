@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ _EXPECTED = {
     "list_type": "a list",
     "tuple_type": "a list",
 }
+_BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at most", "le")}
 _QUOTABLE = 80
 """How much of a user's text a message repeats."""
 
@@ -31,8 +33,10 @@ def read_model[T: Written](
 
     `quote` false keeps the file's values out of the messages: where secrets might have been written.
     """
+    before = len(problems.errors)
     node = read(source, problems)
-    return None if node is None else validated(kind, node, problems, quote=quote)
+    model = None if node is None else validated(kind, node, problems, quote=quote)
+    return model if len(problems.errors) == before else None
 
 
 def validated[T: Written](
@@ -45,15 +49,19 @@ def validated[T: Written](
         model = kind.model_validate(node, context=Reading(problems))
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False):
+            if error["type"] == "too_short" and error["input"]:
+                continue  # pydantic counts the items that were valid: the others have their own errors
             _report(error, node, problems, quote=quote)
     return model if len(problems.errors) == before else None
 
 
 def _report(error: Any, node: MappingNode, problems: Problems, *, quote: bool) -> None:
     path = error["loc"]
+    key = bool(path) and path[-1] == "[key]"
     message, hint = _in_our_words(error, quote=quote)
-    at = locate(node, path, key=error["type"] == "invalid_key") or node.position
-    problems.error(at, message, hint)
+    at = locate(node, path[:-1] if key else path, key=key) or node.position
+    if at not in {problem.position for problem in problems.errors}:  # what YAML refused needs no second word
+        problems.error(at, message, hint)
 
 
 def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
@@ -70,7 +78,20 @@ def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
         return "the list is empty", f"write at least {context['min_length']}"
     if kind == "string_too_short":
         return "the text is empty", ""
+    if kind in _BOUNDS:
+        word, bound = _BOUNDS[kind]
+        return f"expected {word} {_measure(context[bound], given)}{_not(given, quote=quote)}", ""
     return str(error["msg"])[:1].lower() + str(error["msg"])[1:], ""
+
+
+def _measure(bound: object, given: object) -> str:
+    """A bound in the unit the user writes: sizes with theirs, durations in seconds."""
+    if isinstance(bound, timedelta):
+        return f"{bound.total_seconds():g}s"
+    if isinstance(bound, int) and isinstance(given, str):
+        unit, name = (1 << 20, "MiB") if bound >= 1 << 20 else (1 << 10, "KiB")
+        return f"{bound // unit}{name}"
+    return str(bound)
 
 
 def _choice(expected: str, given: object, *, quote: bool) -> tuple[str, str]:

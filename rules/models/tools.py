@@ -31,9 +31,7 @@ class InputSpec(Written):
         default=None, min_length=1, description="The only values it may take."
     )
     pattern: Pattern | None = Field(default=None, description="RE2 pattern that the whole text must match.")
-    min: int | float | None = Field(
-        default=None, description="Least number, or least length of text or array."
-    )
+    min: int | float | None = Field(default=None, description="Least number, or least length.")
     max: int | float | None = Field(default=None, description="Greatest number, or greatest length.")
     sensitive: Flag = Field(default=False, description="Kept in the audit log as a keyed digest only.")
     description: Text = Field(default="", description="What the input means.")
@@ -163,7 +161,6 @@ class Run(Written):
     )
     remedies: ClassVar[dict[str, str]] = {
         "path": "write `url`",
-        "params": "write `query`",
         "json": "write `body`",
     }
 
@@ -204,6 +201,15 @@ class Run(Written):
                 raise wrong(f'"{method}" is not a method', f'write it in capitals: "{method.upper()}"')
             if method in {"CONNECT", "TRACE", "TRACK"}:
                 raise wrong(f'the method "{method}" never passes the proxy', "use another method")
+        return value
+
+    @field_validator("headers")
+    @classmethod
+    def _no_twins(cls, value: dict[str, str]) -> dict[str, str]:
+        names = [name.lower() for name in value]
+        twins = sorted({name for name in names if names.count(name) > 1})
+        if twins:
+            raise wrong(f'the header "{twins[0]}" stands twice', "names of headers have no case: keep one")
         return value
 
     @property

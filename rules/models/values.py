@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Annotated, Any, Final
 
 import re2
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, WithJsonSchema
 from wharfinger.rules import spelling
 from wharfinger.rules.models.base import wrong
 from wharfinger.rules.refusal import Refused
@@ -28,7 +28,7 @@ def _text(schema: dict[str, Any], check: Callable[[str], Any], what: str) -> Any
 
     def validate(value: Any) -> Any:
         if not isinstance(value, str):
-            raise wrong(f"expected {what}", "quote it if it is meant as text")
+            raise wrong(f"expected {what}")
         return check(value)
 
     return (BeforeValidator(validate), WithJsonSchema({"type": "string", **schema}))
@@ -38,9 +38,7 @@ def duration(text: str) -> timedelta:
     """`50s`, `15m`, `1h`, `2d` or `500ms` as a `timedelta`."""
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise wrong(
-            f'"{text}" is not a duration', "write a whole number and a unit: 500ms, 50s, 15m, 1h or 2d"
-        )
+        raise wrong(f'"{text}" is not a duration', "write it like 500ms, 50s, 15m, 1h or 2d")
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
@@ -69,6 +67,14 @@ def host_pattern(text: str) -> str:
     if text == "*":
         return text
     return f"*.{host(text[2:])}" if text.startswith("*.") else host(text)
+
+
+def plain_host_pattern(text: str) -> str:
+    """A host pattern in the one form it is compared in, for keys: two spellings would be two entries."""
+    canonical = host_pattern(text)
+    if canonical != text:
+        raise wrong(f'"{text}" is not in its plain form', f'write "{canonical}"')
+    return text
 
 
 def _matching(pattern: str, what: str, hint: str) -> Callable[[str], str]:
@@ -125,6 +131,7 @@ Duration = Annotated[
 Size = Annotated[int, *_text({"pattern": f"^{_SIZE.pattern}$"}, size, "a size like 32MiB")]
 Host = Annotated[str, *_text({}, host, "a host")]
 HostPattern = Annotated[str, *_text({}, host_pattern, "a host, *.host or *")]
+PlainHost = Annotated[str, *_text({}, plain_host_pattern, "a host, *.host or *")]
 Listen = Annotated[Endpoint, *_text({}, endpoint, "host:port")]
 Pattern = Annotated[str, *_text({"format": "regex"}, pattern, "a pattern")]
 Name = Annotated[
@@ -151,4 +158,3 @@ HeaderName = Annotated[
         "a header's name",
     ),
 ]
-Line = Annotated[str, *_text({}, _matching(r"(?s).*", "", ""), "text"), Field()]

@@ -1,0 +1,190 @@
+"""Files in policies/: rules that allow, ask or deny, and the tests that prove them (DESIGN 5.3).
+
+A rule's `when` is kept as it was written, a mapping or a CEL text; `wharfinger.rules.conditions`
+compiles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Final, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from wharfinger.rules.models.base import Text, Whole, Written, later, wrong
+from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
+from wharfinger.rules.types import UNMATCHED, Verdict
+
+DEFAULT_INSTANT: Final = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
+"""When a test without `at:` takes place: a Wednesday, at noon."""
+
+
+def instant(value: Any) -> datetime:
+    """A date, a time and its offset from UTC, as ISO 8601 writes them."""
+    hint = "write it like 2026-01-14T12:00+01:00 or 2026-01-14T12:00Z"
+    if not isinstance(value, str) or "T" not in value:
+        raise wrong("expected a date and a time", hint)
+    try:
+        read = datetime.fromisoformat(value)
+    except ValueError:
+        raise wrong(f'"{value}" is not a date and a time', hint) from None
+    if read.tzinfo is None:
+        raise wrong(f'"{value}" does not say its offset from UTC', hint)
+    return read
+
+
+def _condition(value: Any) -> Any:
+    if value is not None and not isinstance(value, dict | str):
+        raise wrong(
+            "expected conditions", 'a mapping like {max_amount: 50}, or a text like "input.amount <= 50"'
+        )
+    if not value:
+        raise wrong("the condition is empty", "leave `when` out if the rule always holds")
+    return value
+
+
+Instant = Annotated[
+    datetime, BeforeValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+When = Annotated[
+    Any, BeforeValidator(_condition), WithJsonSchema({"type": ["object", "string"], "minLength": 1})
+]
+
+
+class Rule(Written):
+    """What the entries of `allow`, `ask` and `deny` have in common."""
+
+    verdict: ClassVar[Verdict]
+    remedies: ClassVar[dict[str, str]] = {
+        "tools": "write one rule for each tool, with `tool`, or a glob like github_*",
+        "if": "write `when`",
+        "host": "write `hosts: […]`",
+    }
+
+    tool: Text = Field(min_length=1, description="A tool's name, a glob over names, or `unmatched`.")
+    when: When = Field(default=None, description="Conditions that must all hold, or a CEL expression.")
+    because: Text = Field(default="", description="What to tell the agent when the rule decides.")
+
+    @property
+    def unmatched(self) -> bool:
+        """Whether the rule is about requests that no tool fits."""
+        return self.tool == UNMATCHED
+
+
+class _Opens(Rule):
+    """A rule that may let a request out."""
+
+    hosts: tuple[HostPattern, ...] | None = Field(
+        default=None, min_length=1, description="For `tool: unmatched`: the hosts it is about."
+    )
+
+    @model_validator(mode="after")
+    def _hosts_for_unmatched(self) -> Self:
+        if self.unmatched and self.hosts is None:
+            raise wrong(f'a rule that opens "{UNMATCHED}" must list its hosts', "add `hosts: [name, …]`")
+        if not self.unmatched and self.hosts is not None:
+            raise wrong('"hosts" is for `tool: unmatched`', "a tool's hosts stand in its url; drop `hosts`")
+        return self
+
+
+class Allow(_Opens):
+    """A rule that lets the call out."""
+
+    verdict: ClassVar[Verdict] = Verdict.ALLOW
+    later: ClassVar[frozenset[str]] = frozenset({"review"})
+
+
+class Ask(_Opens):
+    """A rule that lets the call out once a person has approved it."""
+
+    verdict: ClassVar[Verdict] = Verdict.ASK
+
+    approvers: tuple[Name, ...] = Field(default=(), description="Teams or people; left out: the policy's.")
+    quorum: Whole = Field(default=1, ge=1, description="How many must approve.")
+    expires: Duration | None = Field(
+        default=None, description="How long the approval may be waited for; left out: approvals.expires."
+    )
+
+    @field_validator("quorum")
+    @classmethod
+    def _one(cls, value: int) -> int:
+        if value > 1:
+            raise later('a "quorum" above 1')
+        return value
+
+
+class Deny(Rule):
+    """A rule that keeps the call in, whatever else allows it."""
+
+    verdict: ClassVar[Verdict] = Verdict.DENY
+    remedies: ClassVar[dict[str, str]] = {
+        "hosts": 'write `when: input.host == "…"`',
+        "approvers": "a denial has none; write the rule under `ask`",
+    }
+
+
+class Case(Written):
+    """One test of a policy: a call or a request, and the verdict it must get."""
+
+    remedies: ClassVar[dict[str, str]] = {"tool": "write `call`", "inputs": "write `input`"}
+
+    agent: Name = Field(description="The agent that makes it.")
+    call: Name | None = Field(default=None, description="The tool that is called.")
+    input: dict[Variable, Any] = Field(default_factory=dict, description="The call's inputs.")
+    request: Text | None = Field(default=None, description="Instead of `call`: METHOD URL.")
+    headers: dict[HeaderName, Text] = Field(default_factory=dict, description="The request's headers.")
+    body: Any = Field(default=None, description="The request's body: text as it is, else as JSON.")
+    reason: Text | None = Field(default=None, description="The reason the agent gives.")
+    instant: Instant = Field(default=DEFAULT_INSTANT, alias="at", description="When it takes place.")
+    expect: Verdict = Field(description="allow, ask or deny.")
+
+    @model_validator(mode="after")
+    def _one_subject(self) -> Self:
+        if (self.call is None) == (self.request is None):
+            raise wrong('a test has either "call" or "request"', "keep one of them")
+        wrong_keys = {"headers", "body"} if self.call is not None else {"input"}
+        for key in sorted(wrong_keys & self.model_fields_set):
+            subject = "call" if self.call is not None else "request"
+            raise wrong(f'"{key}" does not go with "{subject}"', "drop it")
+        if self.request is not None and len(self.request.split(" ")) != 2:
+            raise wrong(f'"{self.request}" is not METHOD URL', "write it like GET https://api.example.com/v1")
+        return self
+
+    @property
+    def says_when(self) -> bool:
+        """Whether the test says when it takes place."""
+        return "instant" in self.model_fields_set
+
+
+class Policy(Written):
+    """One file of rules."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"limits", "mode", "until"})
+    remedies: ClassVar[dict[str, str]] = {"name": "write `policy`", "rules": "write `allow`, `ask` or `deny`"}
+
+    policy: Name = Field(description="The policy's name, unique among all policies.")
+    description: Text = Field(default="", description="What the policy is for.")
+    tools: tuple[Name, ...] = Field(
+        default=(), description="Short for an allow rule for each of these tools."
+    )
+    approvers: tuple[Name, ...] = Field(default=(), description="Turns the policy's allows into asks.")
+    allow: tuple[Allow, ...] = Field(default=(), description="What may go out.")
+    ask: tuple[Ask, ...] = Field(default=(), description="What may go out once a person agrees.")
+    deny: tuple[Deny, ...] = Field(default=(), description="What never goes out.")
+    deny_patterns: tuple[Pattern, ...] = Field(
+        default=(), description="RE2 patterns that no request may contain."
+    )
+    tests: tuple[Case, ...] = Field(default=(), description="Calls and the verdicts they must get.")
+
+    @property
+    def rules(self) -> Iterator[Allow | Ask | Deny]:
+        """All rules as written, without the short form `tools`."""
+        yield from self.allow
+        yield from self.ask
+        yield from self.deny
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not (self.tools or self.allow or self.ask or self.deny or self.deny_patterns):
+            raise wrong(f'the policy "{self.policy}" has no rules', "add `allow`, `ask` or `deny`")
+        return self
