@@ -115,10 +115,8 @@ class _Reader:
             if name in TOP_FILES:
                 self.file(handle, name, name)
             elif name.endswith((".yaml", ".yml")):
-                hint = (
-                    did_you_mean(name, TOP_FILES)
-                    or f"tools and policies go into {FOLDERS[0]}/ and {FOLDERS[1]}/"
-                )
+                near = did_you_mean(Path(name).stem, (Path(top).stem for top in TOP_FILES))
+                hint = near or f"tools and policies go into {FOLDERS[0]}/ and {FOLDERS[1]}/"
                 self.problems.warning(Position(name), "this file is not read", hint)
 
     def sub(self, parent: int, folder: str) -> None:

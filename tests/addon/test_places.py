@@ -31,14 +31,17 @@ def project(tmp_path):
     return tmp_path / "project"
 
 
+HOME = ("/h/.config/wharfinger", "/h/.local/state/wharfinger")
+
+
 @pytest.mark.parametrize(
     ("environ", "config", "state"),
     [
-        ({"HOME": "/h"}, "/h/.config/wharfinger", "/h/.local/state/wharfinger"),
+        ({"HOME": "/h"}, *HOME),
         ({"HOME": "/h", "XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s"}, "/c/wharfinger", "/s/wharfinger"),
-        ({"HOME": "/h", "XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": ""}, "/h/.config/wharfinger", "/h/.local/state/wharfinger"),
+        ({"HOME": "/h", "XDG_CONFIG_HOME": "c", "XDG_STATE_HOME": ""}, *HOME),
     ],
-)  # fmt: skip
+)
 def test_the_users_folders_follow_xdg(environ, config, state):
     assert Places.of_user(environ) == Places(Path(config), Path(state))
 

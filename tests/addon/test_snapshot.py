@@ -119,7 +119,7 @@ def test_files_with_other_names_are_remarked_on(folder):
     for name in ("agent.yaml", "stripe.yaml", "tools/github.yml"):
         write(folder, name, "x")
     assert [(p, s, h) for p, s, _, h in told(snapshot.read(folder))] == [
-        ("agent.yaml", Severity.WARNING, 'did you mean "agents.yaml"?'),
+        ("agent.yaml", Severity.WARNING, 'did you mean "agents"?'),
         ("stripe.yaml", Severity.WARNING, "tools and policies go into tools/ and policies/"),
         ("tools/github.yml", Severity.WARNING, 'name it "github.yaml"'),
     ]
