@@ -1,0 +1,184 @@
+"""JSONPath, reduced to steps that find members of a document in bounded time.
+
+jsonpath-ng parses; what it would also evaluate (regular expressions by the standard library, arithmetic,
+parents, sorting, string functions) is refused when a path is compiled, because no bound on its time is
+known. A step looks at each member once, so a path costs at most steps × members.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jsonpath_ng import Child, Descendants, Fields, Index, Root, Slice, This
+from jsonpath_ng.exceptions import JSONPathError
+from jsonpath_ng.ext import parse
+from jsonpath_ng.ext.filter import And, Expression, Filter, Or
+from jsonpath_ng.jsonpath import JSONPath, Wildcard
+
+type Container = dict[str, Any] | list[Any]
+type Step = Callable[[Any], Iterator[Member]]
+"""From a value to those of its members that the step names."""
+
+LONGEST: Final = 256
+"""Most characters in a path."""
+
+MOST_STEPS: Final = 16
+"""Most steps in a path, those inside its filters among them."""
+
+_DEEP: Final = ".."
+
+
+class NotAPath(ValueError):
+    """The text is no JSONPath that is supported; its message says why."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Member:
+    """A place in a document: `container[key]`."""
+
+    container: Container
+    key: str | int
+
+    @property
+    def value(self) -> Any:
+        """What stands there."""
+        return self.container[self.key]  # type: ignore[index]
+
+    @property
+    def identity(self) -> tuple[int, str | int]:
+        """Equal for two ways to the same place, while the document lives."""
+        return id(self.container), self.key
+
+
+def compile_steps(text: str) -> tuple[Step, ...]:
+    """The steps of the path `text`, from the root on. Raises `NotAPath`."""
+    if len(text) > LONGEST:
+        raise NotAPath(f"a path may have {LONGEST} characters, this has {len(text)}")
+    root, *nodes = _flat(_parse(text))
+    if not isinstance(root, Root):
+        raise NotAPath('a path starts with "$"')
+    if nodes.count(_DEEP) > 1:
+        raise NotAPath('".." may stand once in a path')
+    if len(nodes) + sum(map(_filter_size, nodes)) > MOST_STEPS:
+        raise NotAPath(f"a path may have {MOST_STEPS} steps, those in its filters among them")
+    return tuple(map(_step, nodes))
+
+
+def find(steps: tuple[Step, ...], document: list[Any]) -> Iterable[Member]:
+    """Every place in `document[0]` that `steps` lead to, each once."""
+    places: dict[tuple[int, str | int], Member] = {(id(document), 0): Member(document, 0)}
+    for step in steps:
+        reached = (member for place in places.values() for member in step(place.value))
+        places = {member.identity: member for member in reached}
+    return places.values()
+
+
+def _parse(text: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", DeprecationWarning)
+            return parse(text)
+    except JSONPathError as error:
+        raise NotAPath(str(error) or "it cannot be parsed") from error
+    except DeprecationWarning as error:
+        raise NotAPath(str(error).split(" It will")[0]) from error
+    except Exception as error:
+        raise NotAPath("it cannot be parsed") from error
+
+
+def _flat(node: Any) -> Iterator[Any]:
+    """The nodes of a path in the order they are walked, with `_DEEP` for `..`."""
+    match node:
+        case Child(left=left, right=right):
+            yield from _flat(left)
+            yield from _flat(right)
+        case Descendants(left=left, right=right):
+            yield from _flat(left)
+            yield _DEEP
+            yield from _flat(right)
+        case _:
+            yield node
+
+
+def _filter_size(node: Any) -> int:
+    return sum(map(_condition_size, node.expressions)) if isinstance(node, Filter) else 0
+
+
+def _condition_size(condition: Any) -> int:
+    """How many steps a condition of a filter takes for each member. Raises `NotAPath`."""
+    match condition:
+        case And(operands=operands) | Or(operands=operands):
+            return sum(map(_condition_size, operands))
+        case Expression(op="=~"):
+            raise NotAPath('"=~" is not supported: no bound on its time is known')
+        case Expression(target=target, value=JSONPath() as other):
+            return _query_size(target) + _query_size(other)
+        case Expression(target=target):
+            return _query_size(target)
+    raise NotAPath(f'"{str(condition)[:40]}" is not supported in a filter')
+
+
+def _query_size(query: Any) -> int:
+    this, *nodes = _flat(query)
+    for node in (this, *nodes):
+        if not isinstance(node, This if node is this else Fields | Index):
+            raise NotAPath(f'"{str(query)[:40]}" is not supported in a filter: write "@", names and indices')
+    return 1 + len(nodes)
+
+
+def _step(node: Any) -> Step:
+    match node:
+        case "..":
+            return _deep
+        case Wildcard():
+            return _children
+        case Fields(fields=names):
+            return lambda value: _named(value, names)
+        case Index(indices=indices):
+            return lambda value: _at(value, indices)
+        case Slice(start=start, end=end, step=step):
+            return lambda value: _between(value, slice(start, end, step))
+        case Filter(expressions=expressions) if expressions:
+            return lambda value: _where(value, expressions)
+    raise NotAPath(f'"{str(node)[:40]}" is not supported here')
+
+
+def _children(value: Any) -> Iterator[Member]:
+    if isinstance(value, dict):
+        yield from (Member(value, key) for key in value)
+    elif isinstance(value, list):
+        yield from (Member(value, index) for index in range(len(value)))
+
+
+def _named(value: Any, names: tuple[str, ...]) -> Iterator[Member]:
+    if isinstance(value, dict):
+        yield from (Member(value, name) for name in names if name in value)
+
+
+def _at(value: Any, indices: tuple[int, ...]) -> Iterator[Member]:
+    if isinstance(value, list):
+        size = len(value)
+        yield from (Member(value, index % size) for index in indices if -size <= index < size)
+
+
+def _between(value: Any, bounds: slice) -> Iterator[Member]:
+    if isinstance(value, list):
+        yield from (Member(value, index) for index in range(len(value))[bounds])
+
+
+def _where(value: Any, expressions: list[Any]) -> Iterator[Member]:
+    for member in _children(value):
+        if all(expression.find(member.value) for expression in expressions):
+            yield member
+
+
+def _deep(value: Any) -> Iterator[Member]:
+    """The value itself and everything in it, without recursion."""
+    waiting = [Member([value], 0)]
+    while waiting:
+        member = waiting.pop()
+        yield member
+        waiting.extend(_children(member.value))
