@@ -251,11 +251,12 @@ def structure(pairs: Sequence[tuple[str, str]], where: str) -> dict[str, JSON]:
     """
     root: dict[str, Any] = {}
     for name, value in pairs:
-        _insert(root, _keys(name, where), value, where)
+        _insert(root, name_keys(name, where), value, where)
     return {key: _listed(value, where) for key, value in root.items()}
 
 
-def _keys(name: str, where: str) -> tuple[str, ...]:
+def name_keys(name: str, where: str) -> tuple[str, ...]:
+    """The keys that a name with brackets nests by: `a[b][]` is `a`, `b` and the empty key of a list."""
     if "[" not in name and "]" not in name:
         return (name,)
     base = _BASE_NAME.match(name)

@@ -1,0 +1,383 @@
+"""Compile the tools that are written in a file into `Tool`s, reporting every problem at its position."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from wharfinger.rules import headers, inputs, places, template, trees
+from wharfinger.rules.bodies import Media, canonical_json
+from wharfinger.rules.extras import fold
+from wharfinger.rules.inputs import Input
+from wharfinger.rules.models.base import plain
+from wharfinger.rules.models.tools import Auth, InputSpec, ToolDef, ToolFile
+from wharfinger.rules.places import Place
+from wharfinger.rules.problems import Position, Problems, did_you_mean
+from wharfinger.rules.template import TemplateError
+from wharfinger.rules.tools import Tool
+from wharfinger.rules.trees import Fields, Node
+from wharfinger.rules.types import JSON, Effect, Placement
+
+READS = frozenset({"GET", "HEAD"})
+MEDIA = {
+    None: frozenset({Media.JSON, Media.FORM}),
+    "json": frozenset({Media.JSON}),
+    "form": frozenset({Media.FORM}),
+    "text": frozenset({Media.TEXT}),
+    "any": None,
+}
+"""Which kinds of body an `encoding` reads; None for one that is not read."""
+
+_ENDS_HERE = headers.HOP_BY_HOP | headers.FRAMING | {"host", "content-encoding", "trailer"}
+_NO_BODY = Fields({})
+
+
+def compile_file(
+    file: ToolFile, problems: Problems, encodings: Mapping[str, str] | None = None
+) -> list[Tool]:
+    """The tools of one file; those with problems are left out, and the problems are reported.
+
+    `encodings` says how bodies are written at a base (`Endpoint.shape`) where a tool does not say it.
+    """
+    passed = _passed_headers(file, problems)
+    compiled = (_Compiler(file, tool, problems, passed, encodings or {}).tool() for tool in file.tools)
+    return [tool for tool in compiled if tool is not None]
+
+
+def _passed_headers(file: ToolFile, problems: Problems) -> frozenset[str]:
+    for name in file.headers.passed:
+        low = name.lower()
+        at = file.headers.at("pass")
+        if low in headers.ACTING:
+            what = headers.ACTING[low]
+            hint = "make it an input, under `run: headers:` of the tools that take it"
+            problems.error(
+                at, f'the header "{name}" changes the {what} of a call and cannot pass unseen', hint
+            )
+        elif low in _ENDS_HERE or low.startswith(headers.OWN_PREFIXES):
+            problems.error(at, f'the header "{name}" ends at the proxy and cannot pass', "leave it out")
+        elif low == "authorization":
+            hint = "write `auth: own` for the agent's own login"
+            problems.error(at, f'the header "{name}" cannot pass', hint)
+    return frozenset(name.lower() for name in file.headers.passed)
+
+
+class _Compiler:
+    """Compiles one definition, and goes on after a problem so that all are found."""
+
+    def __init__(
+        self,
+        file: ToolFile,
+        definition: ToolDef,
+        problems: Problems,
+        passed: frozenset[str],
+        encodings: Mapping[str, str],
+    ) -> None:
+        self.file = file
+        self.definition = definition
+        self.run = definition.run
+        self.problems = problems
+        self.passed = passed
+        self.encodings = encodings
+        self.failed = False
+        self.named: dict[str, str] = {}
+        """Variables of the template, and where each stands: `place` or `value`."""
+
+    def tool(self) -> Tool | None:
+        sites = self._places()
+        query = self._query(sites)
+        fields = self._headers()
+        body = self._body()
+        specs = self._inputs()
+        reason = self._reason(specs)
+        if self.failed or not sites or not isinstance(query, Fields):
+            return None
+        definition, run = self.definition, self.run
+        auth = run.auth or self.file.auth
+        effect = definition.effect or effect_of(run.method)
+        unread = run.stream or run.encoding == "any"
+        read = body if body is not None else _NO_BODY
+        return Tool(
+            name=definition.tool,
+            description=definition.description,
+            api=self.file.api or "",
+            effect=effect,
+            methods=run.method,
+            endpoints=tuple(site.endpoint for site in sites),
+            path=sites[0].path,
+            query=query,
+            headers=fields,
+            body=body,
+            media=None if unread else MEDIA[run.encoding],
+            encoding=run.encoding or self._usual_encoding(sites, body),
+            stream=run.stream,
+            extra=run.extra == "allow" if run.extra else effect is Effect.READ,
+            inputs=specs,
+            placements=_placements(auth),
+            auth_own=auth is not None and auth.own,
+            auth_optional=auth is None or auth.own or auth.optional,
+            passed=self.passed | frozenset(fields),
+            volatile=frozenset(name.lower() for name in self.file.headers.volatile),
+            redact=definition.redact,
+            reason=reason,
+            timeout=run.timeout,
+            digest=self._digest(sites, specs, effect, auth),
+            builtin=self.file.builtin,
+            position=definition.position,
+            constants=tuple(sorted(_constants(query, fields, read))),
+            names=frozenset(_names(query)) | frozenset(_names(read)),
+            sensitive=frozenset(name for name, spec in specs.items() if spec.sensitive),
+        )
+
+    def error(self, at: Position, message: str, hint: str = "") -> None:
+        self.failed = True
+        self.problems.error(at, message, hint)
+
+    # Places
+
+    def _places(self) -> list[Place]:
+        url = self.run.url
+        if url.startswith("/"):
+            if not self.file.base:
+                self.error(
+                    self.run.at("url"),
+                    f'"{url}" is a path, and the file names no base',
+                    "write the whole URL",
+                )
+            urls = [base.rstrip("/") + url for base in self.file.base]
+        else:
+            urls = [url]
+        found = [site for whole in urls if (site := self._place(whole)) is not None]
+        if any(site.path != found[0].path for site in found):
+            self.error(
+                self.run.at("url"),
+                "the bases differ in their paths",
+                "let them differ in scheme, host and port only",
+            )
+        for site in found[:1]:
+            for text in (*site.endpoint.labels, *site.path.segments):
+                self._name(text, "place")
+        return found
+
+    def _place(self, url: str) -> Place | None:
+        try:
+            return places.place(url)
+        except TemplateError as error:
+            self.error(self.run.at("url"), str(error), error.hint)
+            return None
+
+    def _name(self, node: Node, where: str) -> None:
+        for variable in trees.variables(node):
+            kind = "path" if variable.rest or variable.encoded else where
+            if self.named.get(variable.name) not in {"path", "place"}:
+                self.named[variable.name] = kind
+
+    # Query, headers, body
+
+    def _query(self, sites: list[Place]) -> Node | None:
+        source = dict(sites[0].query) if sites else {}
+        for key, value in plain(self.run.query).items():
+            if key in source:
+                self.error(self.run.at("query", key, key=True), f'"{key}" stands in the URL and in the query')
+            source[key] = value
+        return self._tree(trees.nested, source, "query")
+
+    def _headers(self) -> dict[str, Node]:
+        found: dict[str, Node] = {}
+        for name, value in self.run.headers.items():
+            low = name.lower()
+            at = self.run.at("headers", name, key=True)
+            if (
+                low in _ENDS_HERE
+                or low in {"authorization", "cookie"}
+                or low.startswith(headers.OWN_PREFIXES)
+            ):
+                self.error(at, f'the header "{name}" cannot stand in a template', "leave it out")
+            elif low in found:
+                self.error(at, f'the header "{name}" stands twice', "write it once")
+            else:
+                node = self._tree(lambda source: source, value, "headers", name)
+                if node is not None:
+                    found[low] = node
+        return found
+
+    def _body(self) -> Node | None:
+        run = self.run
+        if not run.has_body or run.stream:
+            return None
+        at = run.at("body")
+        if run.encoding == "any":
+            self.error(
+                at, 'a body of encoding "any" is not read', "leave `body` out, or name another encoding"
+            )
+        elif run.encoding == "text" and not isinstance(run.body, str):
+            self.error(at, "a body of text must be one text", 'write it like body: "${text}"')
+        elif run.encoding == "form" and not isinstance(run.body, Mapping):
+            self.error(at, "a form must be a mapping", "write name: value lines")
+        else:
+            form = run.encoding in {None, "form"}
+            return self._tree(trees.nested if form else lambda source: source, plain(run.body), "body")
+        return None
+
+    def _tree(self, prepare: Any, source: object, *path: str) -> Node | None:
+        try:
+            node = trees.tree(prepare(source))
+        except TemplateError as error:
+            self.error(self.run.at(*path), str(error), error.hint)
+            return None
+        self._name(node, "value" if path[0] in {"query", "body"} else "field")
+        return node
+
+    def _usual_encoding(self, sites: list[Place], body: Node | None) -> str:
+        if body is not None and not isinstance(body, Fields):
+            return "json"
+        return self.encodings.get(sites[0].endpoint.shape, "json")
+
+    # Inputs
+
+    def _inputs(self) -> dict[str, Input]:
+        declared = self.definition.input
+        for name in declared.keys() - self.named.keys():
+            at = self.definition.at("input", name, key=True)
+            hint = did_you_mean(name, self.named) or f"write ${{{name}}} where the value goes"
+            self.error(at, f'the input "{name}" does not stand in the template', hint)
+        specs: dict[str, Input] = {}
+        for name in [
+            *(n for n in declared if n in self.named),
+            *(n for n in self.named if n not in declared),
+        ]:
+            spec = declared.get(name)
+            compiled = Input(name) if spec is None else self._input(name, spec)
+            if compiled is not None:
+                specs[name] = compiled
+                self._fits(compiled, self.named[name])
+        return specs
+
+    def _input(self, name: str, spec: InputSpec) -> Input | None:
+        try:
+            pattern = None if spec.pattern is None else inputs.pattern(spec.pattern)
+        except ValueError as error:
+            self.error(
+                spec.at("pattern"), f'the pattern of "{name}" cannot be used: {error}', "use RE2's syntax"
+            )
+            return None
+        return Input(
+            name,
+            spec.type,
+            spec.required,
+            None if spec.enum is None else inputs.enumeration(spec.type, plain(spec.enum)),
+            pattern,
+            spec.min,
+            spec.max,
+            spec.sensitive,
+            spec.description,
+        )
+
+    def _fits(self, spec: Input, where: str) -> None:
+        at = self.definition.at("input", spec.name)
+        if where in {"place", "path"} and not spec.required:
+            self.error(
+                at,
+                f'the input "{spec.name}" stands in the URL and cannot be left out',
+                "drop `required: false`",
+            )
+        if where == "path" and spec.kind != "string":
+            self.error(
+                at, f'the input "{spec.name}" stands for path segments and must be text', "write type: string"
+            )
+        elif where in {"place", "field"} and spec.kind in {"array", "object"}:
+            self.error(
+                at, f'the input "{spec.name}" is of type {spec.kind} and stands in text', "use a scalar type"
+            )
+
+    def _reason(self, specs: Mapping[str, Input]) -> str | None:
+        source = self.definition.reason
+        if source is None:
+            return None
+        try:
+            single = template.text(source).single
+        except TemplateError:
+            single = None
+        name = single.name if single is not None else ""
+        spec = specs.get(name)
+        if spec is None or spec.kind != "string":
+            hint = did_you_mean(name, specs) or "write it like ${body}"
+            self.error(
+                self.definition.at("reason"), f'reason "{source}" is not an input of type string', hint
+            )
+            return None
+        return name
+
+    def _digest(
+        self, sites: list[Place], specs: Mapping[str, Input], effect: Effect, auth: Auth | None
+    ) -> str:
+        run, definition = self.run, self.definition
+        form: dict[str, Any] = {
+            "tool": definition.tool,
+            "api": self.file.api,
+            "effect": effect.value,
+            "methods": list(run.method),
+            "places": [site.endpoint.shape for site in sites],
+            "urls": [base + run.url for base in self.file.base] if run.url.startswith("/") else [run.url],
+            "query": plain(run.query),
+            "headers": dict(run.headers),
+            "body": [plain(run.body)] if run.has_body else [],
+            "encoding": run.encoding,
+            "extra": run.extra,
+            "timeout": run.timeout.total_seconds() if run.timeout else None,
+            "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
+            "pass": sorted(self.passed),
+            "volatile": sorted(name.lower() for name in self.file.headers.volatile),
+            "redact": list(definition.redact),
+            "reason": definition.reason,
+            "inputs": {name: _spec_form(definition.input.get(name), spec) for name, spec in specs.items()},
+        }
+        return hashlib.sha256(canonical_json(form)).hexdigest()
+
+
+def _spec_form(written: InputSpec | None, spec: Input) -> JSON:
+    return {
+        "type": spec.kind,
+        "required": spec.required,
+        "enum": None if written is None or written.enum is None else list(plain(written.enum)),
+        "pattern": None if written is None else written.pattern,
+        "min": spec.minimum,
+        "max": spec.maximum,
+        "sensitive": spec.sensitive,
+    }
+
+
+def effect_of(methods: tuple[str, ...]) -> Effect:
+    """The effect of a tool that does not say it: GET and HEAD read, DELETE destroys, all else writes."""
+    if "DELETE" in methods:
+        return Effect.DESTRUCTIVE
+    return Effect.READ if READS.issuperset(methods) else Effect.WRITE
+
+
+def _placements(auth: Auth | None) -> tuple[Placement, ...]:
+    if auth is None or auth.own:
+        return ()
+    return (Placement(auth.secret, auth.place, auth.name, auth.format),)
+
+
+def _constants(query: Node, fields: Mapping[str, Node], body: Node) -> Iterator[str]:
+    for path, text in trees.constants(query):
+        yield f"query {path}={text}"
+    for name, node in fields.items():
+        for _, text in trees.constants(node):
+            yield f"header {name}={text}"
+    for path, text in trees.constants(body):
+        yield f"body {path}={text}"
+
+
+def _names(node: Node, path: str = "") -> Iterator[str]:
+    """The names that a template knows, each as its whole path, folded."""
+    if isinstance(node, Fields):
+        for key, below in node.fields.items():
+            whole = f"{path}.{key}" if path else key
+            yield fold(whole)
+            yield from _names(below, whole)
+    elif isinstance(node, trees.Items):
+        for below in node.items:
+            yield from _names(below, path)

@@ -1,0 +1,157 @@
+"""Inputs of a tool: their types and bounds, checked on what a request holds or a call gives.
+
+Text that stands for a number is read by JSON's grammar exactly; null is a value of no type. Messages name
+the input and the bound, never the value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import re2
+from wharfinger.rules.bodies import INT64, Repeated, canonical_json, number
+from wharfinger.rules.types import JSON
+
+type Kind = Literal["string", "integer", "number", "boolean", "array", "object"]
+
+_WORDS = {"true": True, "false": False}
+_ARTICLE = {"integer": "an integer", "array": "an array", "object": "an object", "string": "text"}
+_RE2 = re2.Options()
+_RE2.log_errors = False
+
+
+class BadInput(ValueError):
+    """A value that its input does not take."""
+
+
+def pattern(text: str) -> Any:
+    """Compile a pattern that a whole text must match. Raises `ValueError` if RE2 does not take it."""
+    try:
+        return re2.compile(text, options=_RE2)
+    except re2.error as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input, ready to check values."""
+
+    name: str
+    kind: Kind = "string"
+    required: bool = True
+    enum: frozenset[bytes] | None = None
+    """The only values, each in canonical JSON, so that `1` and `true` differ."""
+    pattern: Any = None
+    """Compiled; the whole text must match."""
+    minimum: float | None = None
+    """Of a number its value, of text and arrays their length."""
+    maximum: float | None = None
+    sensitive: bool = False
+    description: str = ""
+
+    def read(self, value: object, *, textual: bool) -> JSON:
+        """The typed value; `textual` if it stands in a path, query, header or form. Raises `BadInput`."""
+        typed = self._from_text(value) if textual else value
+        if not self._is_a(typed):
+            raise BadInput(f'the input "{self.name}" is not {_ARTICLE.get(self.kind, f"a {self.kind}")}')
+        self._check(typed)
+        return typed  # type: ignore[return-value]
+
+    def _from_text(self, value: object) -> object:
+        if isinstance(value, Repeated):
+            if self.kind != "array":
+                raise BadInput(f'the input "{self.name}" stands more than once')
+            return list(value)
+        if isinstance(value, str):
+            if self.kind in {"integer", "number"}:
+                return number(value)
+            if self.kind == "boolean":
+                return _WORDS.get(value)
+            if self.kind == "array":
+                return [value]
+        return value
+
+    def _is_a(self, value: object) -> bool:
+        match self.kind:
+            case "string":
+                return isinstance(value, str)
+            case "boolean":
+                return isinstance(value, bool)
+            case "integer":
+                return isinstance(value, int) and not isinstance(value, bool) and value in INT64
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            case "array":
+                return isinstance(value, list)
+            case "object":
+                return isinstance(value, dict)
+
+    def _check(self, value: Any) -> None:
+        if self.enum is not None and canonical_json(value) not in self.enum:
+            raise BadInput(f'the input "{self.name}" is not one of its known values')
+        if self.pattern is not None and self.pattern.fullmatch(value) is None:
+            raise BadInput(f'the input "{self.name}" is not of the form it must have')
+        if self.minimum is None and self.maximum is None:
+            return
+        size = len(value) if self.kind in {"string", "array"} else value
+        what = f'the {"length of the " if self.kind in {"string", "array"} else ""}input "{self.name}"'
+        if self.minimum is not None and size < self.minimum:
+            raise BadInput(f"{what} is less than {self.minimum:g}")
+        if self.maximum is not None and size > self.maximum:
+            raise BadInput(f"{what} is more than {self.maximum:g}")
+
+
+def enumeration(kind: Kind, values: tuple[JSON, ...]) -> frozenset[bytes]:
+    """What `Input.enum` holds; for numbers both spellings of a whole one (1 and 1.0) are the same value."""
+    spelled = {canonical_json(value) for value in values}
+    if kind == "number":
+        for value in values:
+            if isinstance(value, int | float) and float(value).is_integer():
+                spelled |= {canonical_json(int(value)), canonical_json(float(value))}
+    return frozenset(spelled)
+
+
+def check(inputs: Mapping[str, Input], values: Mapping[str, object]) -> tuple[dict[str, JSON], list[str]]:
+    """The values as a call gives them, checked: those that are good, and every problem."""
+    good: dict[str, JSON] = {}
+    problems = [f'there is no input "{name}"' for name in values if name not in inputs]
+    for name, spec in inputs.items():
+        if name in values:
+            try:
+                good[name] = spec.read(values[name], textual=False)
+            except BadInput as bad:
+                problems.append(str(bad))
+        elif spec.required:
+            problems.append(f'the input "{name}" is missing')
+    return good, problems
+
+
+def bind(
+    inputs: Mapping[str, Input], bound: list[tuple[str, JSON, bool]]
+) -> tuple[dict[str, JSON], list[str]]:
+    """The values as a request holds them, typed and checked: those that are good, and every problem.
+
+    Where one input stands in several places of the request, all must hold the same value.
+    """
+    good: dict[str, JSON] = {}
+    problems: list[str] = []
+    seen: set[str] = set()
+    for name, value, textual in bound:
+        try:
+            typed = inputs[name].read(value, textual=textual)
+        except BadInput as bad:
+            problems.append(str(bad))
+        else:
+            if name in good and canonical_json(good[name]) != canonical_json(typed):
+                problems.append(f'the input "{name}" has two values')
+            good.setdefault(name, typed)
+        seen.add(name)
+    problems.extend(
+        f'the input "{name}" is missing'
+        for name, spec in inputs.items()
+        if spec.required and name not in seen
+    )
+    return good, problems

@@ -1,0 +1,145 @@
+"""Read a request by one tool's template: does it fit, and which call is it?
+
+Constants decide whether the template fits. Everything else that is wrong (a missing or bad input, a field
+too many) makes a call that is denied, never a request that some other tool is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wharfinger.rules import extras, inputs, trees
+from wharfinger.rules.bodies import Body, Media
+from wharfinger.rules.extras import fold
+from wharfinger.rules.places import Endpoint
+from wharfinger.rules.refusal import Refusal, Refused
+from wharfinger.rules.spelling import Target
+from wharfinger.rules.tools import Tool
+from wharfinger.rules.trees import ABSENT, Fields, Found
+from wharfinger.rules.types import JSON, Call, Code
+
+_NO_BODY = Fields({})
+_TEXTUAL = frozenset({Media.FORM, Media.TEXT})
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A request, read as far as can be without knowing its tool."""
+
+    host: str
+    target: Target
+    query: Mapping[str, JSON]
+    """The query's names nested by their brackets."""
+    fields: Mapping[str, tuple[str, ...]]
+    """Header values by name in lower case, without the blanks around them."""
+    body: Body
+    reason: str | None
+    """What the header `Wharfinger-Reason` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A tool whose template a request fits, and the call it would be."""
+
+    tool: Tool
+    call: Call
+    """With those inputs that are good."""
+    refusal: Refusal | None = None
+    """Why the call is denied whatever policy says: inputs that are bad or missing, extras not admitted."""
+
+
+def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
+    """The call that a request is by this template, or None if method, host, path or constants differ.
+
+    The method has been compared by whoever asks.
+    """
+    found = Found()
+    try:
+        if not _read_place(tool, endpoint, reading, found):
+            return None
+    except Refused as refused:
+        found.problems.append(refused.refusal.reason)
+    if not trees.read(tool.query, reading.query, found, textual=True) or not _read_headers(
+        tool, reading, found
+    ):
+        return None
+    in_query, found.extras = found.extras, {}
+    if not _read_body(tool, reading.body, found):
+        return None
+    values, problems = inputs.bind(tool.inputs, found.bound)
+    problems = found.problems + problems
+    beyond = in_query | found.extras
+    refused_extras = _extras(tool, in_query, found.extras) if beyond else None
+    if refused_extras:
+        problems.append(refused_extras)
+        beyond = beyond if extras.size(beyond) <= extras.LIMIT else {}
+    return Fit(tool, _call(tool, values, beyond, reading), _refusal(tool, problems))
+
+
+def _read_place(tool: Tool, endpoint: Endpoint, reading: Reading, found: Found) -> bool:
+    if endpoint.host is None:
+        in_host = endpoint.read(reading.host)
+        if in_host is None:
+            return False
+        found.bound.extend((name, value, True) for name, value in in_host.items())
+    in_path = tool.path.read(reading.target.path)
+    if in_path is None:
+        return False
+    found.bound.extend((name, value, True) for name, value in in_path.items())
+    return True
+
+
+def _read_headers(tool: Tool, reading: Reading, found: Found) -> bool:
+    for name, node in tool.headers.items():
+        values = reading.fields.get(name, ())
+        if len(values) > 1:
+            found.problems.append(f'the header "{name}" stands more than once')
+        elif not trees.read(node, values[0] if values else ABSENT, found, textual=True):
+            return False
+    return True
+
+
+def _read_body(tool: Tool, body: Body, found: Found) -> bool:
+    if tool.media is None:
+        return True
+    node = tool.body if tool.body is not None else _NO_BODY
+    if body.media is Media.NONE:
+        return trees.read(node, ABSENT, found, textual=False)
+    if body.media not in tool.media:
+        return False
+    return trees.read(node, body.value, found, textual=body.media in _TEXTUAL)
+
+
+def _extras(tool: Tool, query: Mapping[str, JSON], body: Mapping[str, JSON]) -> str | None:
+    if not tool.extra:
+        counts = [f"{len(held)} in the {where}" for where, held in (("query", query), ("body", body)) if held]
+        return f"the request has names beyond the tool's template ({', '.join(counts)})"
+    placed = frozenset(fold(placement.name) for placement in tool.placements)
+    return extras.problem(query, body, tool.names, placed)
+
+
+def _call(tool: Tool, values: Mapping[str, JSON], beyond: Mapping[str, JSON], reading: Reading) -> Call:
+    reason = reading.reason
+    if reason is None and tool.reason is not None:
+        given = values.get(tool.reason)
+        reason = given if isinstance(given, str) and given.strip() else None
+    return Call(
+        tool=tool.name,
+        template=tool.digest,
+        effect=tool.effect,
+        inputs=values,
+        extras=beyond,
+        reason=reason,
+        sensitive=tool.sensitive,
+        description=tool.description,
+    )
+
+
+def _refusal(tool: Tool, problems: list[str]) -> Refusal | None:
+    if not problems:
+        return None
+    shown = list(dict.fromkeys(problems))
+    more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return Refusal(Code.DENIED, "; ".join(shown[:_SHOWN]) + more, tool.takes())

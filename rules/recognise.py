@@ -1,0 +1,244 @@
+"""Recognise requests as calls: `Toolset` holds the compiled tools and reads requests by them.
+
+Method, host, path and constants choose the tool; inputs never do. Of all templates that fit, the most
+specific wins (`wharfinger.rules.index.rank`); the others are kept, because deny rules see every one.
+Whatever the bytes of a request, the answer is a `Recognised`, never an exception.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from wharfinger.rules import bodies, extras, headers, spelling
+from wharfinger.rules.bodies import Body, Media
+from wharfinger.rules.compiling import compile_file, effect_of
+from wharfinger.rules.index import Entry, Index
+from wharfinger.rules.matching import Fit, Reading, fit
+from wharfinger.rules.models.tools import ToolFile
+from wharfinger.rules.problems import Problems
+from wharfinger.rules.refusal import Refusal, Refused
+from wharfinger.rules.tools import Tool
+from wharfinger.rules.types import UNMATCHED, Call, Code, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a request is: its calls, the tools it fits, and why it is refused, if it is."""
+
+    calls: tuple[Call, ...] = ()
+    """One call; `unmatched` where no tool fits, none where the request could not be read."""
+    winner: Tool | None = None
+    """The most specific tool that fits: the one that allow and ask rules see."""
+    fitting: tuple[Fit, ...] = ()
+    """Every tool that fits, the winner first: what deny rules see."""
+    refusal: Refusal | None = None
+    """Why the request is not let through, whatever policy says."""
+    host: str = ""
+    """In canonical form."""
+    target: spelling.Target | None = None
+    body: Body = bodies.EMPTY
+    body_read: bool = False
+    """Whether the body was read, or there was none."""
+    reason: str | None = None
+    """What the header `Wharfinger-Reason` says."""
+
+
+class Toolset:
+    """The tools of a configuration, by name and by what they match."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self.tools: Mapping[str, Tool] = MappingProxyType({tool.name: tool for tool in tools})
+        self.methods = frozenset(method for tool in self for method in tool.methods)
+        self._index = Index()
+        for tool in self:
+            self._index.add(tool)
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self.tools.values())
+
+    def __len__(self) -> int:
+        return len(self.tools)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tools
+
+    def __getitem__(self, name: str) -> Tool:
+        return self.tools[name]
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, if there is one."""
+        return self.tools.get(name)
+
+    @classmethod
+    def compile(cls, files: Iterable[ToolFile], problems: Problems) -> Toolset:
+        """Compile the tools of all files, built-in ones among them, and report every problem.
+
+        A user's tool takes the place of a built-in one of the same name, and goes before one of the same
+        shape; both are warnings. Two of the user's (or two built-in) that share name or shape are errors.
+        """
+        held = sorted(files, key=lambda file: not file.builtin)
+        built_in = [t for file in held if file.builtin for t in compile_file(file, problems)]
+        encodings = usual_encodings(built_in)
+        own = [t for file in held if not file.builtin for t in compile_file(file, problems, encodings)]
+        tools = _by_name([*own, *built_in], problems)
+        _shapes(tools, problems)
+        return cls(tools)
+
+    def recognise(self, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
+        """Recognise a request; `limit` is how many bytes of body are parsed (`limits.parse`)."""
+        refusal = headers.check(request)
+        if refusal is not None:
+            return Recognised(refusal=refusal)
+        try:
+            return self._recognise(request, limit)
+        except Refused as refused:
+            return Recognised(refusal=refused.refusal)
+
+    def streams(self, request: Request) -> bool:
+        """Whether the body of this request is to pass unread, by what its head says."""
+        read = self.recognise(replace(request, body=None))
+        return read.refusal is None and read.winner is not None and read.winner.stream
+
+    def _recognise(self, request: Request, limit: int) -> Recognised:
+        method = spelling.method(request.method, self.methods)
+        host = spelling.host(request.host)
+        target = spelling.target(request.target)
+        found = self._index.find(request.scheme, host, request.port, method, target.path)
+        if not found:
+            return _unmatched(request, host, target)
+        query = bodies.structure(target.query, "query") if target.query else {}
+        body, problem = _body(request, found, limit)
+        fields = _fields(request)
+        reading = Reading(host, target, query, fields, body, _reason(fields))
+        if problem is not None:
+            return Recognised(refusal=problem, host=host, target=target, body=body, reason=reading.reason)
+        fits = [read for entry in found if (read := fit(entry.tool, entry.endpoint, reading)) is not None]
+        if not fits:
+            return _unmatched(request, host, target)
+        winner = fits[0]
+        return Recognised(
+            calls=(winner.call,),
+            winner=winner.tool,
+            fitting=tuple(fits),
+            refusal=winner.refusal or headers.acting(request, winner.tool.declared_headers),
+            host=host,
+            target=target,
+            body=body,
+            body_read=not body.problem,
+            reason=reading.reason,
+        )
+
+
+def recognise(toolset: Toolset, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
+    """What a request is, by these tools. See `Toolset.recognise`."""
+    return toolset.recognise(request, limit)
+
+
+def _fields(request: Request) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in request.headers:
+        low = name.lower()
+        found[low] = (*found.get(low, ()), value.strip(" \t"))
+    return found
+
+
+def _reason(fields: Mapping[str, tuple[str, ...]]) -> str | None:
+    values = fields.get("wharfinger-reason")
+    return values[0] if values and values[0] else None
+
+
+def _body(request: Request, found: list[Entry], limit: int) -> tuple[Body, Refusal | None]:
+    """The body as the found tools read it; a refusal if one of them must read it and it does not parse."""
+    accepted: set[Media] = set()
+    readers = [entry.tool.media for entry in found if entry.tool.media is not None]
+    for media in readers:
+        accepted |= media
+    if request.body is None:
+        body = Body(Media.OTHER, problem="the body is sent as a stream and cannot be read first")
+    elif not readers:
+        return Body(Media.OTHER, problem="no tool here reads the body"), None
+    else:
+        body = bodies.read(request, limit)
+    if not readers or body.media is Media.NONE:
+        return body, None
+    problem = body.problem
+    if not problem and body.media not in accepted:
+        problem = "the body is not of a kind that the tool reads"
+    if not problem:
+        return body, None
+    kinds = " or ".join(sorted(media.value for media in accepted))
+    return body, Refusal(Code.DENIED, problem, f"Send {kinds}, with its Content-Type, as one plain document.")
+
+
+def _unmatched(request: Request, host: str, target: spelling.Target) -> Recognised:
+    refusal = headers.acting(request)
+    if refusal is None and extras.override(name for name, _ in target.query):
+        refusal = Refusal(Code.DENIED, "the query overrides the method", "Send the method itself.")
+    method = request.method
+    reason = _reason(_fields(request))
+    call = Call(
+        tool=UNMATCHED,
+        template="",
+        effect=effect_of((method,)),
+        inputs={"host": host, "method": method, "path": target.path.canonical},
+        reason=reason,
+    )
+    return Recognised(calls=(call,), refusal=refusal, host=host, target=target, reason=reason)
+
+
+# Building
+
+
+def usual_encodings(tools: Iterable[Tool]) -> dict[str, str]:
+    """How bodies are written at each base, by what most of its tools declare; a tie goes to JSON."""
+    counts: dict[str, Counter[str]] = {}
+    for tool in tools:
+        if tool.body is not None and tool.media is not None and len(tool.media) == 1:
+            for endpoint in tool.endpoints:
+                counts.setdefault(endpoint.shape, Counter())[tool.encoding] += 1
+    return {
+        shape: "form" if count["form"] > count["json"] else "json"
+        for shape, count in counts.items()
+        if count["form"] or count["json"]
+    }
+
+
+def _by_name(tools: list[Tool], problems: Problems) -> list[Tool]:
+    kept: dict[str, Tool] = {}
+    for tool in tools:
+        first = kept.get(tool.name)
+        if first is None:
+            kept[tool.name] = tool
+        elif first.builtin == tool.builtin:
+            message = f'the tool "{tool.name}" is there twice, first at {first.position}'
+            problems.error(tool.position, message, "give each tool a name of its own")
+        else:
+            message = f'the tool "{tool.name}" takes the place of the built-in one'
+            problems.warning(first.position, message, "choose another name to have both")
+    return list(kept.values())
+
+
+def _shapes(tools: Iterable[Tool], problems: Problems) -> None:
+    first: dict[str, Tool] = {}
+    told: set[tuple[str, str]] = set()
+    for tool in tools:
+        for shape in tool.shapes:
+            other = first.setdefault(shape, tool)
+            if other is tool or (other.name, tool.name) in told:
+                continue
+            told.add((other.name, tool.name))
+            if other.builtin == tool.builtin:
+                message = (
+                    f'the tools "{other.name}" ({other.position}) and "{tool.name}" match the same requests'
+                )
+                problems.error(
+                    tool.position, message, "tell them apart by a constant in path, query, header or body"
+                )
+            else:
+                message = (
+                    f'the tool "{other.name}" goes before the built-in "{tool.name}", which matches the same'
+                )
+                problems.warning(other.position, message, "deny rules still see both")

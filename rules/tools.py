@@ -1,0 +1,201 @@
+"""A tool: one request template that can be matched with a request and filled in with inputs (DESIGN 5.2).
+
+`wharfinger.rules.compiling` makes tools of what is written, `wharfinger.rules.matching` reads requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from wharfinger.rules import inputs as typed
+from wharfinger.rules import trees
+from wharfinger.rules.bodies import Media, canonical_json
+from wharfinger.rules.inputs import Input
+from wharfinger.rules.places import Endpoint, PathTemplate
+from wharfinger.rules.problems import Position
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.spelling import DEFAULT_PORTS, Pairs, canonical_pairs
+from wharfinger.rules.trees import ABSENT, Fields, Node
+from wharfinger.rules.types import JSON, Code, Effect, Placement, Request
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+CONTENT_TYPES = {"json": "application/json", "form": FORM_TYPE, "text": "text/plain; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class FilledRequest:
+    """A request made of a tool and its inputs, before any credential."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    """Without Host and Content-Type."""
+    body: bytes
+    content_type: str
+    """Empty where there is no body."""
+    scheme: str
+    host: str
+    port: int
+    target: str
+
+    def request(self, agent: str) -> Request:
+        """The request as `agent` would send it."""
+        authority = self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
+        fields = [("Host", authority), *self.headers]
+        if self.content_type:
+            fields.append(("Content-Type", self.content_type))
+        return Request(
+            agent=agent,
+            method=self.method,
+            scheme=self.scheme,
+            host=self.host,
+            port=self.port,
+            target=self.target,
+            headers=tuple(fields),
+            body=self.body,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tool:
+    """One named API action. Compared by identity; `digest` says whether two templates are the same."""
+
+    name: str
+    description: str
+    api: str
+    effect: Effect
+    methods: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...]
+    path: PathTemplate
+    query: Fields
+    headers: Mapping[str, Node]
+    """Header fields of the template, names in lower case."""
+    body: Node | None
+    """None where the template declares no body."""
+    media: frozenset[Media] | None
+    """Kinds of body that are read; None where the body is not read at all."""
+    encoding: str
+    """How a body is written when the tool is filled in: `json`, `form`, `text` or `any`."""
+    stream: bool
+    """Whether the body passes unread and unbuffered (`body: stream`)."""
+    extra: bool
+    """Whether fields and parameters beyond the template may pass."""
+    inputs: Mapping[str, Input]
+    placements: tuple[Placement, ...]
+    auth_own: bool
+    auth_optional: bool
+    passed: frozenset[str]
+    """Header fields that go upstream for this tool beyond the base set, in lower case."""
+    volatile: frozenset[str]
+    """Header fields of the API that the request digest leaves out, in lower case."""
+    redact: tuple[str, ...]
+    """JSONPaths of the response that are masked, as written."""
+    reason: str | None
+    """The input that the call's reason may be read from."""
+    timeout: timedelta | None
+    digest: str
+    """SHA-256 (hex) over the canonical form of the template."""
+    builtin: bool
+    position: Position
+    constants: tuple[str, ...]
+    """Constants in query, headers and body, sorted: with method, host and path they choose the tool."""
+    names: frozenset[str]
+    """Names that the template knows in query and body, folded."""
+    sensitive: frozenset[str] = field(default=frozenset())
+
+    @property
+    def declared_headers(self) -> frozenset[str]:
+        """Header fields that are inputs or constants of the tool, in lower case."""
+        return frozenset(self.headers)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The exact hosts of the tool's endpoints; those with variables in them are left out."""
+        return frozenset(host for endpoint in self.endpoints if (host := endpoint.host) is not None)
+
+    @property
+    def shapes(self) -> Iterator[str]:
+        """What two tools share that match the same requests: a text for each method and endpoint."""
+        for method in self.methods:
+            for endpoint in self.endpoints:
+                yield "\n".join((method, endpoint.shape + self.path.shape, *self.constants))
+
+    def fill(self, values: Mapping[str, JSON]) -> FilledRequest:
+        """The request that makes this call. Raises `Refused`, naming every bad input, if there is none.
+
+        Where the tool has several methods or bases, the first is used.
+        """
+        good, problems = typed.check(self.inputs, values)
+        if problems:
+            raise Refused("; ".join(problems), self.takes(), Code.DENIED)
+        texts = {
+            name: trees.spell(value) for name, value in good.items() if not isinstance(value, list | dict)
+        }
+        endpoint = self.endpoints[0]
+        query = self._query(good)
+        target = self.path.write(texts) + (f"?{canonical_pairs(query)}" if query else "")
+        body, content_type = self._body(good)
+        authority = endpoint.write(texts)
+        host, _, port = (
+            authority.rpartition(":") if authority.endswith(f":{endpoint.port}") else (authority, "", "")
+        )
+        return FilledRequest(
+            method=self.methods[0],
+            url=f"{endpoint.scheme}://{authority}{target}",
+            headers=self._headers(good),
+            body=body,
+            content_type=content_type,
+            scheme=endpoint.scheme,
+            host=host,
+            port=int(port) if port else endpoint.port,
+            target=target,
+        )
+
+    def takes(self) -> str:
+        """A sentence that says which inputs the tool takes."""
+        if not self.inputs:
+            return f'The tool "{self.name}" takes no inputs.'
+        named = (f"{i.name} ({i.kind}{'' if i.required else ', optional'})" for i in self.inputs.values())
+        return f'The tool "{self.name}" takes: {", ".join(named)}.'
+
+    def _query(self, values: Mapping[str, JSON]) -> Pairs:
+        filled = trees.write(self.query, values)
+        return () if filled is ABSENT else tuple(flat(filled, repeat=True))
+
+    def _headers(self, values: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
+        filled = ((name, trees.write(node, values)) for name, node in self.headers.items())
+        return tuple((name, trees.spell(value)) for name, value in filled if value is not ABSENT)
+
+    def _body(self, values: Mapping[str, JSON]) -> tuple[bytes, str]:
+        if self.body is None or self.stream or self.media is None:
+            return b"", ""
+        filled = trees.write(self.body, values)
+        if filled is ABSENT:
+            return b"", ""
+        if self.encoding == "form":
+            text = canonical_pairs(tuple(flat(filled, repeat=False)))
+        elif self.encoding == "text":
+            text = trees.spell(filled)
+        else:
+            return canonical_json(filled), CONTENT_TYPES["json"]  # type: ignore[arg-type]
+        data = text.encode("utf-8")
+        return data, CONTENT_TYPES[self.encoding] if data else ""
+
+
+def flat(filled: object, *, repeat: bool, name: str = "") -> Iterator[tuple[str, str]]:
+    """The pairs that spell a filled tree: `a[b]`, and lists as `a[0]` (forms) or `a` repeated (queries)."""
+    if isinstance(filled, dict):
+        for key, value in filled.items():
+            if name and (not key or "[" in key or "]" in key):
+                raise Refused(
+                    "a name with brackets cannot be written in a form", "Use plain names.", Code.DENIED
+                )
+            yield from flat(value, repeat=repeat, name=f"{name}[{key}]" if name else key)
+    elif isinstance(filled, list):
+        for index, item in enumerate(filled):
+            plain = repeat and "[" not in name and not isinstance(item, list | dict)
+            yield from flat(item, repeat=repeat, name=name if plain else f"{name}[{index}]")
+    else:
+        yield name, trees.spell(filled)
