@@ -79,7 +79,6 @@ class Approvals:
 
     async def open(self) -> None:
         """Take up what an earlier run left in the store; what has expired meanwhile ends."""
-        await self._store.run(rows.create)
         await self._store.run(lambda conn: rows.prune(conn, self._clock.now() - _KEPT))
         live = [state for state in State if state.live]
         for approval in await self._store.run(lambda conn: rows.newest(conn, live, _LIVE_LIMIT)):

@@ -1,38 +1,18 @@
 """Approvals in the store: one row each, and one row of history for each change.
 
-A row is only ever changed from the state it was read in, so of two that race one finds nothing to
-change and fails.
+The tables are in `wharfinger.schema`. A row is only ever changed from the state it was read in, so of
+two that race one finds nothing to change and fails.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from wharfinger.approvals.approval import Approval
 from wharfinger.approvals.states import ApprovalError, Move, State
-
-SCHEMA: tuple[str, ...] = (
-    """CREATE TABLE IF NOT EXISTS approvals (
-        id TEXT PRIMARY KEY,
-        agent_id TEXT NOT NULL,
-        state TEXT NOT NULL,
-        created TEXT NOT NULL,
-        document TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID""",
-    "CREATE INDEX IF NOT EXISTS approvals_by_state ON approvals (state, created)",
-    """CREATE TABLE IF NOT EXISTS approval_history (
-        approval TEXT NOT NULL,
-        at TEXT NOT NULL,
-        move TEXT NOT NULL,
-        state TEXT NOT NULL,
-        person TEXT,
-        comment TEXT
-    ) STRICT""",
-    "CREATE INDEX IF NOT EXISTS approval_history_by_approval ON approval_history (approval)",
-)
 
 
 class Rows(Protocol):
@@ -68,12 +48,6 @@ class Store(Protocol):
         ...
 
 
-def create(conn: Transaction) -> None:
-    """Make the tables where they are missing."""
-    for statement in SCHEMA:
-        conn.execute(statement)
-
-
 def insert(conn: Transaction, approval: Approval) -> None:
     """Add a new approval."""
     conn.execute(
@@ -82,7 +56,7 @@ def insert(conn: Transaction, approval: Approval) -> None:
             approval.id,
             approval.agent_id,
             approval.state.value,
-            approval.created.isoformat(),
+            _moment(approval.created),
             _document(approval),
         ),
     )
@@ -133,7 +107,7 @@ def prune(conn: Transaction, older_than: datetime) -> None:
     marks = ", ".join("?" * len(ended))
     conn.execute(
         f"DELETE FROM approvals WHERE state IN ({marks}) AND created < ?",  # noqa: S608
-        (*ended, older_than.isoformat()),
+        (*ended, _moment(older_than)),
     )
     conn.execute("DELETE FROM approval_history WHERE approval NOT IN (SELECT id FROM approvals)")
 
@@ -141,7 +115,7 @@ def prune(conn: Transaction, older_than: datetime) -> None:
 def _remember(conn: Transaction, approval: Approval, move: str, at: datetime) -> None:
     conn.execute(
         "INSERT INTO approval_history (approval, at, move, state, person, comment) VALUES (?, ?, ?, ?, ?, ?)",
-        (approval.id, at.isoformat(), move, approval.state.value, approval.person, approval.comment),
+        (approval.id, _moment(at), move, approval.state.value, approval.person, approval.comment),
     )
 
 
@@ -151,3 +125,8 @@ def _document(approval: Approval) -> str:
 
 def _read(row: Sequence[Any]) -> Approval:
     return Approval.from_json(json.loads(row[0]))
+
+
+def _moment(moment: datetime) -> str:
+    """As all of the store writes moments, so that text sorts as time passes."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

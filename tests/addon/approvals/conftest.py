@@ -1,13 +1,14 @@
 """An approvals desk on a real database, with clocks that a test can step."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from wharfinger.approvals.approvals import Approvals, Change
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, RuleRef, Verdict
+from wharfinger.store import Store
 
 
 class SteppedClock:
@@ -28,24 +29,17 @@ class SteppedClock:
         self.mono += seconds
 
 
-class OneWriter:
-    """One connection, one transaction at a time, as the store does it."""
+class BreakableStore:
+    """The real store, until a test breaks it."""
 
-    def __init__(self) -> None:
-        self.conn = sqlite3.connect(":memory:", isolation_level=None)
+    def __init__(self, store: Store) -> None:
+        self.store = store
         self.broken = False
 
     async def run(self, work):
         if self.broken:
             raise OSError("store is gone")
-        self.conn.execute("BEGIN IMMEDIATE")
-        try:
-            result = work(self.conn)
-        except BaseException:
-            self.conn.execute("ROLLBACK")
-            raise
-        self.conn.execute("COMMIT")
-        return result
+        return await self.store.run(work)
 
 
 @dataclass
@@ -53,7 +47,7 @@ class Desk:
     """Approvals with everything a test looks at."""
 
     clock: SteppedClock
-    store: OneWriter
+    store: BreakableStore
     book: list[Change] = field(default_factory=list)
     book_broken: bool = False
 
@@ -69,10 +63,9 @@ class Desk:
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    store = OneWriter()
-    yield Desk(SteppedClock(), store)
-    store.conn.close()
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Store.open(tmp_path) as store:
+        yield Desk(SteppedClock(), BreakableStore(store))
 
 
 @pytest.fixture

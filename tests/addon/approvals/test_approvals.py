@@ -311,7 +311,7 @@ async def test_a_clock_set_back_over_a_restart_gives_no_more_than_the_whole_time
     desk.clock.wall -= timedelta(days=7)
     after = await desk.approvals()
     desk.clock.step(3600)
-    with pytest.raises(WrongState, match="expired"):
+    with pytest.raises(WrongState, match="that is expired"):
         await after.approve(approval.id, "alice")
 
 

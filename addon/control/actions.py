@@ -1,0 +1,28 @@
+"""All actions that can be commanded, in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from wharfinger.control import on_agents, on_approvals, on_people, on_runtime
+from wharfinger.control.dispatcher import Action, Dispatcher, Done
+from wharfinger.control.services import Services, StoreAuthority
+
+
+def actions(services: Services) -> tuple[Action, ...]:
+    """Every action, on these services."""
+    return (
+        *on_runtime.actions(services),
+        *on_approvals.actions(services),
+        *on_agents.actions(services),
+        *on_people.actions(services),
+    )
+
+
+def dispatcher(services: Services, record: Callable[[Done], Awaitable[object]]) -> Dispatcher:
+    """All actions, for people with keys in the store and roles in the configuration.
+
+    `record` writes to the book what is done, and returns when it is durable.
+    """
+    authority = StoreAuthority(services.store, services.configuration)
+    return Dispatcher(actions(services), authority, record)

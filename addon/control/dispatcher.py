@@ -1,0 +1,191 @@
+"""Who may command what: the registry of actions, and the one place that lets a command through.
+
+The control socket, commands that run without a runtime, and the console's API all come through
+`Dispatcher.run`, so they cannot differ in what they allow or in what the book hears of it. An action
+that changes anything needs a person (proved by a key before it gets here), a role, and a book that
+takes its event first: not written, not done.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from wharfinger.control.protocol import Code, ControlError
+from wharfinger.rules.types import JSON
+
+
+class Role(enum.IntEnum):
+    """What a person may do; each includes those before it."""
+
+    ANYONE = 0
+    """No person is needed: whoever may open the socket."""
+    VIEWER = 1
+    APPROVER = 2
+    ADMIN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who gives a command."""
+
+    person: str | None
+    role: Role
+    local: bool = False
+    """Whether no runtime is there, and the command works on the data folder by itself."""
+
+    @property
+    def name(self) -> str:
+        """The person, for an action that has one by its role."""
+        if self.person is None:
+            raise ControlError(Code.UNSIGNED, "this needs a person's key")
+        return self.person
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument of an action."""
+
+    name: str
+    kind: type[str] | type[bool] | type[int] | type[list[Any]] | type[dict[str, Any]] = str
+    required: bool = True
+    secret: bool = False
+    """Whether the book must not have it."""
+
+
+type Work = Callable[[Context, Mapping[str, Any]], Awaitable[JSON]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that can be commanded."""
+
+    name: str
+    work: Work
+    parameters: tuple[Parameter, ...] = ()
+    role: Role = Role.ANYONE
+    recorded: bool = True
+    """False where the work records what it does by itself."""
+    first: bool = False
+    """Whether it may be done, without a runtime, by the key it brings, as long as nobody has a key."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes anything, and so needs a person."""
+        return self.role is not Role.ANYONE
+
+    def check(self, args: Mapping[str, Any]) -> None:
+        """Raise `ControlError` that names everything wrong with `args`."""
+        known = {parameter.name: parameter for parameter in self.parameters}
+        wrong = [f'"{name}" is not an argument' for name in sorted(args.keys() - known.keys())]
+        for name, parameter in known.items():
+            if name not in args:
+                wrong += [f'"{name}" is missing'] if parameter.required else []
+            elif type(args[name]) is not parameter.kind:
+                wrong.append(f'"{name}" is not of type {parameter.kind.__name__}')
+        if wrong:
+            raise ControlError(Code.BAD_REQUEST, f"{self.name}: {'; '.join(wrong)[:1000]}")
+
+
+class Outcome(enum.StrEnum):
+    """What the book is told of a command."""
+
+    BEGUN = "begun"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One entry of the book about a command."""
+
+    action: str
+    person: str
+    args: Mapping[str, Any]
+    outcome: Outcome
+    why: str = ""
+
+
+class Authority(Protocol):
+    """Who is who, at this moment."""
+
+    async def keys(self, person: str) -> Iterable[bytes]:
+        """The public keys in use of a person; none for one who is unknown."""
+        ...
+
+    async def any_keys(self) -> bool:
+        """Whether anyone has a key at all."""
+        ...
+
+    def role(self, person: str) -> Role | None:
+        """The role of a person in the configuration in force; None for one it does not have."""
+        ...
+
+
+class Dispatcher:
+    """All actions, and who may have them done."""
+
+    def __init__(
+        self, actions: Iterable[Action], authority: Authority, record: Callable[[Done], Awaitable[object]]
+    ) -> None:
+        """`record` writes to the book, and returns when that is durable."""
+        self._actions = {action.name: action for action in actions}
+        self.authority = authority
+        self._record = record
+
+    def action(self, name: str) -> Action:
+        """One action; raises `ControlError` with the nearest names."""
+        try:
+            return self._actions[name]
+        except KeyError:
+            known = ", ".join(sorted(self._actions))
+            raise ControlError(
+                Code.UNKNOWN, f'there is no action "{name[:100]}"', f"known: {known}"
+            ) from None
+
+    def context(self, action: Action, person: str | None, *, local: bool) -> Context:
+        """The context of `person`, whose key has been proved; raises `ControlError` for too low a role."""
+        role = None if person is None else self.authority.role(person)
+        if not action.changes:
+            return Context(person if role is not None else None, role or Role.ANYONE, local)
+        if person is None:
+            raise ControlError(Code.UNSIGNED, f"{action.name} needs a person's key")
+        if role is None:
+            raise ControlError(Code.FORBIDDEN, f'"{person}" is not a person of this configuration', _PEOPLE)
+        if role < action.role:
+            raise ControlError(
+                Code.FORBIDDEN,
+                f'"{person}" may not do {action.name}',
+                f"it needs the role {action.role.name.lower()}",
+            )
+        return Context(person, role, local)
+
+    async def run(self, action: Action, context: Context, args: Mapping[str, Any]) -> JSON:
+        """Do it. The book hears of it first, and again if it fails."""
+        action.check(args)
+        if context.role < action.role:
+            raise ControlError(Code.FORBIDDEN, f"{action.name} needs the role {action.role.name.lower()}")
+        if not (action.changes and action.recorded):
+            return await action.work(context, args)
+        await self._tell(action, context.name, args, Outcome.BEGUN)
+        try:
+            return await action.work(context, args)
+        except Exception as error:
+            await self._tell(action, context.name, args, Outcome.FAILED, str(error) or type(error).__name__)
+            raise
+
+    async def refused(self, action: str, person: str, why: str) -> None:
+        """Tell the book of a command that was not let through though it came with a person's name."""
+        await self._record(Done(action[:100], person[:100], {}, Outcome.REFUSED, why))
+
+    async def _tell(
+        self, action: Action, person: str, args: Mapping[str, Any], outcome: Outcome, why: str = ""
+    ) -> None:
+        hidden = {parameter.name for parameter in action.parameters if parameter.secret}
+        shown = {name: value for name, value in args.items() if name not in hidden}
+        await self._record(Done(action.name, person, shown, outcome, why[:500]))
+
+
+_PEOPLE = "add them to people.yaml and reload"

@@ -1,0 +1,121 @@
+"""Actions on agents and their runs: what the store overrides of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from wharfinger import agents
+from wharfinger.agents import Agent
+from wharfinger.control.dispatcher import Action, Context, Parameter, Role
+from wharfinger.control.protocol import Code, ControlError
+from wharfinger.control.services import DeclaredAgent, Services, needs_runtime
+from wharfinger.rules.types import JSON
+
+_NAME = Parameter("agent")
+_RUN_LIMIT = timedelta(days=7)
+
+
+def actions(services: Services) -> tuple[Action, ...]:
+    """Listing, showing, suspending, resuming and rotating agents; issuing and ending runs."""
+    at = _Agents(services)
+    reason = Parameter("reason", required=False)
+    return (
+        Action("agents.list", at.listing),
+        Action("agents.show", at.show, (_NAME,)),
+        Action("agents.suspend", at.suspend, (_NAME, reason), Role.ADMIN),
+        Action("agents.resume", at.resume, (_NAME,), Role.ADMIN),
+        Action("agents.rotate", at.rotate, (_NAME,), Role.ADMIN),
+        Action("runs.issue", at.issue, (_NAME, reason), Role.APPROVER),
+        Action("runs.end", at.end, (Parameter("run"),), Role.APPROVER),
+    )
+
+
+class _Agents:
+    def __init__(self, services: Services) -> None:
+        self._at = services
+
+    async def listing(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        seen = {agent.name: agent for agent in await self._at.store.run(agents.every)}
+        declared = self._at.configuration().agents
+        return [_shown(name, declared[name], seen.get(name)) for name in sorted(declared)]
+
+    async def show(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        name = args["agent"]
+        declared = self._declared(name)
+        return _shown(name, declared, await self._at.store.run(agents.find, name))
+
+    async def suspend(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        reason = args.get("reason") or f"by {context.name}"
+        agent = await self._change(args["agent"], agents.suspend, reason)
+        await self._at.approvals.cancel_all(agent.id, context.name, f"agent suspended: {reason}")
+        return _shown(agent.name, self._declared(agent.name), agent)
+
+    async def resume(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        agent = await self._change(args["agent"], agents.resume)
+        return _shown(agent.name, self._declared(agent.name), agent)
+
+    async def rotate(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        agent = await self._change(args["agent"], agents.rotate)
+        return _shown(agent.name, self._declared(agent.name), agent)
+
+    async def issue(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        if self._at.run_began is None:
+            needs_runtime("runs.issue")
+        name = args["agent"]
+        owner = self._declared(name).owner
+        if context.role < Role.ADMIN and context.name != owner:
+            raise ControlError(
+                Code.FORBIDDEN,
+                f'"{context.name}" may not run agent "{name}"',
+                f"its owner {owner} may, or an admin",
+            )
+        now = self._at.clock.now()
+        ends = now + _RUN_LIMIT
+        run = await self._at.store.run(agents.begin_run, name, now, ends)
+        agent = await self._at.store.run(agents.get, name)
+        self._at.run_began(run.id, args.get("reason"))
+        token = self._at.keys.agent_token(agent.id, agent.generation, run.id, ends)
+        return {"run": run.id, "agent": name, "agent_id": agent.id, "token": token, "ends": ends.isoformat()}
+
+    async def end(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        run = await self._at.store.run(agents.end_run, args["run"], self._at.clock.now())
+        if self._at.run_ended is not None:
+            self._at.run_ended(run.id)
+        return {"run": run.id}
+
+    async def _change(self, name: str, change: Any, *words: str) -> Agent:
+        self._declared(name)
+        now = self._at.clock.now()
+        await self._at.store.run(agents.seen, name, now)
+        agent: Agent = await self._at.store.run(lambda conn: change(conn, name, *words, now))
+        if self._at.agent_changed is not None:
+            self._at.agent_changed(agent)
+        return agent
+
+    def _declared(self, name: str) -> DeclaredAgent:
+        declared = self._at.configuration().agents.get(name)
+        if declared is None:
+            raise ControlError(
+                Code.FAILED, f'there is no agent "{name[:100]}"', "see: wharfinger agents list"
+            )
+        return declared
+
+
+def _shown(name: str, declared: DeclaredAgent, agent: Agent | None) -> dict[str, JSON]:
+    """Name, owner and standing; of configuration and store the stricter."""
+    suspended = agent.suspended if agent is not None else None
+    if declared.status != "active" and suspended is None:
+        suspended = "in agents.yaml"
+    return {
+        "name": name,
+        "id": None if agent is None else agent.id,
+        "owner": declared.owner,
+        "environment": declared.environment,
+        "policies": list(declared.policies),
+        "status": "active" if suspended is None else "suspended",
+        "suspended": suspended,
+        "generation": 1 if agent is None else agent.generation,
+        "created": None if agent is None else agent.created.isoformat(),
+    }

@@ -1,0 +1,128 @@
+"""What the actions work on: handed in by whoever puts a runtime, or a command without one, together."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from wharfinger import people
+from wharfinger.control.dispatcher import Role
+from wharfinger.control.protocol import Code, ControlError
+from wharfinger.rules.types import JSON
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from wharfinger.agents import Agent
+    from wharfinger.approvals.approvals import Approvals
+    from wharfinger.clock import Clock
+    from wharfinger.store import Store
+
+
+class DeclaredAgent(Protocol):
+    """An agent as the configuration declares it."""
+
+    @property
+    def owner(self) -> str:
+        """The person who answers for it."""
+        ...
+
+    @property
+    def policies(self) -> Iterable[str]:
+        """What it may do."""
+        ...
+
+    @property
+    def environment(self) -> str | None:
+        """Where it runs."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """`active` or `suspended`."""
+        ...
+
+
+class DeclaredPerson(Protocol):
+    """A person as the configuration declares it."""
+
+    @property
+    def role(self) -> str:
+        """`viewer`, `approver` or `admin`."""
+        ...
+
+
+class Declared(Protocol):
+    """What the actions read of the configuration in force."""
+
+    @property
+    def agents(self) -> Mapping[str, DeclaredAgent]:
+        """The agents by name."""
+        ...
+
+    @property
+    def people(self) -> Mapping[str, DeclaredPerson]:
+        """The people by name."""
+        ...
+
+
+class Tokens(Protocol):
+    """What issues the tokens of runs: `wharfinger.keys.Keys`."""
+
+    def agent_token(
+        self, agent_id: str, generation: int, run_id: str | None = None, ends: datetime | None = None
+    ) -> str:
+        """The proxy password of an agent, or of one run of it."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """Everything the actions need. What only a running proxy can do is None without one."""
+
+    approvals: Approvals
+    store: Store
+    clock: Clock
+    keys: Tokens
+    configuration: Callable[[], Declared]
+    """The configuration in force."""
+    agent_changed: Callable[[Agent], None] | None = None
+    """Told in the same step in which a suspension, its end or a rotation has become durable."""
+    run_began: Callable[[str, str | None], None] | None = None
+    """Told the id of a run and its reason, before its token is given out."""
+    run_ended: Callable[[str], None] | None = None
+    status: Callable[[], Awaitable[JSON]] | None = None
+    explain: Callable[[Mapping[str, Any]], Awaitable[JSON]] | None = None
+    """Takes the arguments of `explain` (`on_runtime`); sends nothing."""
+    reload: Callable[[str], Awaitable[JSON]] | None = None
+    """Takes the person, and writes the event by itself, with the new policy digest."""
+    stop: Callable[[str, str], Awaitable[object]] | None = None
+    """Takes the person and a reason, and returns before anything has stopped."""
+
+
+class StoreAuthority:
+    """Who is who: keys from the store, roles from the configuration in force."""
+
+    def __init__(self, store: Store, configuration: Callable[[], Declared]) -> None:
+        """`configuration` gives the one in force at the time of asking."""
+        self._store = store
+        self._configuration = configuration
+
+    async def keys(self, person: str) -> tuple[bytes, ...]:
+        """The public keys in use of a person."""
+        return tuple(key.public for key in await self._store.run(people.registered, person))
+
+    async def any_keys(self) -> bool:
+        """Whether anyone has a key at all, one that was revoked included."""
+        return await self._store.run(people.ever_registered)
+
+    def role(self, person: str) -> Role | None:
+        """The role of a person; None for one the configuration does not have."""
+        declared = self._configuration().people.get(person)
+        return None if declared is None else Role[declared.role.upper()]
+
+
+def needs_runtime(action: str) -> NoReturn:
+    """Say that `action` needs a running proxy."""
+    raise ControlError(Code.FAILED, f"{action} needs a running proxy", "start one with: wharfinger up")
