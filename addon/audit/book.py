@@ -14,7 +14,6 @@ import secrets
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import orjson
 from wharfinger.audit import events
@@ -26,21 +25,12 @@ from wharfinger.audit.published import Position
 from wharfinger.audit.recovery import Tail, recover
 from wharfinger.audit.render import render
 from wharfinger.audit.writer import Entry, Receipt, Waiter, Writer
+from wharfinger.clock import Clock
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 BACKLOG = 4096
 _ENDS = 2
 """Ends of requests already under way are taken up to this many times the backlog."""
-
-
-class Clock(Protocol):
-    """The clock the book reads."""
-
-    def now(self) -> datetime:
-        """The wall clock, aware."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
 
 
 def segment_key(hmac_key: bytes, log: str, segment: int) -> bytes:

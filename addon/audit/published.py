@@ -8,6 +8,7 @@ What lies beyond it in the last file was written by a process that ended before 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,7 @@ SIZE = 256
 """Bytes of the record: JSON, blanks and a newline."""
 
 _ATTEMPTS = 200
+_PAUSE = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,13 @@ def _check(body: bytes) -> bytes:
 
 
 def parse(data: bytes) -> Position | None:
-    """The position in a stored record; None where it is not whole."""
-    body, _, rest = data.partition(b',"check":"')
-    if len(data) != SIZE or rest.rstrip() != _check(body) + b'"}':
+    """The position in a stored record; None where it is not one, to the last byte."""
+    try:
+        found: dict[str, Any] = orjson.loads(data)
+        position = Position(found["log"], found["segment"], found["length"], found["seq"], found["prev"])
+        return position if position.record() == data else None
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
         return None
-    found: dict[str, Any] = orjson.loads(body + b"}")
-    return Position(found["log"], found["segment"], found["length"], found["seq"], found["prev"])
 
 
 def read(folder: Folder) -> Position | None:

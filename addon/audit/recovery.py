@@ -99,31 +99,36 @@ class _Segment:
         walk = Walk(prev=before if self.number > 1 else GENESIS, seq=0 if self.number == 1 else None)
         line, trouble = 0, ""
         while (end := data.find(b"\n", self.good)) >= 0:
-            line += 1
+            line, start = line + 1, self.good
             try:
-                members = walk.step(data[self.good : end], self.number, self.good == 0)
+                members = walk.step(data[start:end], self.number, start == 0)
             except Broken as broken:
                 trouble = f"line {line}: {broken}"
                 break
             _follow(tail.open, members)
             self.good = end + 1
-            if self.good == self.floor:
+            if self.good >= self.floor > start:
                 self._same(walk)
         self.rest = data[self.good :]
-        self._judge(trouble or f"it ends within line {line + 1}", b"\n" in self.rest)
+        self._judge(trouble or f"it ends within line {line + 1}", walk.log)
         if self.good:
             self.position = Position(
                 str(walk.log), self.number, self.good, int(walk.seq or 0), str(walk.prev)
             )
 
     def _same(self, walk: Walk) -> None:
+        """At the published length, the log is the published one."""
         found = self.published
-        if found is not None and (found.log, found.seq, found.prev) != (walk.log, walk.seq, walk.prev):
+        here = (walk.log, self.good, walk.seq, walk.prev)
+        if found is not None and (found.log, found.length, found.seq, found.prev) != here:
             raise BookDamaged(f"'{self.path}' is not the log that was published: it was rewritten", _HINT)
 
-    def _judge(self, trouble: str, lines: bool) -> None:
-        if self.good < self.floor:
+    def _judge(self, trouble: str, log: str | None) -> None:
+        other = self.published is not None and self.good and self.published.log != log
+        if self.good < self.floor or other:
+            trouble = "it is of another log" if other else trouble
             raise BookDamaged(f"'{self.path}' was changed or cut off: {trouble}", _HINT)
+        lines = b"\n" in self.rest
         if len(self.rest) > MOST_DROPPED or (lines and (self.published is None or not self.good)):
             raise BookDamaged(f"'{self.path}' was changed: {trouble}", _HINT)
 

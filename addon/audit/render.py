@@ -8,6 +8,7 @@ ordinary bounds do not reach that, the same event is rendered under tighter ones
 from __future__ import annotations
 
 import hmac
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,9 +63,9 @@ def render(event: Event, key: bytes) -> bytes:
         members = _Renderer(bounds, key).event(event)
         if bounds is LEAST:
             members["cut"] = {"event": {"length": len(whole), "sha256": sha256(whole).hexdigest()}}
-        data = ascii_json(orjson.dumps(members))
-        if len(data) <= SIZE_LIMIT:
-            return data
+        data = orjson.dumps(members)
+        if len(data) <= SIZE_LIMIT and len(stored := ascii_json(data)) <= SIZE_LIMIT:
+            return stored
         whole = whole or data
     raise TooLong(f"an event of kind {event.kind} is over {SIZE_LIMIT} bytes even when cut")
 
@@ -82,17 +83,37 @@ def _json(value: JSON) -> bytes:
 
 
 def _texts(value: JSON) -> Iterator[str]:
-    """Every scalar in a value, as the text it would be in an URL."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, Sequence):
-        for part in value:
-            yield from _texts(part)
-    elif value is not None:
-        yield _json(value).decode()
+    """Every scalar in a value, however deep, as the text it would be in an URL."""
+    waiting: list[JSON] = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping):
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)
+        elif part is not None:
+            yield _json(part).decode()
+
+
+class _Hidden:
+    """The sensitive texts of an event, which must not stand anywhere else in it."""
+
+    MOST = 64
+    """With more of them, everything is taken to hold one: looking has its price too."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        every = (_texts(call.inputs.get(name)) for call in calls for name in call.sensitive)
+        self.texts = set(itertools.islice(itertools.chain.from_iterable(every), self.MOST)) - {""}
+        self.many = len(self.texts) >= self.MOST
+
+    def within(self, text: str) -> bool:
+        """Whether one of them stands in `text`, as it is or percent-encoded."""
+        if not self.texts:
+            return False
+        forms = (text, unquote(text), unquote_plus(text))
+        return self.many or any(hidden in form for hidden in self.texts for form in forms)
 
 
 class _Renderer:
@@ -105,18 +126,16 @@ class _Renderer:
         self.cut: dict[str, dict[str, int | str]] = {}
 
     def event(self, event: Event) -> dict[str, Any]:
-        hidden = frozenset(
-            text for call in event.calls for name in call.sensitive for text in _texts(call.inputs.get(name))
-        ) - {""}
+        self.hidden = _Hidden(event.calls)
         out: dict[str, Any] = {"kind": event.kind}
         self._own(out, "decision", event.decision)
         if event.who is not None:
             self._who(out, event.who)
         if event.calls:
-            out["calls"] = [self._call(call, i, hidden) for i, call in self._some("calls", event.calls)]
+            out["calls"] = [self._call(call, i) for i, call in self._some("calls", event.calls)]
         self._judgement(out, event)
         if event.target is not None:
-            self._target(out, event.target, hidden)
+            self._target(out, event.target)
         self._list(out, "credentials", event.credentials)
         self._list(out, "dropped", event.dropped)
         if event.outcome is not None:
@@ -151,16 +170,12 @@ class _Renderer:
         self._put(out, "state", event.state)
         self._list(out, "approvers", event.approvers)
 
-    def _target(self, out: dict[str, Any], target: Target, hidden: frozenset[str]) -> None:
+    def _target(self, out: dict[str, Any], target: Target) -> None:
         self._put(out, "method", target.method)
         self._put(out, "scheme", target.scheme)
         self._put(out, "host", target.host)
         out["port"] = target.port
-        if hidden and any(
-            text in form
-            for text in hidden
-            for form in (target.path, unquote(target.path), unquote_plus(target.path))
-        ):
+        if self.hidden.within(target.path):
             out["hmac"] = {"path": input_hmac(self.key, "path", target.path)}
         else:
             self._put(out, "path", target.path)
@@ -183,12 +198,12 @@ class _Renderer:
         entries = self._some(name, counts.items())
         return {self._text(f"{name}.{i}", key): number for i, (key, number) in entries}
 
-    def _call(self, call: Call, index: int, hidden: frozenset[str]) -> dict[str, Any]:
+    def _call(self, call: Call, index: int) -> dict[str, Any]:
         where = f"calls.{index}"
         out: dict[str, Any] = {"tool": self._text(f"{where}.tool", call.tool), "effect": call.effect}
         if call.template:
             out["template"] = self._text(f"{where}.template", call.template, 128)
-        if call.reason and not any(text in call.reason for text in hidden):
+        if call.reason and not self.hidden.within(call.reason):
             out["reason"] = self._text(f"{where}.reason", call.reason)
         if call.tool == UNMATCHED:  # its inputs are the target, which the event holds already
             return out
@@ -208,7 +223,7 @@ class _Renderer:
         """Named values, within the budget that all of the event share."""
         out: dict[str, Any] = {}
         for i, (key, value) in self._some(where, values.items()):
-            name = self._text(f"{where}.{i}", key)
+            name = self._text(f"{where}.{i}", key, min(self.bounds.text, 64))
             shown = self._value(f"{where}.{name}", value, min(self.bounds.text, self.left))
             self.left = max(0, self.left - len(orjson.dumps(shown)))
             out[name] = shown

@@ -15,10 +15,10 @@ import asyncio
 import os
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 from wharfinger.audit import Book, Outcome, Sent, Who, decision_id, intent, outcome
+from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 
 WHO = Who("support-agent", "ag_0123456789abcdef", identified_by="token", confinement="isolated")
@@ -44,18 +44,6 @@ DECISION = Decision(
     digest="9" * 64,
 )
 SENT = Sent(status=200, address="192.0.2.1:443", request_bytes=31, response_bytes=512, reused=True)
-
-
-class Clock:
-    """The system's clocks."""
-
-    def now(self) -> datetime:
-        """Wall clock."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return time.monotonic()
 
 
 def floor(folder: Path, count: int) -> list[float]:
@@ -111,7 +99,7 @@ def main() -> None:
     }
     seconds = dict.fromkeys(results, 0.0)
     with tempfile.TemporaryDirectory(prefix=".bench-book-", dir=chosen.folder) as folder:
-        book = Book.open(Path(folder) / "audit", hmac_key=b"k" * 32, clock=Clock())
+        book = Book.open(Path(folder) / "audit", hmac_key=b"k" * 32, clock=SystemClock())
         for _ in range(chosen.rounds):
             results["fdatasync alone"] += floor(Path(folder), chosen.count)
             for name, how_many in (("book.write, 1 writer", 1), ("book.write, 16 writers", 16)):
