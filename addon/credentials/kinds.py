@@ -55,7 +55,7 @@ def traces(secret: Secret, placements: tuple[Placement, ...]) -> frozenset[str]:
             pair = placement.format.replace(_VARIABLE, value)
             password = pair.partition(":")[2]
             found.add(_base64(pair))
-            if value in pair and len(password) >= _PASSWORD_MIN:
+            if password in value and len(password) >= _PASSWORD_MIN:
                 found.add(password)
     return frozenset(found)
 

@@ -26,7 +26,7 @@ def faults(value: str, credential: Credential) -> Iterator[tuple[str, str]]:
         yield "the value has control characters or line breaks", "check for a stray line break or tab"
     elif not value.isascii():
         yield "the value has characters beyond ASCII", "check it: keys are of ASCII characters"
-    if value != value.strip():
+    if value != value.strip(" "):
         yield "the value begins or ends with a space", "remove the space"
     if credential.kind == "basic" and ":" not in value:
         yield "the value is not a user and a password", "write it as user:password"
