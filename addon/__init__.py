@@ -1,1 +1,3 @@
 """wharfinger: a forward proxy between AI agents and the APIs they call."""
+
+__version__ = "0.1.0"

@@ -43,7 +43,8 @@ class Live:
         self._confinement = confinement
         self._runs: dict[str, str | None] = {}
         self._stopped: str | None = None
-        self._sets: dict[str, tuple[int, SecretSet]] = {}
+        self._all: tuple[int, SecretSet] | None = None
+        self._sets: dict[str, SecretSet] = {}
         self.generation = 0
         self.swap(configuration, agents)
 
@@ -138,9 +139,14 @@ class Live:
     def secrets_for(self, agent: str) -> SecretSet:
         """Everything that must not reach `agent`, each shown as its placeholder where it has one."""
         version = self._credentials.version
-        known = self._sets.get(agent)
-        if known is not None and known[0] == version:
-            return known[1]
-        fresh = self._credentials.secret_set().shown_as(self._credentials.placeholders_of(agent))
-        self._sets[agent] = (version, fresh)
-        return fresh
+        if self._all is None or self._all[0] != version:
+            self._all = (version, SecretSet.of(self._credentials.redactions()))
+            self._sets.clear()
+        if agent not in self._sets:
+            own = {
+                name: placeholder
+                for name in self._credentials.names()
+                if (placeholder := self.placeholders.of(agent, name)) is not None
+            }
+            self._sets[agent] = self._all[1].shown_as(own)
+        return self._sets[agent]

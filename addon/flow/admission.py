@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 from wharfinger.answers import Answer
 from wharfinger.flow import adapter
@@ -17,24 +19,28 @@ class Admission:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def requestheaders(self, flow: http.HTTPFlow) -> None:
+    def requestheaders(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         """Decide a streamed request on its head; turn away a body that is too large before it is read."""
         link = self._parts.sessions.link(flow.client_conn)
         if link is None or link.session is None or flow.response is not None or flow.error is not None:
-            return
+            return None
         length = flow.request.headers.get("content-length", "")
         size = int(length) if length.isdigit() else None
         has_body = bool(size) or "transfer-encoding" in flow.request.headers
         if not has_body:
-            return
+            return None
         request = adapter.read(flow.request, link.session.who.agent, None)
         if self._parts.live.streams(request):
-            await self._ask(flow, link, body=None)
-            if flow.response is None:
-                flow.request.stream = True
-        elif size is not None and size > self._parts.limits.body:
+            return self._stream(flow, link)
+        if size is not None and size > self._parts.limits.body:
             answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts", close=True)
             self._refuse(flow, self._parts.gate.reject_soon(answer, link.session.who), early=True)
+        return None
+
+    async def _stream(self, flow: http.HTTPFlow, link: Link) -> None:
+        await self._ask(flow, link, body=None)
+        if flow.response is None:
+            flow.request.stream = True
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Decide a request that has been read whole."""

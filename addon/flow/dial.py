@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+
+from wharfinger.rules.models.settings import Settings
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -52,24 +53,6 @@ class DialRefused(OSError):
     """A place that may not be dialled, or a name without an address that may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """One entry of `resolve`."""
-
-    address: str
-    port: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the configuration says about addresses."""
-
-    pins: Mapping[tuple[str, int | None], Pin]
-    """(name, port or None for any) to the address that is dialled in its place."""
-    private: tuple[tuple[str, Network], ...] = ()
-    """(name or `*.` wildcard, network) pairs that may be dialled though private."""
-
-
 def embedded(address: Address) -> tuple[Address, ...]:
     """The address and every IPv4 address it carries."""
     if isinstance(address, ipaddress.IPv4Address):
@@ -103,21 +86,22 @@ class Dialer:
 
     def __init__(
         self,
-        plan: Callable[[], Plan],
+        settings: Callable[[], Settings],
         own_listeners: Callable[[], Collection[tuple[str, int]]],
     ) -> None:
-        self._plan = plan
+        self._settings = settings
         self._own = own_listeners
 
-    def allowed(self, name: str, address: Address, plan: Plan) -> bool:
+    def allowed(self, name: str, address: Address) -> bool:
         """Whether `name` may resolve to `address`."""
         parts = embedded(address)
         if any(_within(part, _NEVER) for part in parts):
             return False
         if not any(_within(part, _PRIVATE) for part in parts):
             return True
+        private = self._settings().network.private
         return len(parts) == 1 and any(
-            _fits(name, pattern) and _within(address, (network,)) for pattern, network in plan.private
+            _fits(name, pattern) and _within(address, networks) for pattern, networks in private.items()
         )
 
     def _is_own(self, address: Address, port: int) -> bool:
@@ -132,8 +116,7 @@ class Dialer:
 
     async def resolve(self, name: str, port: int) -> list[tuple[Address, int]]:
         """Addresses to dial for `name`, all checked. Raises `DialRefused`."""
-        plan = self._plan()
-        pin = plan.pins.get((name, port)) or plan.pins.get((name, None))
+        pin = self._settings().pin(name, port)
         if pin is not None:
             pinned = ipaddress.ip_address(pin.address)
             dialled = pin.port or port
@@ -142,7 +125,7 @@ class Dialer:
             return [(pinned, dialled)]
         found = await self._look_up(name, port)
         for address in found:
-            if not self.allowed(name, address, plan) or self._is_own(address, port):
+            if not self.allowed(name, address) or self._is_own(address, port):
                 raise DialRefused(f"{name} resolves to an address that may not be dialled")
         return [(address, port) for address in found]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, server, server_hooks
 from mitmproxy.proxy.layers import modes
-from wharfinger.flow.dial import Dialer, DialRefused
+from wharfinger.flow.dial import Dialer
 
 if TYPE_CHECKING:
     from mitmproxy import options as moptions
@@ -158,10 +158,15 @@ class ClientHandler(server.LiveConnectionHandler):
         try:
             connection.timestamp_start = time.time()
             reader, writer = await self._dialer.dial(route.host, route.port)
-        except (DialRefused, OSError, asyncio.CancelledError) as error:
-            self._failed(command, str(error) or "connection cancelled")
-            if isinstance(error, asyncio.CancelledError):
-                raise
+        except asyncio.CancelledError:
+            self._failed(command, "connection cancelled")
+            raise
+        except OSError as error:
+            self._failed(command, str(error))
+            return
+        except Exception:
+            logger.exception("dialling failed")
+            self._failed(command, "internal error while connecting")
             return
         connection.timestamp_tcp_setup = time.time()
         connection.state = ConnectionState.OPEN

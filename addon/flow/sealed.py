@@ -297,10 +297,7 @@ class SealedHttpLayer(base.HttpLayer):
             yield from self._refuse_stream(event.stream_id, passage)
             return
         if passage.scan is not None:
-            rest, found = passage.scan.finish()
-            if found is not None:
-                yield from self._reset(child, event.stream_id, passage)
-                return
+            rest = passage.scan.end()
             if rest:
                 yield from super().event_to_child(child, RequestData(event.stream_id, rest))
         yield from super().event_to_child(child, event)

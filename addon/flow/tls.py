@@ -96,7 +96,7 @@ def _upstream_context(roots: str) -> SSL.Context:
 
 
 def _verify_name(ssl_conn: SSL.Connection, name: str) -> None:
-    """Have OpenSSL check the certificate's name (RFC 9525); a name, not an address, is sent as server name."""
+    """Have OpenSSL check the certificate's name (RFC 9525); a name is also sent as SNI."""
     param = _lib.SSL_get0_param(ssl_conn._ssl)
     _lib.X509_VERIFY_PARAM_set_hostflags(param, _NAME_FLAGS)
     try:

@@ -1,0 +1,107 @@
+"""Load a configuration and run its policies' tests: what `check`, `test`, start and every reload do.
+
+Run as a module it does the same for a snapshot given on standard input, so that a running proxy can have a
+reload checked in another process. No credential source is ever run here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from wharfinger.rules import cases
+from wharfinger.rules.cases import CaseResult
+from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.problems import ConfigurationError, Problem, Severity
+from wharfinger.snapshot import Catalogue, Snapshot
+
+CHILD_TIMEOUT = 120
+"""Seconds a configuration may take to be checked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of checking one snapshot."""
+
+    configuration: Configuration | None
+    problems: tuple[Problem, ...]
+    cases: tuple[CaseResult, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """Problems that keep the configuration from being used."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    @property
+    def failed(self) -> tuple[CaseResult, ...]:
+        """Policy tests whose decision was not the expected one."""
+        return tuple(case for case in self.cases if not case.passed)
+
+    @property
+    def good(self) -> bool:
+        """Whether the configuration may be put to use."""
+        return self.configuration is not None and not self.errors and not self.failed
+
+
+def check(snapshot: Snapshot, *, run_cases: bool = True) -> Checked:
+    """Load the snapshot and run its policies' tests."""
+    if any(problem.severity is Severity.ERROR for problem in snapshot.problems):
+        found: tuple[Problem, ...] = ()
+        try:
+            load(Sources(snapshot.files, Catalogue()))
+        except ConfigurationError as error:
+            found = error.problems
+        return Checked(None, (*snapshot.problems, *found))
+    return check_files(snapshot.files, snapshot.problems, run_cases=run_cases)
+
+
+def check_files(
+    files: Mapping[str, bytes], problems: tuple[Problem, ...] = (), *, run_cases: bool = True
+) -> Checked:
+    """The same for files already read."""
+    try:
+        configuration = load(Sources(files, Catalogue()))
+    except ConfigurationError as error:
+        return Checked(None, (*problems, *error.problems))
+    results = cases.run(configuration) if run_cases else ()
+    return Checked(configuration, (*problems, *configuration.warnings), tuple(results))
+
+
+async def check_in_child(files: Mapping[str, bytes]) -> dict[str, object]:
+    """Check the files in another process: `{"digest": …, "problems": […], "failed": […]}`."""
+    given = json.dumps({name: base64.b64encode(content).decode() for name, content in files.items()})
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wharfinger.checking",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(CHILD_TIMEOUT):
+            answered, _ = await child.communicate(given.encode())
+        result = json.loads(answered)
+    except TimeoutError:
+        child.kill()
+        return {"digest": None, "problems": ["checking took too long"], "failed": []}
+    except ValueError:
+        return {"digest": None, "problems": ["the checking process failed"], "failed": []}
+    return dict(result)
+
+
+def _main() -> None:
+    given = json.load(sys.stdin)
+    checked = check_files({name: base64.b64decode(content) for name, content in given.items()})
+    digest = checked.configuration.digest if checked.configuration is not None and checked.good else None
+    answer = {
+        "digest": digest,
+        "problems": [str(problem) for problem in checked.errors],
+        "failed": [str(case) for case in checked.failed],
+    }
+    sys.stdout.write(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    _main()

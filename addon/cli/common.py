@@ -1,0 +1,79 @@
+"""What the commands share: where the configuration is, how problems are printed, what exit codes mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from wharfinger.faults import Fault
+from wharfinger.places import Found, Places
+from wharfinger.rules.problems import Problem, Severity
+
+REFUSED = 1
+"""Exit code: the thing was refused, or failed."""
+WRONG = 2
+"""Exit code: wrong usage, or a configuration that cannot be used."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(command: F) -> F:
+    """`--config DIR`, as on every command."""
+    return click.option(
+        "--config",
+        "config",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The configuration folder (default: a trusted folder upwards, else the user's).",
+    )(command)
+
+
+def json_option(command: F) -> F:
+    """`--json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def find(config: Path | None) -> Found:
+    """The configuration folder for this command; says on stderr what was passed over."""
+    found = Places.of_user().find(config, Path.cwd())
+    for notice in found.notices:
+        click.echo(f"note: {notice}", err=True)
+    return found
+
+
+def data_folder(found: Found, configured: str | None) -> Path:
+    """The data folder of this configuration."""
+    return Places.of_user().data(configured, found.snapshot.folder)
+
+
+def report(problems: Iterable[Problem], *, warnings: bool = True) -> int:
+    """Print problems to stderr, each with its hint; how many of them are errors."""
+    errors = 0
+    for problem in problems:
+        is_error = problem.severity is Severity.ERROR
+        errors += is_error
+        if is_error or warnings:
+            click.echo(str(problem), err=True)
+    return errors
+
+
+def fail(message: str, hint: str = "", code: int = REFUSED) -> NoReturn:
+    """End with an error in the house's form."""
+    click.echo(f"error: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+    sys.exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def fault_exit(fault: Fault, code: int = REFUSED) -> NoReturn:
+    """End with what a fault says."""
+    fail(fault.message, fault.hint, code)

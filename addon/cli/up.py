@@ -1,0 +1,46 @@
+"""`up`: the proxy (and its office) in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import click
+from wharfinger.cli.common import WRONG, config_option, data_folder, fail, find, report
+
+
+@click.command("up")
+@config_option
+@click.option(
+    "--ready-file",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Write F (JSON: proxy, console, ca, bundle, pid) once connections are accepted.",
+)
+@click.option("--for-runs", is_flag=True, hidden=True, help="End when the last `run` has ended.")
+@click.option("-v", "--verbose", is_flag=True, help="Log more.")
+def up_command(config: Path | None, ready_file: Path | None, *, for_runs: bool, verbose: bool) -> None:
+    """Run the proxy in the foreground. SIGHUP reloads the configuration, SIGINT and SIGTERM end it."""
+    found = find(config)
+    from wharfinger import checking  # after the folder is known: a wrong one is told at once
+
+    checked = checking.check(found.snapshot)
+    report(checked.problems)
+    for case in checked.failed:
+        click.echo(str(case), err=True)
+    if checked.configuration is None or not checked.good:
+        fail("the configuration cannot be used, so nothing is started", "mend what is named above", WRONG)
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    from wharfinger.serving import serve
+
+    data = data_folder(found, checked.configuration.settings.data)
+    code = asyncio.run(
+        serve(found.snapshot, checked.configuration, data, ready_file=ready_file, for_runs=for_runs)
+    )
+    sys.exit(code)

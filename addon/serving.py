@@ -1,0 +1,210 @@
+"""Serve in the foreground: the proxy, its control socket, its office beside it, signals, and the ready file."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from wharfinger import __version__, explaining, private, snapshot, wiring
+from wharfinger.audit import events
+from wharfinger.clock import SystemClock
+from wharfinger.control import actions
+from wharfinger.control.dispatcher import Done
+from wharfinger.control.server import ControlServer
+from wharfinger.control.services import Services
+from wharfinger.faults import Fault
+from wharfinger.office import Office
+from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.types import JSON
+from wharfinger.snapshot import Snapshot
+from wharfinger.wiring import Runtime
+
+logger = logging.getLogger(__name__)
+
+_LAST_RUN_GRACE = 1.0
+"""Seconds without any run after which a proxy started for runs ends."""
+_FIRST_RUN_GRACE = 30.0
+
+
+class Serving:
+    """One runtime in the foreground."""
+
+    def __init__(self, runtime: Runtime, ready_file: Path | None, *, for_runs: bool) -> None:
+        self._runtime = runtime
+        self._ready_file = ready_file
+        self._for_runs = for_runs
+        self._stopping = "stopped"
+        self._seen_run = False
+        self._office: Office | None = None
+
+    async def run(self) -> None:
+        """Serve until told to stop."""
+        runtime = self._runtime
+        control = ControlServer(runtime.data.root, actions.dispatcher(self._services(), self._record))
+        ready = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, f"signal {number.name}")
+        loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
+        serving = loop.create_task(runtime.serve(ready))
+        try:
+            await _first(ready, serving)
+            await control.start()
+            self._office = await Office.start(runtime.live.configuration.settings.console, runtime.data.root)
+            runtime.own_listener(*self._office.address)
+            self._announce()
+            if self._for_runs:
+                runtime.tasks.start(self._end_after_runs(), name="end after runs")
+            await serving
+        finally:
+            if self._office is not None:
+                await self._office.stop()
+            await control.stop()
+            runtime.stop()
+            await asyncio.gather(serving, return_exceptions=True)
+            await runtime.close(self._stopping)
+
+    def _stop(self, reason: str) -> None:
+        self._stopping = reason
+        self._runtime.stop()
+
+    def _announce(self) -> None:
+        runtime = self._runtime
+        told = {
+            "proxy": runtime.proxy_url,
+            "console": self._office.url if self._office else None,
+            "ca": str(runtime.authority.certificate_path),
+            "bundle": str(runtime.data.bundle),
+            "pid": os.getpid(),
+            "data": str(runtime.data.root),
+        }
+        if self._ready_file is not None:
+            private.replace(self._ready_file.absolute(), json.dumps(told).encode() + b"\n")
+        configuration = runtime.live.configuration
+        click.echo(f"wharfinger {__version__}: proxy {told['proxy']}  console {told['console']}", err=True)
+        click.echo(
+            f"  {len(configuration.agents)} agents, {len(configuration.policies)} policies, "
+            f"{len(configuration.tools)} tools; policy {configuration.digest[:12]}; data {told['data']}",
+            err=True,
+        )
+        if not configuration.settings.audit.durable:
+            click.echo("  warning: audit.durable is false: a power cut may lose the last events", err=True)
+        click.echo(
+            "  note: without isolation a process of your own user can read this one's files (see README)",
+            err=True,
+        )
+
+    # Reload.
+
+    def _reload_by_signal(self) -> None:
+        self._runtime.tasks.start(self._reload_and_log(), name="reload")
+
+    async def _reload_and_log(self) -> None:
+        try:
+            await self._reload("(signal)")
+        except Fault as fault:
+            click.echo(f"reload refused: {fault.message}\n{fault.hint}", err=True)
+
+    async def _reload(self, person: str) -> JSON:
+        taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
+        configuration = await self._runtime.reload(taken, person)
+        click.echo(f"reloaded: policy {configuration.digest[:12]}", err=True)
+        return {"policy_digest": configuration.digest}
+
+    async def _end_after_runs(self) -> None:
+        idle = 0.0
+        while True:
+            await asyncio.sleep(0.25)
+            if self._runtime.live.runs:
+                self._seen_run, idle = True, 0.0
+                continue
+            idle += 0.25
+            if idle >= (_LAST_RUN_GRACE if self._seen_run else _FIRST_RUN_GRACE):
+                self._stop("the last run has ended")
+                return
+
+    # What the control socket can ask for.
+
+    def _services(self) -> Services:
+        runtime = self._runtime
+        return Services(
+            approvals=runtime.approvals,
+            store=runtime.store,
+            clock=runtime.clock,
+            keys=runtime.keys,
+            configuration=lambda: runtime.live.configuration,
+            agent_changed=runtime.live.update_agent,
+            run_began=runtime.live.begin_run,
+            run_ended=runtime.live.end_run,
+            status=self._status,
+            explain=self._explain,
+            reload=self._reload,
+            stop=self._kill,
+        )
+
+    async def _record(self, done: Done) -> object:
+        detail = {"args": dict(done.args), "outcome": str(done.outcome)}
+        return await self._runtime.book.write(
+            events.control(done.action, done.person, reason=done.why, detail=detail)
+        )
+
+    async def _status(self) -> JSON:
+        runtime = self._runtime
+        return {
+            "running": True,
+            "version": __version__,
+            "pid": os.getpid(),
+            "proxy": runtime.proxy_url,
+            "console": self._office.url if self._office else None,
+            "configuration": str(runtime.snapshot.folder),
+            "policy_digest": runtime.live.policy_digest,
+            "generation": runtime.live.generation,
+            "refused_reload": runtime.refused_reload,
+            "book": "writable" if runtime.book.trouble is None else str(runtime.book.trouble),
+            "connections": len(runtime.sessions),
+            "runs": runtime.live.runs,
+        }
+
+    async def _explain(self, args: Mapping[str, Any]) -> JSON:
+        runtime = self._runtime
+        agent = runtime.live.agents.get(args["agent"])
+        headers = [(str(name), str(value)) for name, value in args.get("headers", ())]
+        body = base64.b64decode(args.get("body", ""))
+        request = explaining.request_of(args["agent"], args["method"], args["url"], headers, body)
+        session = explaining.session(args["agent"], agent.id if agent else "", args.get("reason"))
+        decision = runtime.live.decide(request, session, explain=True)
+        given: JSON = explaining.as_json(
+            decision, ["suspensions and placeholders are those of the running proxy"]
+        )
+        return given
+
+    async def _kill(self, person: str, reason: str) -> object:
+        self._runtime.live.stop_all(f"everything was stopped by {person}" + (f": {reason}" if reason else ""))
+        asyncio.get_running_loop().call_later(0.1, self._stop, f"stopped by {person}")
+        return None
+
+
+async def _first(ready: asyncio.Event, serving: asyncio.Task[None]) -> None:
+    """Wait until the proxy accepts connections, or raise what kept it from it."""
+    waiting = asyncio.get_running_loop().create_task(ready.wait())
+    await asyncio.wait((waiting, serving), return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        waiting.cancel()
+        serving.result()
+
+
+async def serve(
+    taken: Snapshot, configuration: Configuration, data: Path, *, ready_file: Path | None, for_runs: bool
+) -> int:
+    """Open a runtime and serve it until it is told to stop. Returns the exit code."""
+    runtime = await wiring.assemble(taken, configuration, data, clock=SystemClock())
+    await Serving(runtime, ready_file, for_runs=for_runs).run()
+    return 0
