@@ -96,3 +96,9 @@ def like(decision: Decision) -> Callable[..., Decision]:
         return replace(decision, **changes)
 
     return changed
+
+
+@pytest.fixture(scope="session")
+def stepped() -> type[SteppedClock]:
+    """Clocks for tests that need many."""
+    return SteppedClock
