@@ -105,19 +105,21 @@ def compile_expression(source: str, kinds: Mapping[str, str | None]) -> Expressi
 
     Raises `Unreadable`.
     """
-    later = sorted(name for name in LATER if _uses(source, name))
     try:
         program = _environment().compile(source)
-        typed = tuple(sorted((name, kind) for name, kind in kinds.items() if kind is not None))
-        result = _typed_environment(typed).compile(source).return_type()
+        nodes = tuple(cel_tree.walk(cel_tree.read(program.serialize())))
+        result = program.return_type()
+        if not any(isinstance(node, Select) and node.test for node in nodes):
+            # has(input.x) has no meaning where input.x is a variable of its own
+            typed = tuple(sorted((name, kind) for name, kind in kinds.items() if kind is not None))
+            result = _typed_environment(typed).compile(source).return_type()
     except (RuntimeError, ValueError) as error:
+        later = sorted(name for name in LATER if f"{name}(" in source.replace(" ", ""))
         if later:
             raise Unreadable(f'"{later[0]}" is not supported yet', "leave it out") from None
         raise Unreadable(*_explained(str(error))) from None
     if result not in (cel.Type.BOOL, cel.Type.DYN):
         raise Unreadable(f'"{source}" is not true or false', "compare it with something")
-    tree = cel_tree.read(program.serialize())
-    nodes = tuple(cel_tree.walk(tree))
     functions = {node.function for node in nodes if isinstance(node, Call)}
     _check_constants(nodes)
     return Expression(source, _reads(nodes), program, bool(functions & {"given", "within"}))
@@ -191,10 +193,6 @@ def _remedy(message: str) -> str:
     if "undeclared reference" in message:
         return f"names begin with input, {', '.join(sorted(KNOWN))}; `now` is the time"
     return "it is a CEL expression, like: input.amount > 50 && input.amount <= 500"
-
-
-def _uses(source: str, name: str) -> bool:
-    return f"{name}(" in source.replace(" ", "")
 
 
 def _check_constants(nodes: tuple[Node, ...]) -> None:
