@@ -11,7 +11,7 @@ import ctypes
 import hmac
 import os
 import resource
-from typing import Any, Never, Self, SupportsIndex
+from typing import Any, Never, Self
 
 from wharfinger.faults import Fault
 
@@ -51,9 +51,7 @@ class Secret:
         return self
 
     def __getstate__(self) -> Never:
-        raise TypeError(f"{self!r} does not leave its process")
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Never:
+        """Every protocol of pickle asks this first."""
         raise TypeError(f"{self!r} does not leave its process")
 
 

@@ -155,6 +155,12 @@ def test_the_digest_is_of_names_and_contents(folder):
     assert snapshot.read(folder).digest != first
 
 
+def test_names_and_contents_do_not_run_into_each_other():
+    one = {"agents.yaml": b"", "tools/a.yaml": b"x"}
+    two = {"agents.yaml": b"tools/a.yamlx"}
+    assert snapshot.Snapshot(None, one, (), ()).digest != snapshot.Snapshot(None, two, (), ()).digest
+
+
 files = st.dictionaries(
     st.sampled_from(["tools/a.yaml", "tools/b.yaml", "agents.yaml"]), st.binary(max_size=9)
 )
