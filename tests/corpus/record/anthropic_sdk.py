@@ -1,5 +1,6 @@
 """anthropic-python: messages (plain, streamed, with tools), batches, models and the beta files API."""
 
+# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -15,7 +16,8 @@ MESSAGE = {
     "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1},
 }  # fmt: skip
 STREAM = Answer.events(
-    ("message_start", {"type": "message_start", "message": MESSAGE}), ("message_stop", {"type": "message_stop"})
+    ("message_start", {"type": "message_start", "message": MESSAGE}),
+    ("message_stop", {"type": "message_stop"}),
 )
 BATCH = {"id": "msgbatch_1", "type": "message_batch", "processing_status": "ended",
          "results_url": "https://api.anthropic.com/v1/messages/batches/msgbatch_1/results"}  # fmt: skip

@@ -1,5 +1,6 @@
 """git over smart HTTP, against a repository that is served by git's own http-backend."""
 
+# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 import os
@@ -86,8 +87,12 @@ SUITE = Suite(
              Expected("git_fetch", O), Expected("git_fetch", O)),
         case(f'git("ls-remote {HOST}/octo/hello.git")', "git_list_refs_to_fetch", O, FETCH,
              Expected("git_fetch", O)),
+        case(f'git("ls-remote {HOST}/octo/hello")', "git_list_refs_to_fetch_plain", O,
+             Expected("git_list_refs_to_fetch_plain", O), Expected("git_fetch_plain", O)),
         case(commit_and_push(), "git_list_refs_to_push", O, Expected("git_list_refs_to_push", O),
              Expected("git_push", O)),
+        case(f'git("-C work push -q {HOST}/octo/hello HEAD:refs/heads/other")', "git_list_refs_to_push_plain", O,
+             Expected("git_list_refs_to_push_plain", O), Expected("git_push_plain", O)),
         case(MANY, "git_list_refs_to_fetch", O, FETCH, Expected("git_fetch", O), Expected("git_fetch", O)),
     ),
 )  # fmt: skip

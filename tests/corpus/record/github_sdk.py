@@ -1,5 +1,6 @@
 """PyGithub; `lazy=True` keeps each call to the one request it is about."""
 
+# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 import tempfile
@@ -26,7 +27,7 @@ LISTS = (
     "issues", "comments", "labels", "pulls", "files", "branches", "commits", "tags", "repos", "reviews",
     "notifications", "releases", "assignees",
 )  # fmt: skip
-KEYED = {"workflow_runs": "runs", "workflows": "workflows"}
+KEYED = {"workflow_runs": "runs", "workflows": "workflows", "jobs": "jobs", "check_runs": "check-runs"}
 
 
 def reply(request: Recorded) -> Answer:
@@ -47,12 +48,18 @@ def reply(request: Recorded) -> Answer:
 
 def _object(request: Recorded, path: str, parts: list[str]) -> Answer:
     created = 201 if request.method == "POST" else 200
-    if path.endswith("/dispatches") or parts[-1] == "notifications" or path.endswith("/reads"):
+    if path.endswith(("/dispatches", "/reads")):
         return Answer(b"", status=204)
     if parts[-1] == "labels":
         return Answer.json([])
     if "contents" in parts:
-        content = {"type": "file", "path": "docs/a b.md", "sha": "f" * 40, "encoding": "base64", "content": ""}
+        content = {
+            "type": "file",
+            "path": "docs/a b.md",
+            "sha": "f" * 40,
+            "encoding": "base64",
+            "content": "",
+        }
         changed = {"content": content, "commit": {"sha": "c" * 40}}
         return Answer.json(content if request.method == "GET" else changed)
     if "/releases" in path:
@@ -77,7 +84,7 @@ def namespace() -> Mapping[str, Any]:
     asset = Path(tempfile.gettempdir(), "wharfinger-corpus-asset.bin")
     asset.write_bytes(bytes(range(256)))
     requester = gh.requester
-    names = {
+    return {
         "gh": gh,
         "repo": gh.get_repo("octo/hello"),
         "issue": gh.get_repo("octo/hello").get_issue(7),
@@ -92,7 +99,11 @@ def namespace() -> Mapping[str, Any]:
         "run": github.WorkflowRun.WorkflowRun(
             requester, {}, {"url": f"{API}/repos/octo/hello/actions/runs/6", "rerun_url":
             f"{API}/repos/octo/hello/actions/runs/6/rerun", "cancel_url":
-            f"{API}/repos/octo/hello/actions/runs/6/cancel"}, completed=True
+            f"{API}/repos/octo/hello/actions/runs/6/cancel", "jobs_url":
+            f"{API}/repos/octo/hello/actions/runs/6/jobs"}, completed=True
+        ),
+        "commit": github.Commit.Commit(
+            requester, {}, {"url": f"{API}/repos/octo/hello/commits/{'c' * 40}"}, completed=True
         ),
         "ref": github.GitRef.GitRef(
             requester, {}, {"url": f"{API}/repos/octo/hello/git/refs/heads/feature/x"}, completed=True
@@ -100,7 +111,6 @@ def namespace() -> Mapping[str, Any]:
         "asset": str(asset),
         "github": github,
     }  # fmt: skip
-    return names
 
 
 O = {"owner": "octo", "repo": "hello"}  # noqa: E741
@@ -202,6 +212,15 @@ SUITE = Suite(
         case("list(gh.get_user().get_notifications())", "github_list_notifications", {}),
         case('gh.get_user().create_gist(False, {"a.txt": github.InputFileContent("x")}, "d")',
              "github_create_gist", {"public": False, "description": "d"}),
+        case("list(pull.get_reviews())", "github_list_reviews", O | {"number": 5}),
+        case('repo.get_git_tree("main", recursive=True).sha', "github_get_tree", O | {"tree": "main"}),
+        case("repo.get_latest_release().tag_name", "github_get_latest_release", O),
+        case('repo.get_contents("")', "github_list_root", O),
+        case("list(gh.get_organization('acme').get_repos())", "github_list_org_repos", {"org": "acme"}),
+        case("repo.get_workflow_run(6).status", "github_get_workflow_run", O | {"run": 6}),
+        case("list(run.jobs())", "github_list_workflow_jobs", O | {"run": 6}),
+        case("commit.get_combined_status().state", "github_get_commit_status", O | {"ref": "c" * 40}),
+        case("list(commit.get_check_runs())", "github_list_check_runs", O | {"ref": "c" * 40}),
         case("gh.get_rate_limit().rate", "github_get_rate_limit", {}),
     ),
 )  # fmt: skip

@@ -15,12 +15,14 @@ from recorder import Recorded, Recorder
 
 CORPUS = Path(__file__).resolve().parents[1]
 SUITES = (
-    "stripe_sdk", "github_sdk", "slack_sdk_suite", "openai_sdk", "anthropic_sdk", "raw", "git_cli", "packages",
-)  # fmt: skip
+    *("stripe_sdk", "github_sdk", "slack_sdk_suite", "openai_sdk", "anthropic_sdk"),
+    *("raw", "git_cli", "packages"),
+)
 BUNDLES = (
-    "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT", "NODE_EXTRA_CA_CERTS",
-    "npm_config_cafile",
-)  # fmt: skip
+    *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"),
+    *("NODE_EXTRA_CA_CERTS", "npm_config_cafile"),
+)
+"""Variables that name a trust bundle, for one client or another."""
 
 
 def main(names: list[str]) -> int:
@@ -28,7 +30,10 @@ def main(names: list[str]) -> int:
     failures = 0
     for name in names or SUITES:
         suite: Suite = __import__(name).SUITE
-        with tempfile.TemporaryDirectory() as folder, Recorder(Path(folder), suite.hosts).running() as recorder:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Recorder(Path(folder), suite.hosts).running() as recorder,
+        ):
             _environment(recorder, Path(folder))
             lines, failed = _record(suite, recorder)
         failures += failed
@@ -88,10 +93,15 @@ def _line(suite: Suite, case: Case, index: int, request: Recorded) -> str:
         "expect_inputs": dict(expected.inputs),
         **request.as_json(),
     }
-    text = json.dumps(record, ensure_ascii=False)
-    for own in (platform.platform(), platform.release(), platform.node()):
-        text = text.replace(own, "linux")
-    return text
+    record["headers"] = [[name, _anonymous(value)] for name, value in record["headers"]]
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _anonymous(value: str) -> str:
+    """A header's value without what it tells of the machine that records."""
+    for own in (platform.platform(), platform.release()):
+        value = value.replace(own, "linux")
+    return value
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """pip and npm, fetching one package each from stand-ins of their registries."""
 
+# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 import base64
@@ -25,23 +26,25 @@ def wheel() -> bytes:
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("demo.py", "")
         archive.writestr("demo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n")
-        archive.writestr("demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            "demo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr("demo-1.0.dist-info/RECORD", "")
     return file.getvalue()
 
 
-def tarball() -> bytes:
-    """An npm package called `demo`."""
+def tarball(name: str) -> bytes:
+    """An npm package."""
     file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w:gz") as archive:
-        data = json.dumps({"name": "demo", "version": "1.0.0"}).encode()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        data = json.dumps({"name": name, "version": "1.0.0"}).encode()
         member = tarfile.TarInfo("package/package.json")
         member.size = len(data)
         archive.addfile(member, io.BytesIO(data))
     return file.getvalue()
 
 
-WHEEL, TARBALL = wheel(), tarball()
+WHEEL = wheel()
 WHEEL_PATH = "/packages/aa/bb/cc/demo-1.0-py3-none-any.whl"
 
 
@@ -55,11 +58,12 @@ def reply(request: Recorded) -> Answer:
     if request.host == "files.pythonhosted.org":
         return Answer(WHEEL, "application/octet-stream")
     if path.endswith(".tgz"):
-        return Answer(TARBALL, "application/octet-stream")
-    integrity = "sha512-" + base64.b64encode(hashlib.sha512(TARBALL).digest()).decode()
-    dist = {"tarball": f"https://registry.npmjs.org{path}/-/demo-1.0.0.tgz", "integrity": integrity}
-    version = {"name": path.strip("/").replace("%2f", "/"), "version": "1.0.0", "dist": dist}
-    return Answer.json({"name": version["name"], "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}})
+        return Answer(tarball(path.split("/-/")[0].strip("/")), "application/octet-stream")
+    name = path.strip("/").replace("%2f", "/")
+    integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball(name)).digest()).decode()
+    dist = {"tarball": f"https://registry.npmjs.org/{name}/-/demo-1.0.0.tgz", "integrity": integrity}
+    version = {"name": name, "version": "1.0.0", "dist": dist}
+    return Answer.json({"name": name, "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": version}})
 
 
 def run(command: str) -> None:
@@ -79,7 +83,9 @@ def namespace() -> Mapping[str, Any]:
 
 def _version() -> str:
     npm = subprocess.run(["npm", "--version"], check=True, capture_output=True, text=True).stdout.strip()
-    pip = subprocess.run([sys.executable, "-m", "pip", "--version"], check=True, capture_output=True, text=True).stdout
+    pip = subprocess.run(
+        [sys.executable, "-m", "pip", "--version"], check=True, capture_output=True, text=True
+    ).stdout
     return f"pip {pip.split()[1]}, npm {npm}"
 
 
@@ -96,7 +102,7 @@ SUITE = Suite(
              {"project": "demo"}, Expected("pypi_download", {})),
         case(f'run("{NPM} demo")', "npm_get_package", {"package": "demo"},
              Expected("npm_download", {"package": "demo"})),
-        case(f'run("{NPM} @acme/demo")', "npm_get_scoped_package", {"package": "@acme/demo"},
+        case(f'run("{NPM} @acme/demo")', "npm_get_package", {"package": "@acme/demo"},
              Expected("npm_download_scoped", {"scope": "@acme", "package": "demo"})),
     ),
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """curl and requests, as people and models write them from the vendors' documentation."""
 
+# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 import subprocess
@@ -50,13 +51,28 @@ def _version() -> str:
 ISSUES = "https://api.github.com/repos/octo/hello/issues"
 REFUNDS = "https://api.stripe.com/v1/refunds"
 O = {"owner": "octo", "repo": "hello"}  # noqa: E741
+SLACK_READS = tuple(
+    _curl(f"{SLACK} 'https://slack.com/api/{method}'", f"slack_{tool}_by_query", inputs)
+    for method, tool, inputs in (
+        ("users.list", "list_users", {}),
+        ("users.info?user=U1", "get_user", {"user": "U1"}),
+        ("users.lookupByEmail?email=ada%40example.com", "find_user_by_email", {"email": "ada@example.com"}),
+        ("conversations.list?types=im&limit=9&exclude_archived=true", "list_conversations", {"types": "im"}),
+        ("conversations.info?channel=C1", "get_conversation", {"channel": "C1"}),
+        ("conversations.members?channel=C1", "list_members", {"channel": "C1"}),
+        ("conversations.replies?channel=C1&ts=1700000000.000100", "get_replies", {"ts": "1700000000.000100"}),
+        ("search.messages?query=in%3A%23ops+down", "search_messages", {"query": "in:#ops down"}),
+        ("chat.getPermalink?channel=C1&message_ts=1.2", "get_permalink", {"message_ts": "1.2"}),
+        ("files.info?file=F1", "get_file", {"file": "F1"}),
+    )
+)
 
 SUITE = Suite(
     name="raw",
     client="curl and requests",
     version=_version,
     hosts=("api.github.com", "api.stripe.com", "slack.com", "api.openai.com", "api.anthropic.com",
-           "raw.githubusercontent.com", "codeload.github.com"),
+           "raw.githubusercontent.com", "codeload.github.com", "github.com", "pypi.org"),
     namespace=namespace,
     reply=reply,
     cases=(
@@ -83,6 +99,12 @@ SUITE = Suite(
               O | {"path": "docs/index.md"}),
         _curl("-fsSL https://raw.githubusercontent.com/octo/hello/main/docs/install.sh", "github_get_raw_file",
               O | {"ref": "main", "path": "docs/install.sh"}),
+        _curl("-fsSL https://codeload.github.com/octo/hello/tar.gz/refs/tags/v1", "github_get_archive",
+              O | {"format": "tar.gz", "ref": "refs/tags/v1"}),
+        _curl("-fsSLO https://github.com/octo/hello/releases/download/v1/hello-linux.tgz --output-dir /tmp",
+              "github_get_release_download", O | {"tag": "v1", "file": "hello-linux.tgz"}),
+        _curl("https://pypi.org/pypi/demo/json", "pypi_get_project", {"project": "demo"}),
+        _curl("https://pypi.org/pypi/demo/1.0/json", "pypi_get_release", {"version": "1.0"}),
         case("requests.post('https://api.github.com/repos/octo/hello/issues/7/comments', json={'body': 'Thanks'},"
              " headers=github_headers)", "github_create_issue_comment", O | {"number": 7, "body": "Thanks"}),
         case("requests.post('https://api.github.com/repos/octo/hello/issues/7/labels', json={'labels': ['bug']},"
@@ -96,7 +118,7 @@ SUITE = Suite(
               "slack_post_message", {"channel": "C1", "text": "hi & bye"}),
         _curl(f"{SLACK} https://slack.com/api/conversations.history?channel=C1&limit=5", "slack_get_history_by_query",
               {"channel": "C1", "limit": 5}),
-        _curl(f"{SLACK} https://slack.com/api/users.list", "slack_list_users_by_query", {}),
+        *SLACK_READS,
         _curl(f"https://api.openai.com/v1/chat/completions {OPENAI} -d '{{\"model\":\"gpt-5\",\"messages\":"
               "[{\"role\":\"user\",\"content\":\"Hi\"}],\"temperature\":0.7}'",
               "openai_create_chat_completion", {"model": "gpt-5", "temperature": 0.7}),

@@ -138,7 +138,7 @@ def _handler(recorder: Recorder) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
 
-        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer
+        do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 (http.server's names)
 
         def _read_body(self) -> bytes:
             if "chunked" not in self.headers.get("Transfer-Encoding", ""):
