@@ -1,0 +1,63 @@
+"""The placeholders that agents hold: who is issued which, and under which names (DESIGN 5.4).
+
+An agent has a placeholder for a credential only if its policies can reach it: an allow or ask rule of one
+of them opens a tool that puts the credential in. Nothing here needs, or touches, a credential's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from wharfinger.keys import Keys
+from wharfinger.rules.placeholders import Owner, Placeholders
+
+if TYPE_CHECKING:
+    from wharfinger.rules.configuration import Configuration
+    from wharfinger.rules.models.policies import Policy
+
+
+def reach(configuration: Configuration, agent: str) -> frozenset[str]:
+    """The credentials that the agent's policies can reach; none for an agent that is not declared."""
+    declared = configuration.agents.get(agent)
+    if declared is None:
+        return frozenset()
+    globs = {glob for name in declared.policies for glob in _opened(configuration.policies[name].model)}
+    return frozenset(
+        placement.credential
+        for tool in configuration.tools
+        if tool.placements and any(fnmatchcase(tool.name, glob) for glob in globs)
+        for placement in tool.placements
+    )
+
+
+def placeholders(configuration: Configuration, ids: Mapping[str, str], keys: Keys) -> Placeholders:
+    """All placeholders of a configuration; `ids` are the agents' immutable ids by name."""
+    return Placeholders(
+        {
+            keys.placeholder(ids[agent], name, configuration.credentials[name].placeholder): Owner(
+                agent, name
+            )
+            for agent in configuration.agents
+            for name in sorted(reach(configuration, agent))
+        }
+    )
+
+
+def environment(configuration: Configuration, issued: Placeholders, agent: str) -> dict[str, str]:
+    """The variables that give the agent its placeholders: each credential's name, and those of its `env:`.
+
+    Where two credentials claim one variable, it is the one of that name, else the first by name.
+    """
+    held = {name: text for name in sorted(reach(configuration, agent)) if (text := issued.of(agent, name))}
+    variables = dict(held)
+    for name, text in held.items():
+        for variable in configuration.credentials[name].env:
+            variables.setdefault(variable, text)
+    return variables
+
+
+def _opened(policy: Policy) -> frozenset[str]:
+    """The names and globs of tools that a policy's allow and ask rules are about."""
+    return frozenset((*policy.tools, *(rule.tool for rule in (*policy.allow, *policy.ask))))
