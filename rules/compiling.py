@@ -194,8 +194,6 @@ class _Compiler:
                 or low.startswith(headers.OWN_PREFIXES)
             ):
                 self.error(at, f'the header "{name}" cannot stand in a template', "leave it out")
-            elif low in found:
-                self.error(at, f'the header "{name}" stands twice', "write it once")
             else:
                 node = self._tree(lambda source: source, value, "headers", name)
                 if node is not None:

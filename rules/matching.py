@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from wharfinger.rules import extras, inputs, trees
+from wharfinger.rules import bodies, extras, inputs, trees
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.extras import fold
 from wharfinger.rules.places import Endpoint
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.spelling import Target
-from wharfinger.rules.tools import Tool
 from wharfinger.rules.trees import ABSENT, Fields, Found
-from wharfinger.rules.types import JSON, Call, Code
+from wharfinger.rules.types import JSON, Call, Code, Request
+
+if TYPE_CHECKING:
+    from wharfinger.rules.tools import Tool
 
 _NO_BODY = Fields({})
 _TEXTUAL = frozenset({Media.FORM, Media.TEXT})
@@ -37,6 +40,17 @@ class Reading:
     body: Body
     reason: str | None
     """What the header `Wharfinger-Reason` says."""
+
+
+def reading(request: Request, host: str, target: Target, body: Body) -> Reading:
+    """Put together what is known of a request. Raises `Refused` if its query can be nested in two ways."""
+    query = bodies.structure(target.query, "query") if target.query else {}
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in request.headers:
+        low = name.lower()
+        fields[low] = (*fields[low], value.strip(" \t")) if low in fields else (value.strip(" \t"),)
+    reason = fields.get("wharfinger-reason", ("",))[0]
+    return Reading(host, target, query, fields, body, reason or None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,19 +90,21 @@ class PathTemplate:
         """The path in its canonical spelling. Raises `Refused` for values that no path can hold."""
         parts: list[str] = []
         for segment in self.segments:
-            single = segment.single
-            if single is not None and single.rest:
-                parts.extend(values[single.name].split("/"))
-            else:
-                self._refuse_slash(segment, values)
-                parts.append(segment.write(values))
+            self._refuse(segment, values)
+            written = segment.write(values)
+            parts.extend(written.split("/") if segment.single and segment.single.rest else [written])
         canonical = spelling.Path(tuple(parts)).canonical
         return spelling.path(canonical).canonical
 
     @staticmethod
-    def _refuse_slash(segment: Text, values: Mapping[str, str]) -> None:
+    def _refuse(segment: Text, values: Mapping[str, str]) -> None:
         for variable in segment.variables:
-            if "/" in values[variable.name] and not variable.encoded:
+            value = values[variable.name]
+            if not value or value.startswith("/"):
+                raise Refused(
+                    f'the input "{variable.name}" is empty', "Give a value for the path.", Code.DENIED
+                )
+            if "/" in value and not (variable.encoded or variable.rest):
                 raise Refused(
                     f'the input "{variable.name}" has a slash', "Give one path segment.", Code.DENIED
                 )

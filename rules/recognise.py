@@ -16,7 +16,7 @@ from wharfinger.rules import bodies, extras, headers, spelling
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.compiling import compile_file, effect_of
 from wharfinger.rules.index import Entry, Index
-from wharfinger.rules.matching import Fit, Reading, fit
+from wharfinger.rules.matching import Fit, fit, reading
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.refusal import Refusal, Refused
@@ -99,8 +99,8 @@ class Toolset:
 
     def streams(self, request: Request) -> bool:
         """Whether the body of this request is to pass unread, by what its head says."""
-        read = self.recognise(replace(request, body=None))
-        return read.refusal is None and read.winner is not None and read.winner.stream
+        head = self.recognise(replace(request, body=None))
+        return head.refusal is None and head.winner is not None and head.winner.stream
 
     def _recognise(self, request: Request, limit: int) -> Recognised:
         method = spelling.method(request.method, self.methods)
@@ -109,13 +109,11 @@ class Toolset:
         found = self._index.find(request.scheme, host, request.port, method, target.path)
         if not found:
             return _unmatched(request, host, target)
-        query = bodies.structure(target.query, "query") if target.query else {}
         body, problem = _body(request, found, limit)
-        fields = _fields(request)
-        reading = Reading(host, target, query, fields, body, _reason(fields))
+        read = reading(request, host, target, body)
         if problem is not None:
-            return Recognised(refusal=problem, host=host, target=target, body=body, reason=reading.reason)
-        fits = [read for entry in found if (read := fit(entry.tool, entry.endpoint, reading)) is not None]
+            return Recognised(refusal=problem, host=host, target=target, body=body, reason=read.reason)
+        fits = [one for entry in found if (one := fit(entry.tool, entry.endpoint, read)) is not None]
         if not fits:
             return _unmatched(request, host, target)
         winner = fits[0]
@@ -128,26 +126,13 @@ class Toolset:
             target=target,
             body=body,
             body_read=not body.problem,
-            reason=reading.reason,
+            reason=read.reason,
         )
 
 
 def recognise(toolset: Toolset, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
     """What a request is, by these tools. See `Toolset.recognise`."""
     return toolset.recognise(request, limit)
-
-
-def _fields(request: Request) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for name, value in request.headers:
-        low = name.lower()
-        found[low] = (*found.get(low, ()), value.strip(" \t"))
-    return found
-
-
-def _reason(fields: Mapping[str, tuple[str, ...]]) -> str | None:
-    values = fields.get("wharfinger-reason")
-    return values[0] if values and values[0] else None
 
 
 def _body(request: Request, found: list[Entry], limit: int) -> tuple[Body, Refusal | None]:
@@ -178,7 +163,8 @@ def _unmatched(request: Request, host: str, target: spelling.Target) -> Recognis
     if refusal is None and extras.override(name for name, _ in target.query):
         refusal = Refusal(Code.DENIED, "the query overrides the method", "Send the method itself.")
     method = request.method
-    reason = _reason(_fields(request))
+    values = request.values("wharfinger-reason")
+    reason = values[0].strip(" \t") or None if values else None
     call = Call(
         tool=UNMATCHED,
         template="",

@@ -88,7 +88,7 @@ class Text:
         first = self._split(text)
         if first is None:
             return None
-        if len(self.parts) > 3 and first != self._split_backwards(text):
+        if len(self.variables) > 1 and first != self._split_backwards(text):
             raise Refused(
                 "a part of the request can be split between inputs "
                 + " and ".join(f'"{v.name}"' for v in self.variables)

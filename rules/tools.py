@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from wharfinger.rules import bodies, headers, matching, spelling, trees
 from wharfinger.rules import inputs as typed
-from wharfinger.rules import trees
 from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.places import Endpoint, PathTemplate
@@ -123,7 +123,7 @@ class Tool:
                 yield "\n".join((method, endpoint.shape + self.path.shape, *self.constants))
 
     def fill(self, values: Mapping[str, JSON]) -> FilledRequest:
-        """The request that makes this call. Raises `Refused`, naming every bad input, if there is none.
+        """The request that makes this call, read back to make sure of it. Raises `Refused` if there is none.
 
         Where the tool has several methods or bases, the first is used.
         """
@@ -141,7 +141,7 @@ class Tool:
         host, _, port = (
             authority.rpartition(":") if authority.endswith(f":{endpoint.port}") else (authority, "", "")
         )
-        return FilledRequest(
+        filled = FilledRequest(
             method=self.methods[0],
             url=f"{endpoint.scheme}://{authority}{target}",
             headers=self._headers(good),
@@ -152,6 +152,24 @@ class Tool:
             port=int(port) if port else endpoint.port,
             target=target,
         )
+        self._read_back(filled, good)
+        return filled
+
+    def _read_back(self, filled: FilledRequest, values: Mapping[str, JSON]) -> None:
+        """Refuse inputs that the request does not hold as they were given."""
+        request = filled.request("")
+        refusal = headers.check(request)
+        if refusal is not None:
+            raise Refused(refusal.reason, refusal.help, refusal.code)
+        body = bodies.read(request, len(filled.body))
+        read = matching.reading(request, spelling.host(filled.host), spelling.target(filled.target), body)
+        fit = None if body.problem else matching.fit(self, self.endpoints[0], read)
+        if fit is None or fit.refusal is not None or _spelled(fit.call.inputs) != _spelled(values):
+            raise Refused(
+                "the inputs cannot be written as a request that is read back the same",
+                fit.refusal.reason if fit is not None and fit.refusal is not None else "",
+                Code.DENIED,
+            )
 
     def takes(self) -> str:
         """A sentence that says which inputs the tool takes."""
@@ -199,3 +217,12 @@ def flat(filled: object, *, repeat: bool, name: str = "") -> Iterator[tuple[str,
             yield from flat(item, repeat=repeat, name=name if plain else f"{name}[{index}]")
     else:
         yield name, trees.spell(filled)
+
+
+def _spelled(value: object) -> object:
+    """A value with its scalars as text, as queries and forms hold them."""
+    if isinstance(value, Mapping):
+        return {key: _spelled(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_spelled(item) for item in value]
+    return value if value is None else trees.spell(value)
