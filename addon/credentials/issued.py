@@ -6,16 +6,16 @@ of them opens a tool that puts the credential in. Nothing here needs, or touches
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wharfinger.keys import Keys
 from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.rules.types import Verdict
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.rules.models.policies import Policy
+    from wharfinger.rules.policy import CompiledPolicy
 
 
 def reach(configuration: Configuration, agent: str) -> frozenset[str]:
@@ -23,11 +23,11 @@ def reach(configuration: Configuration, agent: str) -> frozenset[str]:
     declared = configuration.agents.get(agent)
     if declared is None:
         return frozenset()
-    globs = {glob for name in declared.policies for glob in _opened(configuration.policies[name].model)}
+    opened = {tool for name in declared.policies for tool in _opened(configuration.policies[name])}
     return frozenset(
         placement.credential
         for tool in configuration.tools
-        if tool.placements and any(fnmatchcase(tool.name, glob) for glob in globs)
+        if tool.name in opened
         for placement in tool.placements
     )
 
@@ -58,6 +58,8 @@ def environment(configuration: Configuration, issued: Placeholders, agent: str) 
     return variables
 
 
-def _opened(policy: Policy) -> frozenset[str]:
-    """The names and globs of tools that a policy's allow and ask rules are about."""
-    return frozenset((*policy.tools, *(rule.tool for rule in (*policy.allow, *policy.ask))))
+def _opened(policy: CompiledPolicy) -> Iterator[str]:
+    """The names of the tools that a policy's allow and ask rules are about."""
+    for tool, rules in policy.rules.items():
+        if any(rule.ref.verdict is not Verdict.DENY for rule in rules):
+            yield tool

@@ -1,32 +1,57 @@
 """Placeholders are issued to those whose policies can reach the credential, and to nobody else."""
 
+import textwrap
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
 from wharfinger.credentials.issued import environment, placeholders, reach
 from wharfinger.keys import Keys
+from wharfinger.rules.documents import Source
 from wharfinger.rules.models.agents import Agent, Credential
 from wharfinger.rules.models.policies import Policy
+from wharfinger.rules.models.reading import read_model
+from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.placeholders import Owner
-from wharfinger.rules.types import Place, Placement
+from wharfinger.rules.policy import People, compile_policy
+from wharfinger.rules.problems import Problems
+from wharfinger.rules.recognise import Toolset
 
 KEYS = Keys(bytes(range(32)))
 IDS = {"support": "ag_1", "coder": "ag_2", "idle": "ag_3"}
 
 
-def tool(name, *credentials):
-    placed = tuple(Placement(c, Place.HEADER, "Authorization", "Bearer ${secret}") for c in credentials)
-    return SimpleNamespace(name=name, placements=placed)
+TOOLS = """
+    api: example
+    base: https://a.example
+    tools:
+      - {tool: stripe_refund, run: {method: POST, url: /refund, auth: {secret: STRIPE}}}
+      - {tool: github_read, run: {method: GET, url: /repo, auth: {secret: GITHUB}}}
+      - {tool: github_write, run: {method: PUT, url: /repo, auth: {secret: GITHUB, in: basic}}}
+      - {tool: ci_build, run: {method: POST, url: /build, auth: {secret: CI, in: query, name: key}}}
+      - {tool: public, run: {method: GET, url: /public}}
+"""
+
+
+def tools():
+    problems = Problems()
+    file = read_model(ToolFile, Source("tools/example.yaml", textwrap.dedent(TOOLS).encode()), problems)
+    assert file is not None, list(problems)
+    return Toolset.compile([file], problems)
 
 
 def configure(coder):
     """`coder` is what that agent's one policy says."""
+    toolset, problems = tools(), Problems()
 
     def credential(**other):
         return Credential.model_validate({"from": "env:X", "hosts": ["a.example"], **other})
 
     def policy(name, **said):
-        return SimpleNamespace(model=Policy.model_validate({"policy": name, **said}))
+        model = Policy.model_validate({"policy": name, **said})
+        compiled = compile_policy(model, toolset, People(["alice"]), timedelta(hours=1), problems)
+        assert not problems.errors, list(problems)
+        return compiled
 
     return SimpleNamespace(
         agents={
@@ -35,13 +60,7 @@ def configure(coder):
             "idle": Agent(owner="alice"),
         },
         policies={"refunds": policy("refunds", tools=["stripe_refund"]), "coding": policy("coding", **coder)},
-        tools=[
-            tool("stripe_refund", "STRIPE"),
-            tool("github_read", "GITHUB"),
-            tool("github_write", "GITHUB"),
-            tool("ci_build", "CI"),
-            tool("public"),
-        ],
+        tools=toolset,
         credentials={
             "STRIPE": credential(placeholder="sk_test_"),
             "GITHUB": credential(env=("GH_TOKEN", "CI")),
@@ -61,7 +80,6 @@ def configure(coder):
         ({"deny": [{"tool": "*"}]}, set()),
         ({"deny": [{"tool": "github_read"}], "allow": [{"tool": "public"}]}, set()),
         ({"allow": [{"tool": "unmatched", "hosts": ["b.example"]}]}, set()),
-        ({"allow": [{"tool": "GITHUB_read"}]}, set()),
     ],
 )
 def test_reach_follows_allow_and_ask(said, reached):
