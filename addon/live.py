@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
 from wharfinger.clock import Clock
+from wharfinger.credentials import issued
 from wharfinger.gate import Session
 from wharfinger.rules import decide as deciding
 from wharfinger.rules.configuration import Configuration
@@ -52,8 +53,8 @@ class Live:
         """Decide by `configuration` from now on; permits given before no longer hold."""
         self.configuration = configuration
         self.agents = dict(agents)
-        self.placeholders: Placeholders = self._credentials.placeholders(
-            configuration, {name: agent.id for name, agent in self.agents.items()}
+        self.placeholders: Placeholders = issued.placeholders(
+            configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
         )
         self._sets.clear()
         self.generation += 1

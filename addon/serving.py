@@ -1,4 +1,4 @@
-"""Serve in the foreground: the proxy, its control socket, its office beside it, signals, and the ready file."""
+"""Serve in the foreground: the proxy, its control socket, the office beside it, signals, the ready file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from typing import Any
 
 import click
 from wharfinger import __version__, explaining, private, snapshot, wiring
-from wharfinger.audit import events
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
-from wharfinger.control.dispatcher import Done
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.faults import Fault
@@ -48,7 +46,9 @@ class Serving:
     async def run(self) -> None:
         """Serve until told to stop."""
         runtime = self._runtime
-        control = ControlServer(runtime.data.root, actions.dispatcher(self._services(), self._record))
+        control = ControlServer(
+            runtime.desk.data.root, actions.dispatcher(self._services(), runtime.desk.record)
+        )
         ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -58,7 +58,9 @@ class Serving:
         try:
             await _first(ready, serving)
             await control.start()
-            self._office = await Office.start(runtime.live.configuration.settings.console, runtime.data.root)
+            self._office = await Office.start(
+                runtime.live.configuration.settings.console, runtime.desk.data.root
+            )
             runtime.own_listener(*self._office.address)
             self._announce()
             if self._for_runs:
@@ -81,10 +83,10 @@ class Serving:
         told = {
             "proxy": runtime.proxy_url,
             "console": self._office.url if self._office else None,
-            "ca": str(runtime.authority.certificate_path),
-            "bundle": str(runtime.data.bundle),
+            "ca": str(runtime.authority.certificate_file),
+            "bundle": str(runtime.client.bundle),
             "pid": os.getpid(),
-            "data": str(runtime.data.root),
+            "data": str(runtime.desk.data.root),
         }
         if self._ready_file is not None:
             private.replace(self._ready_file.absolute(), json.dumps(told).encode() + b"\n")
@@ -136,10 +138,10 @@ class Serving:
     def _services(self) -> Services:
         runtime = self._runtime
         return Services(
-            approvals=runtime.approvals,
-            store=runtime.store,
-            clock=runtime.clock,
-            keys=runtime.keys,
+            approvals=runtime.desk.approvals,
+            store=runtime.desk.store,
+            clock=runtime.desk.clock,
+            keys=runtime.desk.keys,
             configuration=lambda: runtime.live.configuration,
             agent_changed=runtime.live.update_agent,
             run_began=runtime.live.begin_run,
@@ -148,12 +150,6 @@ class Serving:
             explain=self._explain,
             reload=self._reload,
             stop=self._kill,
-        )
-
-    async def _record(self, done: Done) -> object:
-        detail = {"args": dict(done.args), "outcome": str(done.outcome)}
-        return await self._runtime.book.write(
-            events.control(done.action, done.person, reason=done.why, detail=detail)
         )
 
     async def _status(self) -> JSON:
@@ -168,7 +164,7 @@ class Serving:
             "policy_digest": runtime.live.policy_digest,
             "generation": runtime.live.generation,
             "refused_reload": runtime.refused_reload,
-            "book": "writable" if runtime.book.trouble is None else str(runtime.book.trouble),
+            "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
         }

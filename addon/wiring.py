@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from wharfinger import agents, checking, private
-from wharfinger.approvals.approvals import Approvals, Change
+from wharfinger import agents, checking
 from wharfinger.audit import events
-from wharfinger.audit.book import Book
-from wharfinger.certs import bundle, hooks
+from wharfinger.audit.errors import BookUnavailable
+from wharfinger.certs import bundle
 from wharfinger.certs.authority import Authority
-from wharfinger.clock import Clock, SystemClock
+from wharfinger.certs.environment import ClientFiles
+from wharfinger.clock import Clock
 from wharfinger.credentials.registry import Credentials
+from wharfinger.desk import DataFolder, Desk
 from wharfinger.faults import Fault
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.dispatch import Observer
@@ -31,15 +32,12 @@ from wharfinger.flow.sessions import Sessions
 from wharfinger.flow.tls import roots_by_host
 from wharfinger.gate import Gate
 from wharfinger.hold import Hold
-from wharfinger.keys import Keys, Purpose
 from wharfinger.listening import bind
 from wharfinger.live import Live
-from wharfinger.lock import Lock
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import Placement
 from wharfinger.secret import disarm_process
 from wharfinger.snapshot import Snapshot
-from wharfinger.store import Store
 from wharfinger.tasks import Tasks
 
 logger = logging.getLogger(__name__)
@@ -52,51 +50,19 @@ class CannotStart(Fault):
     """The runtime cannot be put together; the message names every reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataFolder:
-    """What lies in the data folder, and where."""
-
-    root: Path
-
-    @property
-    def audit(self) -> Path:
-        """Segments of the book."""
-        return self.root / "audit"
-
-    @property
-    def ca(self) -> Path:
-        """The certificate authority."""
-        return self.root / "ca"
-
-    @property
-    def hooks(self) -> Path:
-        """Start-up hooks for agents' interpreters."""
-        return self.root / "hooks"
-
-    @property
-    def bundle(self) -> Path:
-        """Public roots and our own, for agents."""
-        return self.root / "ca" / "bundle.pem"
-
-
 @dataclass(slots=True)
 class Runtime:
     """A runtime that is open. `serve` runs it; `close` ends it in good order."""
 
     snapshot: Snapshot
-    data: DataFolder
-    clock: Clock
-    lock: Lock
-    keys: Keys
-    store: Store
-    book: Book
+    desk: Desk
     credentials: Credentials
     live: Live
-    approvals: Approvals
     gate: Gate
     sessions: Sessions
     master: ProxyMaster
     authority: Authority
+    client: ClientFiles
     refused_reload: str = ""
     """Why the last reload was refused; empty once one has succeeded."""
     tasks: Tasks = field(default_factory=Tasks)
@@ -115,7 +81,7 @@ class Runtime:
     async def serve(self, ready: asyncio.Event) -> None:
         """Serve until `stop`."""
         detail = {"proxy": self.proxy_url, "durable": self.live.configuration.settings.audit.durable}
-        await self.book.write(events.started(self.live.policy_digest, detail=detail))
+        await self.desk.book.write(events.started(self.live.policy_digest, detail=detail))
         sweeper = self.tasks.start(self._sweep(), name="sweep")
         try:
             await self.master.serve(ready)
@@ -125,7 +91,7 @@ class Runtime:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            await self.approvals.sweep()
+            await self.desk.approvals.sweep()
 
     def stop(self) -> None:
         """End `serve`."""
@@ -135,12 +101,9 @@ class Runtime:
         """Write what is still to be written, and let go of everything."""
         await self.tasks.cancel_all()
         await self.gate.drain()
-        await self.approvals.close()
-        with contextlib.suppress(Exception):
-            await self.book.write(events.stopped(reason))
-        self.book.close()
-        self.store.close()
-        self.lock.release()
+        with contextlib.suppress(BookUnavailable):
+            await self.desk.book.write(events.stopped(reason))
+        await self.desk.close()
 
     async def reload(self, snapshot: Snapshot, person: str) -> Configuration:
         """Check one snapshot in another process, then take it over in one step. Raises `CannotStart`."""
@@ -161,7 +124,7 @@ class Runtime:
         )
         for problem in prepared.problems:
             logger.error("%s", problem)
-        states = await self.store.run(agents.seen_all, configuration.agents, self.clock.now())
+        states = await self.desk.store.run(agents.seen_all, configuration.agents, self.desk.clock.now())
         await self._note_reload(person, "", configuration.digest)
         self.credentials.adopt(prepared)
         self.live.swap(configuration, states)
@@ -171,11 +134,13 @@ class Runtime:
 
     def _configure(self, configuration: Configuration) -> None:
         settings = configuration.settings
-        self.approvals.configure(cap=settings.limits.per_agent.holds, usable=settings.approvals.resume_within)
+        self.desk.approvals.configure(
+            cap=settings.limits.per_agent.holds, usable=settings.approvals.resume_within
+        )
         self.gate.hold.limit = settings.approvals.hold
 
     async def _note_reload(self, person: str, refused: str, digest: str) -> None:
-        await self.book.write(events.control("reload", person, reason=refused, policy_digest=digest))
+        await self.desk.book.write(events.control("reload", person, reason=refused, policy_digest=digest))
 
 
 def _strings(value: object) -> list[str]:
@@ -206,37 +171,29 @@ async def assemble(
     """Open everything a runtime needs. Raises `Fault`s; what was opened until then is closed again."""
     if disarm:
         disarm_process()
-    clock = clock or SystemClock()
     settings = configuration.settings
-    data = DataFolder(private.folder(data_root))
     async with contextlib.AsyncExitStack() as undo:
-        lock = Lock.acquire(data.root)
-        undo.callback(lock.release)
-        keys = Keys.open(data.root)
-        store = await asyncio.to_thread(Store.open, data.root)
-        undo.callback(store.close)
-        book = await asyncio.to_thread(
-            Book.open,
-            data.audit,
-            hmac_key=keys.derive(Purpose.AUDIT),
-            clock=clock,
-            durable=settings.audit.durable,
-        )
-        undo.callback(book.close)
-        states = await store.run(agents.seen_all, configuration.agents, clock.now())
+        desk = await Desk.open(data_root, configuration, clock)
+        undo.push_async_callback(desk.close)
+        states = await desk.store.run(agents.seen_all, configuration.agents, desk.clock.now())
         credentials = Credentials()
         problems = await credentials.load(
             configuration.credentials, snapshot.folder, _placements(configuration)
         )
         if problems:
             raise CannotStart("credentials cannot be read:\n" + "\n".join(map(str, problems)))
-        authority = await asyncio.to_thread(_prepare_trust, data)
+        own_roots = tuple(snapshot.folder / name for name in sorted(set(settings.upstream.ca.values())))
+        authority, client = await asyncio.to_thread(_prepare_trust, desk.data, own_roots)
         live = Live(
-            configuration, states, keys=keys, credentials=credentials, clock=clock, confinement=confinement
+            configuration,
+            states,
+            keys=desk.keys,
+            credentials=credentials,
+            clock=desk.clock,
+            confinement=confinement,
         )
-        approvals = await _open_approvals(store, clock, book, configuration)
-        hold = Hold(live, book, approvals, settings.approvals.hold)
-        gate = Gate(live, book, credentials, hold)
+        hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
+        gate = Gate(live, desk.book, credentials, hold)
         sessions = Sessions(gate.finish)
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
@@ -250,51 +207,20 @@ async def assemble(
         undo.callback(sock.close)
         own: list[tuple[str, int]] = []
         dialer = Dialer(lambda: live.configuration.settings, lambda: [*own, sock.getsockname()[:2]])
-        extra_roots = _extra_roots(configuration, snapshot.folder, data)
+        extra_roots = _extra_roots(configuration, snapshot.folder, desk.data)
         edge = Edge(sock, authority, roots_by_host(Path(certifi.where()), extra_roots), dialer, observers)
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
-        return Runtime(
-            snapshot, data, clock, lock, keys, store, book, credentials, live, approvals, gate, sessions,
-            master, authority, _extra_own=own,
-        )  # fmt: skip
+        return Runtime(snapshot, desk, credentials, live, gate, sessions, master, authority, client, _extra_own=own)
 
 
 def _placements(configuration: Configuration) -> tuple[Placement, ...]:
     return tuple(placement for tool in configuration.tools for placement in tool.placements)
 
 
-def _prepare_trust(data: DataFolder) -> Authority:
+def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority, ClientFiles]:
     authority = Authority.open_or_create(data.ca)
-    bundle.write(data.bundle, authority)
-    hooks.materialise(data.hooks)
-    return authority
-
-
-async def _open_approvals(store: Store, clock: Clock, book: Book, configuration: Configuration) -> Approvals:
-    async def record(change: Change) -> object:
-        approval = change.approval
-        return await book.write(
-            events.approval(
-                approval.id,
-                approval.state,
-                who=events.Who(approval.agent, approval.agent_id),
-                person=approval.person or "",
-                reason=approval.comment or "",
-                request_digest=approval.digest,
-            )
-        )
-
-    settings = configuration.settings
-    approvals = Approvals(
-        store,
-        clock,
-        record,
-        cap=settings.limits.per_agent.holds,
-        usable=settings.approvals.resume_within,
-    )
-    await approvals.open()
-    return approvals
+    return authority, ClientFiles.write(data.client, authority, extra)
 
 
 def _limits(configuration: Configuration) -> Limits:

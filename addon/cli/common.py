@@ -21,7 +21,7 @@ WRONG = 2
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def config_option(command: F) -> F:
+def config_option[F: Callable[..., Any]](command: F) -> F:
     """`--config DIR`, as on every command."""
     return click.option(
         "--config",
@@ -32,7 +32,7 @@ def config_option(command: F) -> F:
     )(command)
 
 
-def json_option(command: F) -> F:
+def json_option[F: Callable[..., Any]](command: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 

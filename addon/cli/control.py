@@ -1,0 +1,43 @@
+"""Where commands are carried out: the running proxy of a configuration, or its data folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from wharfinger import checking
+from wharfinger.cli.common import WRONG, data_folder, fail, find, report
+from wharfinger.control.client import Control
+from wharfinger.desk import without_runtime
+from wharfinger.places import Found
+from wharfinger.rules.configuration import Configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """The configuration of this command, and where its data lies."""
+
+    found: Found
+    configuration: Configuration
+    data: Path
+
+
+def here(config: Path | None) -> Here:
+    """Load the configuration (its tests are not run); ends with exit code 2 if it cannot be used."""
+    found = find(config)
+    checked = checking.check(found.snapshot, run_cases=False)
+    if checked.configuration is None or checked.errors:
+        report(checked.errors)
+        fail("the configuration cannot be used", "see all of it with: wharfinger check", WRONG)
+    return Here(found, checked.configuration, data_folder(found, checked.configuration.settings.data))
+
+
+@contextlib.contextmanager
+def control(place: Here) -> Iterator[Control]:
+    """The running proxy if there is one, else the folder itself for the duration of the block."""
+    from wharfinger.control.local import connect
+
+    with connect(place.data, lambda: without_runtime(place.data, place.configuration)) as open_control:
+        yield open_control

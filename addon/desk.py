@@ -1,0 +1,133 @@
+"""The desk: lock, keys, store, book and approvals of one data folder, open in one process.
+
+A runtime works at it; so does a command that finds no runtime, for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from wharfinger import private
+from wharfinger.approvals.approvals import Approvals, Change
+from wharfinger.audit import events
+from wharfinger.audit.book import Book
+from wharfinger.clock import Clock, SystemClock
+from wharfinger.control import actions
+from wharfinger.control.dispatcher import Dispatcher, Done
+from wharfinger.control.services import Services
+from wharfinger.keys import Keys, Purpose
+from wharfinger.lock import Lock
+from wharfinger.rules.configuration import Configuration
+from wharfinger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """What lies in the data folder, and where."""
+
+    root: Path
+
+    @property
+    def audit(self) -> Path:
+        """Segments of the book."""
+        return self.root / "audit"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate authority."""
+        return self.root / "ca"
+
+    @property
+    def client(self) -> Path:
+        """Files that agents read: trust bundles and start-up hooks. Nothing in it is secret."""
+        return self.root / "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """See the module's head."""
+
+    data: DataFolder
+    clock: Clock
+    lock: Lock
+    keys: Keys
+    store: Store
+    book: Book
+    approvals: Approvals
+
+    @classmethod
+    async def open(cls, root: Path, configuration: Configuration, clock: Clock | None = None) -> Desk:
+        """Take the folder's lock and open everything in it. Raises `Fault`s, with nothing left open."""
+        clock = clock or SystemClock()
+        settings = configuration.settings
+        data = DataFolder(private.folder(root))
+        with contextlib.ExitStack() as undo:
+            lock = Lock.acquire(data.root)
+            undo.callback(lock.release)
+            keys = Keys.open(data.root)
+            store = await asyncio.to_thread(Store.open, data.root)
+            undo.callback(store.close)
+            hmac_key = keys.derive(Purpose.AUDIT)
+            book = await asyncio.to_thread(
+                Book.open, data.audit, hmac_key=hmac_key, clock=clock, durable=settings.audit.durable
+            )
+            undo.callback(book.close)
+            approvals = Approvals(
+                store,
+                clock,
+                _recorder(book),
+                cap=settings.limits.per_agent.holds,
+                usable=settings.approvals.resume_within,
+            )
+            await approvals.open()
+            undo.pop_all()
+        return cls(data, clock, lock, keys, store, book, approvals)
+
+    async def record(self, done: Done) -> object:
+        """Write to the book what a person commands."""
+        detail = {"args": dict(done.args), "outcome": str(done.outcome)}
+        return await self.book.write(events.control(done.action, done.person, reason=done.why, detail=detail))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        await self.approvals.close()
+        self.book.close()
+        self.store.close()
+        self.lock.release()
+
+
+def _recorder(book: Book) -> Callable[[Change], Awaitable[object]]:
+    async def record(change: Change) -> object:
+        approval = change.approval
+        event = events.approval(
+            approval.id,
+            approval.state,
+            who=events.Who(approval.agent, approval.agent_id),
+            person=approval.person or "",
+            reason=approval.comment or "",
+            request_digest=approval.digest,
+        )
+        return await book.write(event)
+
+    return record
+
+
+@contextlib.asynccontextmanager
+async def without_runtime(root: Path, configuration: Configuration) -> AsyncIterator[Dispatcher]:
+    """The same actions as a running proxy's, for the duration of the block. Raises `LockHeld` if one runs."""
+    desk = await Desk.open(root, configuration)
+    try:
+        services = Services(
+            approvals=desk.approvals,
+            store=desk.store,
+            clock=desk.clock,
+            keys=desk.keys,
+            configuration=lambda: configuration,
+        )
+        yield actions.dispatcher(services, desk.record)
+    finally:
+        await desk.close()
