@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from jsonpath_ng import Child, Descendants, Fields, Index, Root, Slice, This
 from jsonpath_ng.exceptions import JSONPathError
-from jsonpath_ng.ext import parse
 from jsonpath_ng.ext.filter import And, Expression, Filter, Or
+from jsonpath_ng.ext.parser import parse
 from jsonpath_ng.jsonpath import JSONPath, Wildcard
 
 type Container = dict[str, Any] | list[Any]

@@ -7,7 +7,7 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wharfinger.rules.redact.fields import MASK, FieldPath, NotAPath, Unreadable, redact_fields
+from wharfinger.rules.redact.fields import MASK, FieldPath, NotAPath, Unredactable, redact_fields
 
 LIMIT = 1 << 20
 DOCUMENT = {
@@ -136,12 +136,12 @@ def test_any_text_is_a_path_or_refused(text: str) -> None:
     ids=lambda body: repr(body[:16]),
 )
 def test_a_body_that_does_not_parse_strictly_is_unreadable(body: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(Unredactable):
         redact_fields(body, [FieldPath.compile("$.a")], LIMIT)
 
 
 def test_a_body_over_the_limit_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match=r"limits\.parse \(10 bytes\)"):
+    with pytest.raises(Unredactable, match=r"limits\.parse \(10 bytes\)"):
         redact_fields(b'{"a": "12345"}', [FieldPath.compile("$.a")], 10)
 
 
