@@ -1,0 +1,61 @@
+"""What official clients send is recognised as the tool it is, and loses no header that the API needs."""
+
+from __future__ import annotations
+
+from wharfinger.rules import headers
+from wharfinger.rules.recognise import Toolset
+
+REFUSED = {
+    # curl -d JSON without a Content-Type goes out as a form.
+    "github_create_issue": "the form has characters that must not stand in one",
+    # Documented as an object or a list; SDKs send the list.
+    "github_add_labels": 'the input "labels" is not an array',
+}
+"""Recorded requests that are refused, one of each tool, and why."""
+
+DROPPED = {
+    "x-stripe-client-user-agent": {"api.stripe.com"},  # statistics
+    "npm-auth-type": {"registry.npmjs.org"},
+    "npm-command": {"registry.npmjs.org"},
+    "pacote-integrity": {"registry.npmjs.org"},
+    "pacote-pkg-id": {"registry.npmjs.org"},
+    "pacote-req-type": {"registry.npmjs.org"},
+    "pacote-version": {"registry.npmjs.org"},
+}
+"""Fields that clients send and that do not go upstream, and where: none changes what a call does."""
+
+CREDENTIALS = {"authorization", "x-api-key"}
+"""Fields that hold credentials: these are taken out, and put in where the tool says."""
+
+
+def test_every_recorded_request_is_recognised_as_its_tool_with_its_inputs(line, catalogue: Toolset) -> None:
+    read = catalogue.recognise(line.request)
+    if read.refusal is not None:
+        assert read.refusal.reason == REFUSED.get(line.tool), line.call
+        return
+    assert read.winner is not None, line.call
+    assert read.winner.name == line.tool, line.call
+    (call,) = read.calls
+    assert {name: call.inputs.get(name) for name in line.inputs} == line.inputs, line.call
+
+
+def test_every_header_that_clients_send_goes_upstream_or_is_known_to_be_dropped(
+    line, catalogue: Toolset
+) -> None:
+    _, dropped = headers.forward(line.request, catalogue[line.tool].passed)
+    unknown = {
+        name
+        for name in dropped
+        if name not in CREDENTIALS and line.request.host not in DROPPED.get(name, set())
+    }
+    assert not unknown, line.call
+
+
+def test_no_more_is_refused_than_the_table_says(corpus, catalogue: Toolset) -> None:
+    refused = [line.tool for line in corpus if catalogue.recognise(line.request).refusal is not None]
+    assert sorted(refused) == sorted(REFUSED)
+
+
+def test_every_tool_has_a_recorded_request(corpus, catalogue: Toolset) -> None:
+    recorded = {line.tool for line in corpus}
+    assert set(catalogue.tools) == recorded
