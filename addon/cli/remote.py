@@ -11,17 +11,25 @@ from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client
 from wharfinger.control.protocol import ControlError
 from wharfinger.rules import documents
+from wharfinger.rules.documents import Source
+from wharfinger.rules.problems import Problems
 from wharfinger.snapshot import SETTINGS_FILE
 
 _AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 
 
-def running(config: Path | None) -> Client:
-    """The running proxy of this configuration; needs no more of it than where its data lies."""
+def data_of(config: Path | None) -> Path:
+    """The data folder of this configuration, which otherwise may be as broken as it likes."""
     found = find(config)
     content = found.snapshot.files.get(SETTINGS_FILE, b"")
-    configured = documents.peek(SETTINGS_FILE, content, "data")
-    return Client.connect(data_folder(found, configured))
+    settings = documents.read(Source(SETTINGS_FILE, content), Problems())
+    configured = settings.get("data") if settings is not None else None
+    return data_folder(found, configured if isinstance(configured, str) else None)
+
+
+def running(config: Path | None) -> Client:
+    """The running proxy of this configuration."""
+    return Client.connect(data_of(config))
 
 
 @click.command("reload")

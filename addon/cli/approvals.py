@@ -1,0 +1,141 @@
+"""`approvals`: what waits for a person, and the person's answer."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wharfinger.cli.common import config_option, fail, json_option, print_json
+from wharfinger.cli.control import control, here
+from wharfinger.cli.people_keys import person_key
+from wharfinger.control.protocol import ControlError
+
+_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+_REASON = click.option("--reason", help="Why; the agent is told, and it stands in the audit log.")
+
+
+@click.group("approvals")
+def approvals_command() -> None:
+    """List, show, approve and deny what waits for a person."""
+
+
+@approvals_command.command("list")
+@config_option
+@json_option
+@click.option("--all", "everything", is_flag=True, help="Also those that have been answered.")
+def list_approvals(config: Path | None, *, as_json: bool, everything: bool) -> None:
+    """What waits for a person, newest first."""
+    states = ["pending", "approved", "denied", "expired", "cancelled", "used"]
+    with control(here(config)) as at:
+        rows: Any = at.do("approvals.list", {"states": states} if everything else {})
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("nothing waits for a person")
+        return
+    table = Table("id", "state", "agent", "tool", "inputs", "approvers", "expires in", box=None)
+    for row in rows:
+        calls = row["request"]["calls"]
+        table.add_row(
+            row["id"],
+            row["state"],
+            escape(row["agent"]),
+            escape(", ".join(call["tool"] for call in calls)),
+            escape(_inputs(calls)),
+            escape(", ".join(row["approvers"])),
+            _left(row["expires"]) if row["state"] == "pending" else "",
+        )
+    Console().print(table)
+
+
+def _inputs(calls: list[dict[str, Any]]) -> str:
+    text = "; ".join(f"{name}={json.dumps(value)}" for call in calls for name, value in call["inputs"].items())
+    return text if len(text) <= 80 else f"{text[:77]}…"
+
+
+def _left(expires: str) -> str:
+    seconds = int((datetime.fromisoformat(expires) - datetime.now(UTC)).total_seconds())
+    return f"{max(seconds, 0) // 60}m {max(seconds, 0) % 60}s"
+
+
+@approvals_command.command("show")
+@click.argument("approval")
+@config_option
+@json_option
+def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
+    """One approval whole: who asks, for what, and what policy says."""
+    with control(here(config)) as at:
+        try:
+            row: Any = at.do("approvals.show", {"id": approval})
+        except ControlError as error:
+            fail(error.message, error.hint)
+    if as_json:
+        print_json(row)
+        return
+    asked = row["request"]
+    out = Console(highlight=False)
+    out.print(f"[bold]{row['id']}[/] {row['state']}")
+    out.print(f"  agent      {escape(row['agent'])}")
+    for call in asked["calls"]:
+        out.print(f"  tool       [bold]{escape(call['tool'])}[/] ({call['effect']}) {escape(call['description'])}")
+        for name, value in call["inputs"].items():
+            out.print(f"    {escape(name)} = {escape(json.dumps(value, ensure_ascii=False))}")
+    out.print(f"  request    {asked['method']} {asked['scheme']}://{escape(asked['host'])}{escape(asked['path'])}")
+    out.print(f"  body       {asked['body_size']} bytes, sha256 {asked['body_sha256'][:16]}…")
+    out.print(f"  decided by {', '.join(row['rules'])}")
+    out.print(f"  needs      {escape(', '.join(row['approvers']))}")
+    out.print(f"  expires    {row['expires']}")
+    if asked["reason"]:
+        out.print(f"  the agent says: {escape(json.dumps(asked['reason'], ensure_ascii=False))}")
+    for name, value in asked["headers"]:
+        out.print(f"  not bound: {escape(name)}: {escape(value)}")
+    if not asked["complete"]:
+        out.print("  [bold]something was cut here: see it whole before you decide[/]")
+
+
+def _answer(action: str, config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
+    args = {"id": approval, **({"reason": reason} if reason else {})}
+    with control(here(config)) as at:
+        try:
+            row: Any = at.do(action, args, person_key(person))
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"{row['id']} is {row['state']}")
+
+
+@approvals_command.command("approve")
+@click.argument("approval")
+@_REASON
+@config_option
+@_AS
+def approve(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
+    """Let the request go through, once."""
+    _answer("approvals.approve", config, approval, person, reason)
+
+
+@approvals_command.command("deny")
+@click.argument("approval")
+@_REASON
+@config_option
+@_AS
+def deny(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
+    """Refuse the request."""
+    _answer("approvals.deny", config, approval, person, reason)
+
+
+@approvals_command.command("cancel")
+@click.argument("approval")
+@_REASON
+@config_option
+@_AS
+def cancel(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
+    """Withdraw the question, or an answer that has not been used."""
+    _answer("approvals.cancel", config, approval, person, reason)

@@ -1,0 +1,168 @@
+"""`audit`: read and verify the book. Reading takes no lock and stops at what is durable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.text import Text
+
+from wharfinger.audit import reader
+from wharfinger.audit import verify as verifying
+from wharfinger.audit.reader import Query, Record, printable
+from wharfinger.cli.common import config_option, fail, json_option
+from wharfinger.cli.remote import data_of
+from wharfinger.desk import DataFolder
+
+_STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
+
+
+def _folder(config: Path | None) -> Path:
+    folder = DataFolder(data_of(config)).audit
+    if not folder.is_dir():
+        fail(f'there is no audit log in "{folder}"', "it is made when the proxy starts: wharfinger up")
+    return folder
+
+
+@click.group("audit")
+def audit_command() -> None:
+    """Read and verify the audit log."""
+
+
+def _print(records: Iterable[Record], *, as_json: bool) -> int:
+    console, count = Console(highlight=False, soft_wrap=True), 0
+    for record in records:
+        count += 1
+        if as_json:
+            click.echo(record.line.decode("ascii"))
+        else:
+            console.print(_line(record))
+    return count
+
+
+def _line(record: Record) -> Text:
+    held = record.members
+    verdict = str(held.get("verdict", ""))
+    what = " ".join(record.tools) or str(held.get("action", ""))
+    where = f"{held.get('method', '')} {held.get('host', '')}{held.get('path', '')}" if "host" in held else ""
+    status = " ".join(
+        str(held[name]) for name in ("outcome", "status", "state", "person") if held.get(name) not in (None, "")
+    )
+    text = Text(f"{record.seq:>6} {record.time.astimezone():%H:%M:%S} {record.kind:<9} ")
+    text.append(f"{verdict:<5} ", _STYLES.get(verdict, ""))
+    parts = [str(held.get("agent", "")), what, where, status, str(held.get("reason", ""))]
+    text.append(printable("  ".join(part for part in parts if part)))
+    text.append(f"  {held.get('decision') or held.get('approval') or ''}", "dim")
+    return text
+
+
+@audit_command.command("tail")
+@click.option("-n", "count", default=20, show_default=True, help="How many of the last events.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with new ones as they come.")
+@config_option
+@json_option
+def tail(config: Path | None, count: int, *, follow: bool, as_json: bool) -> None:
+    """The last events."""
+    folder = _folder(config)
+    last = reader.tail(folder, count)
+    _print(last, as_json=as_json)
+    if follow:
+        try:
+            _print(reader.follow(folder, after=last[-1].seq if last else None), as_json=as_json)
+        except KeyboardInterrupt:
+            sys.exit(0)
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An instant: ISO 8601, or a time ago such as 90s, 15m, 24h, 7d."""
+    if text is None:
+        return None
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    if text[-1:] in units and text[:-1].isdigit():
+        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f'"{text}" is not a time', "write it like 2026-01-14T12:00+01:00, or 24h for a day ago", 2)
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+@audit_command.command("search")
+@click.argument("text", required=False)
+@click.option("--agent", help="Events of this agent.")
+@click.option("--tool", help="Calls of this tool.")
+@click.option("--verdict", type=click.Choice(["allow", "ask", "deny"]))
+@click.option("--kind", help="intent, denied, held, approval, outcome, control, …")
+@click.option("--since", help="From then on: a time, or 24h for a day ago.")
+@click.option("--until", help="Before then.")
+@config_option
+@json_option
+def search(
+    config: Path | None,
+    text: str | None,
+    agent: str | None,
+    tool: str | None,
+    verdict: str | None,
+    kind: str | None,
+    since: str | None,
+    until: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Events that match everything given, oldest first. Exit code 1 if there are none."""
+    query = Query(agent, tool, verdict, kind, _moment(since), _moment(until), text)
+    if not _print(reader.search(_folder(config), query), as_json=as_json):
+        sys.exit(1)
+
+
+@audit_command.command("show")
+@click.argument("reference")
+@config_option
+@json_option
+def show(config: Path | None, reference: str, *, as_json: bool) -> None:
+    """All events of one decision (d_…), approval (a_…) or event."""
+    found = reader.show(_folder(config), reference)
+    if not found:
+        fail(f'nothing in the audit log is called "{reference}"', "wharfinger audit tail shows the last ones")
+    if as_json:
+        _print(found, as_json=True)
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for record in found:
+        console.print(_line(record))
+        for name, value in record.members.items():
+            if name not in {"version", "prev", "leaf", "mono_ns"}:
+                console.print(Text(f"         {name:<16} {printable(str(value))}", "dim"))
+
+
+@audit_command.command("verify")
+@click.option("--data", type=click.Path(path_type=Path), help="A copied audit folder, in place of the configuration's.")
+@config_option
+@json_option
+def verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:
+    """Check the whole log: every line, every link, every hash. Exit code 1 if anything was changed."""
+    folder = data or _folder(config)
+    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        bar = progress.add_task("verifying")
+        result = verifying.verify(
+            folder, progress=lambda done, total: progress.update(bar, completed=done, total=total)
+        )
+    if as_json:
+        from wharfinger.cli.common import print_json
+
+        failures = [str(failure) for failure in result.failures]
+        print_json({"ok": result.ok, "events": result.events, "files": result.files, "log": result.log,
+                    "head": result.head, "failures": failures, "notes": list(result.notes)})  # fmt: skip
+    else:
+        for failure in result.failures:
+            click.echo(f"FAILED {failure}", err=True)
+        click.echo(f"{'ok' if result.ok else 'CHANGED'}: {result.events} events in {result.files} files")
+        click.echo(f"log {result.log}, head {result.head}")
+        for note in result.notes:
+            click.echo(f"note: {note}")
+    sys.exit(0 if result.ok else 1)

@@ -1,0 +1,101 @@
+"""`people`: keys of those who may approve and administer."""
+
+from __future__ import annotations
+
+import base64
+import getpass
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from wharfinger import people
+from wharfinger.cli.common import config_option, fail, json_option, print_json
+from wharfinger.cli.control import control, here
+from wharfinger.cli.people_keys import person_key
+from wharfinger.control.protocol import ControlError
+from wharfinger.people import PersonKey
+from wharfinger.places import Places
+
+
+@click.group("people")
+def people_command() -> None:
+    """Keys of the people who may approve and administer."""
+
+
+@people_command.command("list")
+@config_option
+@json_option
+def list_people(config: Path | None, *, as_json: bool) -> None:
+    """People, their roles, and the fingerprints of their keys."""
+    with control(here(config)) as at:
+        rows: Any = at.do("people.list")
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("person", "role", "keys", box=None)
+    for row in rows:
+        keys = "\n".join(key["fingerprint"] for key in row["keys"]) or "none"
+        table.add_row(escape(row["name"]), row["role"] or "not in people.yaml", keys)
+    Console().print(table)
+
+
+def make_key(name: str, *, no_passphrase: bool) -> PersonKey:
+    """A new key of `name`, under a passphrase typed twice unless that was declined."""
+    passphrase = None
+    if not no_passphrase:
+        if not sys.stdin.isatty():
+            fail(
+                "there is no terminal to type a passphrase on",
+                "run this on a terminal, or say --no-passphrase (`doctor` will remark on it)",
+                2,
+            )
+        passphrase = getpass.getpass(f"new passphrase for {name}'s key: ")
+        if getpass.getpass("the same again: ") != passphrase:
+            fail("the two were not the same", code=2)
+    return people.create(Places.of_user().state, name, passphrase)
+
+
+def register(config: Path | None, name: str, key: PersonKey, signer: PersonKey) -> None:
+    """Register the public half of a key, signed for by `signer`."""
+    args = {"person": name, "public_key": base64.b64encode(key.public).decode()}
+    with control(here(config)) as at:
+        at.do("people.register", args, signer)
+
+
+@people_command.command("key")
+@click.argument("name")
+@click.option("--no-passphrase", is_flag=True, help="Leave the key file unencrypted.")
+@click.option("--as", "signer", metavar="NAME", help="Who signs for it (default: the key itself, if it is the first).")
+@config_option
+def key(config: Path | None, name: str, signer: str | None, *, no_passphrase: bool) -> None:
+    """Make a key for NAME in your state folder, and register it."""
+    place = here(config)
+    if name not in place.configuration.people:
+        fail(f'"{name}" is not in people.yaml', "add the person there first", 2)
+    made = make_key(name, no_passphrase=no_passphrase)
+    try:
+        register(config, name, made, person_key(signer) if signer else made)
+    except ControlError as error:
+        people.path_of(Places.of_user().state, name).unlink()
+        fail(error.message, error.hint or "have an admin sign for it: --as ADMIN")
+    click.echo(f"key of {name}: {people.fingerprint(made.public)}")
+    click.echo(f"  {people.path_of(Places.of_user().state, name)}")
+
+
+@people_command.command("revoke")
+@click.argument("fingerprint")
+@click.option("--as", "signer", metavar="NAME", help="Whose key to sign with.")
+@config_option
+def revoke(config: Path | None, fingerprint: str, signer: str | None) -> None:
+    """Let a key command nothing any more."""
+    with control(here(config)) as at:
+        try:
+            at.do("people.revoke", {"fingerprint": fingerprint}, person_key(signer))
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"{fingerprint} is revoked")
