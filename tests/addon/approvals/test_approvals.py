@@ -175,6 +175,13 @@ async def test_overdue_when_the_first_byte_would_go_out_is_not_sent(desk, reques
     assert (await approvals.show(approval.id)).state is State.EXPIRED
 
 
+async def test_an_overdue_one_is_not_joined_before_anyone_has_swept(desk, request_, decision) -> None:
+    approvals = await desk.approvals()
+    approval = await approvals.ask("id1", request_, decision)
+    desk.clock.step(3600)
+    assert (await approvals.ask("id1", request_, decision)).id != approval.id
+
+
 async def test_sweep_ends_holds_and_tells_the_book(desk, request_, decision) -> None:
     approvals = await desk.approvals()
     approval = await approvals.ask("id1", request_, decision)

@@ -207,15 +207,25 @@ async def test_a_long_path_is_no_hindrance(house, tmp_path) -> None:
     await server.close()
 
 
-async def test_silent_clients_make_room_and_are_ended(house) -> None:
-    server = ControlServer(house.data, house.dispatcher, clients=4, silence=0.5)
+async def test_whoever_is_silent_longest_makes_room(house) -> None:
+    server = ControlServer(house.data, house.dispatcher, clients=4, silence=60)
     await server.start()
     clients = [await asyncio.open_unix_connection(str(house.data / "control.sock")) for _ in range(12)]
-    status = await asyncio.to_thread(_status, house.data)
-    assert status == {"running": False}
-    for reader, writer in clients:
+    assert await asyncio.to_thread(_status, house.data) == {"running": False}
+    for reader, _ in clients[:8]:
         await asyncio.wait_for(reader.read(), 5)
+    assert not clients[-1][0].at_eof()
+    await server.close()
+    for _, writer in clients:
         writer.close()
+
+
+async def test_silence_ends_a_connection(house) -> None:
+    server = ControlServer(house.data, house.dispatcher, silence=0.2)
+    await server.start()
+    reader, writer = await asyncio.open_unix_connection(str(house.data / "control.sock"))
+    assert b"nonce" in await asyncio.wait_for(reader.read(), 5)
+    writer.close()
     await server.close()
 
 
@@ -231,6 +241,7 @@ async def test_what_is_under_way_is_answered_before_the_end(served, do) -> None:
 
     async def stop(person: str, reason: str) -> None:
         stopping.set()
+        await asyncio.sleep(0.1)
 
     served.services.stop = stop
     await server.start()
