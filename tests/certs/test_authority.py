@@ -101,7 +101,9 @@ def test_a_leaf_does_not_use_the_key_of_the_ca(authority: Authority) -> None:
     assert repr(leaf).startswith("<"), "a leaf's repr does not show its key"
 
 
-@pytest.mark.parametrize("host", ["", "*.example.com", "a..b", "a b", "a\x00b", "bücher.example", "[::1]", "-" * 300, "a/b"])
+@pytest.mark.parametrize(
+    "host", ["", "*.example.com", "a..b", "a b", "a\x00b", "bücher.example", "[::1]", "-" * 300, "a/b"]
+)
 def test_no_leaf_is_made_for_what_is_no_host(authority: Authority, host: str) -> None:
     with pytest.raises(AuthorityError, match="no host name"):
         authority.leaf(host)
@@ -297,7 +299,15 @@ def test_a_strict_client_accepts_a_leaf(
 def test_openssl_finds_nothing_wrong_with_the_chain(authority: Authority, tmp_path: Path) -> None:
     leaf = tmp_path / "leaf.pem"
     leaf.write_bytes(authority.leaf("api.example.com").pem)
-    command = ["openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "api.example.com"]
+    command = [
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "sslserver",
+        "-verify_hostname",
+        "api.example.com",
+    ]
     result = subprocess.run(
         [*command, "-CAfile", authority.certificate_file, leaf], capture_output=True, text=True, check=False
     )

@@ -45,7 +45,9 @@ def test_the_bundle_holds_public_roots_and_our_own(authority: Authority, tmp_pat
     assert b"PRIVATE" not in path.read_bytes()
 
 
-def test_the_bundle_holds_earlier_authorities_and_the_operators_roots(authority: Authority, tmp_path: Path) -> None:
+def test_the_bundle_holds_earlier_authorities_and_the_operators_roots(
+    authority: Authority, tmp_path: Path
+) -> None:
     rotated = Authority.rotate(authority.folder)
     corporate = tmp_path / "corp.pem"
     corporate.write_bytes(b"a comment\n" + root("Corp Root"))
@@ -67,7 +69,9 @@ def test_the_public_roots_are_sound() -> None:
     assert bundle.check_roots(Path(certifi.where()).read_bytes()) == []
 
 
-@pytest.mark.parametrize("name", ["emSign ECC Root CA - G3", "emSign Root CA - C1", "EMSIGN ECC Root CA - C3"])
+@pytest.mark.parametrize(
+    "name", ["emSign ECC Root CA - G3", "emSign Root CA - C1", "EMSIGN ECC Root CA - C3"]
+)
 def test_a_root_whose_key_is_out_is_named(name: str) -> None:
     assert bundle.check_roots(root("Good Root") + root(name)) == [name]
 
@@ -86,7 +90,9 @@ def test_an_operators_file_with_such_a_root_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "upstream.pem").exists()
 
 
-@pytest.mark.parametrize("contents", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "contents", [b"", b"no certificate", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
 def test_an_operators_file_without_a_certificate_is_refused(tmp_path: Path, contents: bytes) -> None:
     corporate = tmp_path / "corp.pem"
     corporate.write_bytes(contents)

@@ -33,7 +33,11 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 def run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, capture_output=True, text=True, env={"PATH": PATH, "HOME": "/nonexistent"} | environment, check=False
+        command,
+        capture_output=True,
+        text=True,
+        env={"PATH": PATH, "HOME": "/nonexistent"} | environment,
+        check=False,
     )
 
 
@@ -100,7 +104,9 @@ def test_a_broken_count_of_git_settings_is_replaced(client: ClientFiles, count: 
 
 @needs("git")
 def test_git_goes_by_https_with_its_placeholder(client: ClientFiles) -> None:
-    environment = client_environment(PROXY, client, {}, {"git.example.com": ("x-access-token", "ghp_placeholder")})
+    environment = client_environment(
+        PROXY, client, {}, {"git.example.com": ("x-access-token", "ghp_placeholder")}
+    )
 
     def ask(*command: str) -> str:
         return run(["git", *command], environment).stdout.strip()
@@ -120,7 +126,11 @@ def test_git_goes_by_https_with_its_placeholder(client: ClientFiles) -> None:
 @needs("node")
 @pytest.mark.parametrize("program", ["curl", "python", "wget", "node", "java"])
 def test_a_client_trusts_the_proxy_and_not_without_the_environment(
-    program: str, client: ClientFiles, authority: Authority, serve: Callable[[Authority, str], int], tmp_path: Path
+    program: str,
+    client: ClientFiles,
+    authority: Authority,
+    serve: Callable[[Authority, str], int],
+    tmp_path: Path,
 ) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"needs {program}")

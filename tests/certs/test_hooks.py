@@ -92,13 +92,17 @@ def test_pip_works_with_the_hook(
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--retries=0", "-d", "/nonexistent"]
     command += ["--index-url", f"https://localhost:{port}/simple", "no-such-package"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    assert "the GET request got Content-Type: appl" in result.stderr + result.stdout, "pip has read the server's answer"
+    assert "the GET request got Content-Type: appl" in result.stderr + result.stdout, (
+        "pip has read the server's answer"
+    )
     assert "RecursionError" not in result.stderr
 
 
 @pytest.mark.parametrize("executable", PYTHONS)
 def test_every_python_starts_with_the_hook(executable: str, environment: dict[str, str]) -> None:
-    code = "import sitecustomize, ssl; print(ssl.SSLContext.load_verify_locations.__module__, ssl.__spec__.name)"
+    code = (
+        "import sitecustomize, ssl; print(ssl.SSLContext.load_verify_locations.__module__, ssl.__spec__.name)"
+    )
     result = python(code, environment, executable)
     assert (result.stdout.strip(), result.stderr) == ("sitecustomize ssl", "")
 
@@ -157,10 +161,12 @@ const { Agent } = require('node:https');
 class Mine extends https.Agent { constructor(o) { super(o); this.mine = true; } }
 function Old(o) { http.Agent.call(this, o); }
 require('node:util').inherits(Old, http.Agent);
-const seen = [new https.Agent({ keepAlive: true }), new Mine({ maxSockets: 3 }), new http.Agent(), new Old({}), https.Agent()];
+const first = new https.Agent({ keepAlive: true });
+const seen = [first, new Mine({ maxSockets: 3 }), new http.Agent(), new Old({}), https.Agent()];
 console.log(JSON.stringify([
   seen.map((agent) => agent.options.proxyEnv === process.env),
-  seen[0] instanceof https.Agent, seen[1] instanceof Mine, seen[1].mine, seen[1].maxSockets, Agent === https.Agent,
+  first instanceof https.Agent, seen[1] instanceof Mine, seen[1].mine, seen[1].maxSockets,
+  Agent === https.Agent,
   new https.Agent({ proxyEnv: undefined }).options.proxyEnv === undefined,
 ]));
 import('node:https').then((module) => console.log(module.Agent === https.Agent));
@@ -169,7 +175,9 @@ import('node:https').then((module) => console.log(module.Agent === https.Agent))
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_node_agents_are_given_the_proxy_of_the_environment(environment: dict[str, str]) -> None:
-    result = subprocess.run(["node", "-e", NODE], capture_output=True, text=True, env=environment, check=False)
+    result = subprocess.run(
+        ["node", "-e", NODE], capture_output=True, text=True, env=environment, check=False
+    )
     assert result.stderr == ""
     assert result.stdout.split() == ["[[true,true,true,true,true],true,true,true,3,true,true]", "true"]
 

@@ -11,7 +11,11 @@ from wharfinger.rules.redact.fields import MASK, FieldPath, NotAPath, Unredactab
 
 LIMIT = 1 << 20
 DOCUMENT = {
-    "user": {"email": "a@example.com", "name": "A", "keys": [{"id": 1, "token": "t1"}, {"id": 2, "token": None}]},
+    "user": {
+        "email": "a@example.com",
+        "name": "A",
+        "keys": [{"id": 1, "token": "t1"}, {"id": 2, "token": None}],
+    },
     "token": {"deep": [1]},
     "x y": 1,
     "list": [1, 2, 3, 4],
@@ -20,7 +24,9 @@ DOCUMENT = {
 
 
 def masked(*paths: str, document: object = DOCUMENT) -> tuple[object, int]:
-    body, count = redact_fields(json.dumps(document).encode(), [FieldPath.compile(path) for path in paths], LIMIT)
+    body, count = redact_fields(
+        json.dumps(document).encode(), [FieldPath.compile(path) for path in paths], LIMIT
+    )
     return json.loads(body), count
 
 
@@ -183,7 +189,9 @@ def test_the_costliest_path_over_a_full_body_is_quick() -> None:
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-9, 9) | st.text(alphabet="ab", max_size=3),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "key"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "key"]), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
