@@ -218,6 +218,8 @@ class Decision:
     """Header fields that go upstream, in order, before placements; hop-by-hop and own fields are gone."""
     dropped: tuple[str, ...] = ()
     """Names of header fields that do not go upstream."""
+    own: tuple[str, ...] = ()
+    """Header fields (lower case) that hold a login of the agent's own and pass; masked wherever shown."""
     digest: str = ""
     """The request digest of DESIGN 6 (hex), where the request could be read."""
     ask: Ask | None = None

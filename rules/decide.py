@@ -1,0 +1,323 @@
+"""Decide: from a request to a decision, a pure function of configuration, request, live facts and time.
+
+The order is the behaviour: read the request and recognise its call; what credential it presents; what the
+rules say; what would go upstream. An exception anywhere is a deny. Enforcement, `explain`, `test` and
+replay all call `decide`, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from wharfinger.rules import bodies, digests, headers, patterns, presented
+from wharfinger.rules.conditions import Scope
+from wharfinger.rules.judging import Judgement, judge
+from wharfinger.rules.presented import LOGIN_FIELDS, Presented
+from wharfinger.rules.recognise import Recognised
+from wharfinger.rules.redact.fields import FieldPath
+from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.tools import Tool
+from wharfinger.rules.types import (
+    Call,
+    Code,
+    Decision,
+    Facts,
+    Origin,
+    Request,
+    ResponseRules,
+    Step,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from wharfinger.rules.configuration import Configuration
+    from wharfinger.rules.models.agents import Agent
+
+MAX_REASON: Final = 1_000
+"""Characters of a reason that are kept."""
+_CODES: Final = {
+    Verdict.ALLOW: Code.ALLOWED,
+    Verdict.ASK: Code.APPROVAL_PENDING,
+    Verdict.DENY: Code.DENIED,
+}
+
+
+def decide(
+    configuration: Configuration, request: Request, facts: Facts, now: datetime, *, explain: bool = False
+) -> Decision:
+    """The decision on one request at the instant `now` (aware). Never raises.
+
+    With `explain` the decision carries every step to it; nothing else differs.
+    """
+    try:
+        return _Deciding(configuration, request, facts, now, explain).decision()
+    except Exception as error:  # noqa: BLE001 -- an error is a deny (DESIGN 3, invariant 8)
+        name = type(error).__name__
+        return Decision(
+            Verdict.DENY,
+            Code.DENIED,
+            f"internal error: {name}",
+            "Nothing was sent; tell the operator.",
+            configuration.digest,
+            trace=(Step("verdict", f"internal error: {name}", "deny"),) if explain else (),
+        )
+
+
+def streams(configuration: Configuration, request: Request) -> bool:
+    """Whether the body of this request is to pass unread, by what its head says. Never raises."""
+    try:
+        return configuration.tools.streams(request)
+    except Exception:  # noqa: BLE001 -- then the body is read, and the request decided whole
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Deciding:
+    configuration: Configuration
+    request: Request
+    facts: Facts
+    now: datetime
+    explain: bool
+
+    def decision(self) -> Decision:
+        read = self.configuration.tools.recognise(self.request, self.configuration.settings.limits.parse)
+        read = self._with_reason(read)
+        if not read.calls and read.refusal is not None:
+            return self._refused(read, read.refusal, Presented())
+        agent = self.configuration.agents.get(self.request.agent)
+        barred = self._barred(agent)
+        if barred is not None or agent is None:
+            return self._refused(read, barred or _UNKNOWN, Presented())
+        shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
+        refusal = shown.refusal if shown.refusal and shown.refusal.code is Code.MISUSE else read.refusal
+        refusal = refusal or shown.refusal
+        if refusal is not None:
+            return self._refused(read, refusal, shown)
+        return self._judged(read, shown, agent)
+
+    def _barred(self, agent: Agent | None) -> Refusal | None:
+        if agent is None:
+            return _UNKNOWN
+        if self.facts.suspended is not None:
+            return Refusal(Code.DENIED, self.facts.suspended, "Stop, and tell the operator.")
+        if agent.status != "active":
+            return Refusal(Code.DENIED, f"this agent is {agent.status}", "Stop, and tell the operator.")
+        return None
+
+    # The reason
+
+    def _with_reason(self, read: Recognised) -> Recognised:
+        """The reason of the call, first found: header, argument of `call`, the tool's input, the run's."""
+        given = self.facts.reason
+        argument = given if self.facts.origin is not Origin.PROXY else None
+        header = _utf8(read.reason) if read.reason else None
+        calls = tuple(
+            replace(call, reason=reason)
+            if (reason := _reason(header, argument, call, given)) != call.reason
+            else call
+            for call in read.calls
+        )
+        return replace(read, calls=calls)
+
+    def _how_to_reason(self, tool: Tool | None) -> str:
+        named = f', or in the input "{tool.reason}"' if tool is not None and tool.reason else ""
+        return f'Give the reason in the header "Wharfinger-Reason"{named}.'
+
+    # The rules
+
+    def _judged(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
+        kept, dropped = self._forwarded(read, shown)
+        judgement = judge(
+            [self.configuration.policies[name] for name in agent.policies],
+            self._subjects(read, agent),
+            read.host,
+            lambda: self._texts(read, kept),
+            self._how_to_reason(read.winner),
+        )
+        if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
+            return self._refused(read, problem, shown)
+        opened = judgement.verdict is not Verdict.DENY
+        digest = self._digest(read, shown, kept)
+        return Decision(
+            verdict=judgement.verdict,
+            code=_CODES[judgement.verdict],
+            reason=judgement.reason,
+            help=judgement.help,
+            policy_digest=self.configuration.digest,
+            calls=read.calls,
+            rules=judgement.rules,
+            placements=shown.placements if opened else (),
+            forward=kept if opened else (),
+            dropped=dropped,
+            own=shown.own,
+            digest=digest,
+            ask=judgement.ask,
+            response=self._response(read, shown) if opened else ResponseRules(),
+            trace=tuple(self._trace(read, shown, dropped, judgement)) if self.explain else (),
+            timeout=read.winner.timeout if read.winner is not None else None,
+        )
+
+    def _subjects(self, read: Recognised, agent: Agent) -> list[tuple[str, Scope]]:
+        (call,) = read.calls
+        if not read.fitting:
+            return [(call.tool, self._scope(call, read, agent))]
+        calls = [call, *(fit.call for fit in read.fitting[1:])]
+        return [(each.tool, self._scope(each, read, agent)) for each in calls]
+
+    def _scope(self, call: Call, read: Recognised, agent: Agent) -> Scope:
+        about = {"tool": call.tool, "effect": call.effect.value}
+        reason = read.calls[0].reason
+        who = {"name": self.request.agent, "owner": agent.owner}
+        return Scope(
+            inputs=call.inputs,
+            call=about if reason is None else {**about, "reason": reason},
+            agent=who if agent.environment is None else {**who, "environment": agent.environment},
+            request={
+                "method": self.request.method,
+                "scheme": self.request.scheme,
+                "host": read.host,
+                "port": self.request.port,
+                "path": read.target.path.canonical if read.target is not None else "",
+            },
+            facts={"confinement": self.facts.confinement},
+            now=self.now,
+        )
+
+    def _unopenable(self, read: Recognised, shown: Presented, judgement: Judgement) -> Refusal | None:
+        """Why a request is not let out although rules would."""
+        if read.winner is None and shown.credentialed:
+            return Refusal(
+                Code.DENIED,
+                "no tool fits this request, and its host has a credential bound",
+                "Ask the operator for a tool.",
+            )
+        if judgement.verdict is Verdict.ASK and self.request.body is None:
+            return Refusal(
+                Code.DENIED,
+                "a streamed request cannot wait for approval",
+                "Ask the operator to mend the rule.",
+            )
+        return None
+
+    def _texts(self, read: Recognised, kept: tuple[tuple[str, str], ...]) -> list[str] | None:
+        """What patterns are searched in; None if it cannot be read."""
+        body, limit = self.request.body, self.configuration.settings.limits.parse
+        if body is None or len(body) > limit:
+            return None
+        parsed = read.body if read.body.media is not bodies.Media.NONE else bodies.read(self.request, limit)
+        return patterns.searched(
+            self.request.target, (value for _, value in kept), body, patterns.strings(parsed.value)
+        )
+
+    # What goes upstream
+
+    def _forwarded(
+        self, read: Recognised, shown: Presented
+    ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        passed = read.winner.passed if read.winner is not None else frozenset[str]()
+        passed = (passed | frozenset(shown.own)) - shown.exchanged
+        if not shown.own:
+            passed -= LOGIN_FIELDS - (
+                read.winner.declared_headers if read.winner is not None else frozenset()
+            )
+        kept, dropped = headers.forward(self.request, passed, ranges=not shown.credentialed)
+        return kept, tuple(name for name in dropped if name not in shown.exchanged)
+
+    def _digest(self, read: Recognised, shown: Presented, kept: tuple[tuple[str, str], ...]) -> str:
+        body = self.request.body
+        return digests.request_digest(
+            agent_id=self.facts.agent_id,
+            calls=read.calls,
+            request=self.request,
+            target=read.target.canonical if read.target is not None else "",
+            body=None if body is None else bodies.canonical(read.body, body),
+            forward=kept,
+            volatile=read.winner.volatile if read.winner is not None else frozenset(),
+            credentials=[placement.credential for placement in shown.placements],
+            policy=self.configuration.digest,
+        )
+
+    def _response(self, read: Recognised, shown: Presented) -> ResponseRules:
+        tool = read.winner
+        own = tool is not None and tool.auth_own
+        declared = tool is not None and "cookie" in tool.passed
+        return ResponseRules(
+            redact=_paths(tool.redact) if tool is not None else (),
+            cookies=declared or own or not shown.credentialed,
+            credentialed=shown.credentialed,
+        )
+
+    # Refusals and the trace
+
+    def _refused(self, read: Recognised, refusal: Refusal, shown: Presented) -> Decision:
+        trace = tuple(self._refusal_trace(read, refusal)) if self.explain else ()
+        return Decision(
+            Verdict.DENY,
+            refusal.code,
+            refusal.reason,
+            refusal.help,
+            self.configuration.digest,
+            calls=read.calls,
+            own=shown.own,
+            trace=trace,
+        )
+
+    def _refusal_trace(self, read: Recognised, refusal: Refusal) -> Iterator[Step]:
+        if read.calls:
+            yield from self._call_steps(read)
+        kind = "spelling" if not read.calls else "credential" if refusal is not read.refusal else "input"
+        yield Step(kind, refusal.reason, "deny")
+        yield Step("verdict", refusal.reason, "deny")
+
+    def _call_steps(self, read: Recognised) -> Iterator[Step]:
+        yield Step("spelling", f"{self.request.method} {self.request.scheme}://{read.host}", "ok")
+        for fit in read.fitting:
+            result = "wins" if fit.tool is read.winner else "fits"
+            yield Step("tool", f"{fit.tool.name} ({fit.tool.position})", result)
+        for call in read.calls:
+            if not read.fitting:
+                yield Step("tool", "no tool fits", call.tool)
+            for name in sorted(call.inputs):
+                yield Step("input", name, "ok")
+
+    def _trace(
+        self, read: Recognised, shown: Presented, dropped: tuple[str, ...], judgement: Judgement
+    ) -> Iterator[Step]:
+        yield from self._call_steps(read)
+        for placement in shown.placements:
+            how = "assumed" if self.facts.assume_placeholder and not shown.exchanged else "placeholder"
+            yield Step("credential", f"{placement.credential} in {placement.name} ({how})", "ok")
+        for name in shown.own:
+            yield Step("credential", f"a login of the agent's own in {name}", "passes")
+        for name in dropped:
+            yield Step("headers", name, "dropped")
+        yield from judgement.steps
+        yield Step("verdict", judgement.reason, judgement.verdict.value)
+
+
+_UNKNOWN: Final = Refusal(Code.DENIED, "this agent is not registered", "Ask the operator to add it.")
+
+
+def _reason(header: str | None, argument: str | None, call: Call, run: str | None) -> str | None:
+    """The first reason that says anything. The header is in `call.reason`, too, if it was given."""
+    own = None if header is not None else call.reason
+    for text in (header, argument, own, run):
+        if text is not None and text.strip():
+            return text.strip()[:MAX_REASON]
+    return None
+
+
+def _utf8(wire: str) -> str:
+    try:
+        return wire.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return wire
+
+
+@lru_cache(maxsize=8192)
+def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:
+    return tuple(FieldPath.compile(text) for text in written)

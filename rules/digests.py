@@ -1,0 +1,113 @@
+"""The two digests that decisions and approvals are bound to.
+
+The **policy digest** (DESIGN 5.3) covers everything that `rules` reads, in canonical form: never file bytes,
+positions or secrets. The **request digest** (DESIGN 6) covers what would be sent, before injection.
+
+Both are SHA-256 (hex) over canonical JSON of one list that begins with a label and a version, so fields
+cannot run together and one kind cannot be taken for the other. Bytes stand in it as their own SHA-256.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+from wharfinger.rules import headers
+from wharfinger.rules.bodies import canonical_json
+from wharfinger.rules.types import JSON, Call, Request
+
+if TYPE_CHECKING:
+    from wharfinger.rules.configuration import Configuration
+
+VERSION: Final = "1"
+"""Version of both digests and of the library's reading of policies; raised when either changes meaning."""
+
+
+def digest(label: str, *parts: JSON) -> str:
+    """SHA-256 (hex) of the parts under a label; the same for equal parts only."""
+    return hashlib.sha256(canonical_json([f"wharfinger.{label}", VERSION, *parts])).hexdigest()
+
+
+def request_digest(
+    *,
+    agent_id: str,
+    calls: Iterable[Call],
+    request: Request,
+    target: str,
+    body: bytes | None,
+    forward: Iterable[tuple[str, str]],
+    volatile: frozenset[str],
+    credentials: Iterable[str],
+    policy: str,
+) -> str:
+    """The digest an approval is bound to.
+
+    `target` and `body` are in canonical form (a body that is streamed is None), `forward` are the
+    fields that go upstream, `volatile` the API's own list of fields that are left out.
+    """
+    fields = [
+        [name.lower(), value] for name, value in forward if not headers.is_volatile(name.lower(), volatile)
+    ]
+    return digest(
+        "request",
+        agent_id,
+        [[call.tool, call.template, dict(call.inputs), dict(call.extras)] for call in calls],
+        [request.method, request.scheme, request.host, request.port, target],
+        None if body is None else hashlib.sha256(body).hexdigest(),
+        fields,
+        sorted(credentials),
+        policy,
+    )
+
+
+def policy_digest(configuration: Configuration) -> str:
+    """The digest of everything that decisions are made from, but the live facts."""
+    settings = configuration.settings
+    tools = configuration.tools
+    return digest(
+        "policy",
+        {name: _written(policy.model, "tests") for name, policy in configuration.policies.items()},
+        sorted(_tool(tool) for tool in tools),
+        {name: _written(agent) for name, agent in configuration.agents.items()},
+        sorted(configuration.people),
+        {name: sorted(members) for name, members in configuration.teams.items()},
+        {
+            name: _written(credential, "source", "weak")
+            for name, credential in configuration.credentials.items()
+        },
+        _pairs(settings.resolve),
+        _written(settings.network),
+        _written(settings.limits),
+        str(settings.approvals.expires),
+    )
+
+
+def _tool(tool: Any) -> list[JSON]:
+    """A tool's template digest, and what decisions take from it beyond the template."""
+    return [tool.name, tool.digest, tool.builtin]
+
+
+def _written(model: BaseModel, *left_out: str) -> JSON:
+    return _canonical(model.model_dump(exclude=set(left_out)))
+
+
+def _pairs(mapping: Mapping[Any, Any]) -> JSON:
+    return sorted([str(key), str(value)] for key, value in mapping.items())
+
+
+def _canonical(value: Any) -> JSON:
+    """`value` as JSON; whatever is not JSON by itself stands as its text."""
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted(str(item) for item in value)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if value is None or isinstance(value, str | int | float):
+        return value
+    return str(value)

@@ -1,0 +1,200 @@
+"""What the rules of an agent say about a request: any deny, else any ask, else any allow, else deny.
+
+Free of order, over rules and over policies. Deny rules see every tool that fits, allow and ask rules the
+winner only. Every rule that is about the call is evaluated, because an error in any of them denies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from wharfinger.rules.conditions import HOLDS, Outcome, Scope
+from wharfinger.rules.policy import CompiledPolicy, Rule
+from wharfinger.rules.types import Ask, RuleRef, Step, Verdict
+
+MAX_SHOWN: Final = 3
+"""How many rules a message names."""
+
+type Subjects = Sequence[tuple[str, Scope]]
+"""The tools that fit, each with what conditions read of it; the winner first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A rule that is about the call, and what came of its condition."""
+
+    rule: Rule
+    tool: str
+    outcome: Outcome
+
+    @property
+    def place(self) -> tuple[str, int, str, str]:
+        """What found rules are sorted by, so that order of evaluation does not show."""
+        ref = self.rule.ref
+        return ref.file, ref.line, ref.policy, self.tool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rules say, and which of them said it."""
+
+    verdict: Verdict
+    reason: str
+    help: str = ""
+    rules: tuple[RuleRef, ...] = ()
+    ask: Ask | None = None
+    found: tuple[Found, ...] = ()
+    """Every rule that is about the call, in order of place."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The same for `explain`."""
+        return tuple(_step(found) for found in self.found)
+
+
+@dataclass(slots=True)
+class _Findings:
+    deny: list[Found] = field(default_factory=list)
+    ask: list[Found] = field(default_factory=list)
+    allow: list[Found] = field(default_factory=list)
+    errors: list[Found] = field(default_factory=list)
+    unmet: list[Found] = field(default_factory=list)
+
+    @property
+    def every(self) -> tuple[Found, ...]:
+        """All of them, in order of place."""
+        found = (*self.deny, *self.errors, *self.ask, *self.allow, *self.unmet)
+        return tuple(sorted(found, key=lambda f: f.place))
+
+    def add(self, found: Found) -> None:
+        if found.outcome.error:
+            self.errors.append(found)
+        elif not found.outcome.holds:
+            self.unmet.append(found)
+        elif found.rule.ref.verdict is Verdict.DENY:
+            self.deny.append(found)
+        elif found.rule.ref.verdict is Verdict.ASK:
+            self.ask.append(found)
+        else:
+            self.allow.append(found)
+
+
+def judge(
+    policies: Iterable[CompiledPolicy],
+    subjects: Subjects,
+    host: str,
+    texts: Callable[[], list[str] | None],
+    reasons: str,
+) -> Judgement:
+    """The judgement of all policies of an agent.
+
+    `texts` gives what patterns are searched in, or None if it cannot be read; `reasons` says how a
+    reason may be given.
+    """
+    findings = _Findings()
+    for policy in policies:
+        for index, (tool, scope) in enumerate(subjects):
+            for rule in policy.rules.get(tool, ()):
+                if (index == 0 or rule.ref.verdict is Verdict.DENY) and rule.is_about(host):
+                    outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
+                    findings.add(Found(rule, tool, outcome))
+        if policy.patterns is not None:
+            _search(policy, texts(), subjects[0][0], findings)
+    return _judged(findings, subjects[0][0], reasons)
+
+
+def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings: _Findings) -> None:
+    patterns = policy.patterns
+    if patterns is None:
+        return
+    rule = Rule(patterns.ref, None, "the request contains what a deny pattern forbids")
+    if texts is None:
+        error = "the body cannot be read, and deny_patterns must be looked for in it"
+        findings.add(Found(rule, tool, Outcome(False, error)))
+    elif patterns.found(texts):
+        findings.add(Found(rule, tool, HOLDS))
+
+
+def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:
+    every = findings.every
+    if findings.deny:
+        found = sorted(findings.deny, key=lambda f: f.place)
+        return _denied(found, every)
+    if findings.errors:
+        found = sorted(findings.errors, key=lambda f: f.place)
+        first = found[0]
+        return Judgement(
+            Verdict.DENY,
+            f"a rule about {first.tool} cannot be evaluated: {first.outcome.error}",
+            f"Give what the rule at {first.rule.ref} reads, or ask the operator to guard it.",
+            _refs(found),
+            found=every,
+        )
+    if findings.ask:
+        return _asked(sorted(findings.ask, key=lambda f: f.place), every)
+    if findings.allow:
+        found = sorted(findings.allow, key=lambda f: f.place)
+        return Judgement(Verdict.ALLOW, f"allowed by {found[0].rule.ref}", "", _refs(found), found=every)
+    return _unopened(findings, tool, reasons, every)
+
+
+def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
+    because = next((f.rule.because for f in found if f.rule.because), "")
+    first = found[0]
+    return Judgement(
+        Verdict.DENY,
+        because or f"{first.tool} is denied by the policy {first.rule.ref.policy}",
+        f"The rule at {first.rule.ref} forbids it; do not try again, ask the operator if it is needed.",
+        _refs(found),
+        found=every,
+    )
+
+
+def _asked(found: list[Found], every: tuple[Found, ...]) -> Judgement:
+    """An ask that satisfies every rule that asks: people whom all of them name, the shortest time."""
+    asks = [f.rule.ask for f in found if f.rule.ask is not None]
+    people = frozenset.intersection(*(ask.people for ask in asks))
+    names = tuple(dict.fromkeys(name for ask in asks for name in ask.approvers))
+    if not people:
+        return Judgement(
+            Verdict.DENY,
+            f"no one person may approve under all rules that ask ({', '.join(names)})",
+            "Ask the operator to name a person who may.",
+            _refs(found),
+            found=every,
+        )
+    ask = Ask(names, people, min(ask.expires for ask in asks), max(ask.quorum for ask in asks))
+    because = next((f.rule.because for f in found if f.rule.because), "")
+    reason = because or f"{found[0].tool} needs the approval of {', '.join(names)}"
+    return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every)
+
+
+def _unopened(findings: _Findings, tool: str, reasons: str, every: tuple[Found, ...]) -> Judgement:
+    near = [f for f in findings.unmet if f.rule.ref.verdict is not Verdict.DENY]
+    near.sort(key=lambda f: f.place)
+    if not near:
+        return Judgement(
+            Verdict.DENY,
+            "no rule allows this",
+            f"No policy of this agent allows {tool}; ask the operator for a rule if it is needed.",
+            found=every,
+        )
+    needs = [f"{f.outcome.unmet} ({f.rule.ref})" for f in near[:MAX_SHOWN]]
+    how = f" {reasons}" if any("a reason must be given" in f.outcome.unmet for f in near) else ""
+    return Judgement(
+        Verdict.DENY, "no rule allows this", f"For {tool}: {'; or '.join(needs)}.{how}", found=every
+    )
+
+
+def _refs(found: Iterable[Found]) -> tuple[RuleRef, ...]:
+    return tuple(dict.fromkeys(f.rule.ref for f in found))
+
+
+def _step(found: Found) -> Step:
+    rule, outcome = found.rule, found.outcome
+    said = outcome.error or outcome.unmet or rule.because
+    text = f"{rule.ref.verdict} {found.tool} ({rule.ref.policy})" + (f": {said}" if said else "")
+    result = "error" if outcome.error else "holds" if outcome.holds else "does not hold"
+    return Step("rule", text, result, rule.ref)

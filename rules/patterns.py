@@ -1,0 +1,69 @@
+"""`deny_patterns`: what no request of an agent may contain, whatever tool it is.
+
+Searched, each as received and also decoded: path and query (percent-decoded), the values of header fields
+but for the credential's own place, and the body as text. Names of header fields are not searched. A body
+that has not been read cannot be searched and is refused. The patterns are RE2, so the time is linear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import re2
+from wharfinger.rules.types import RuleRef
+
+
+@dataclass(frozen=True, slots=True, init=False, eq=False)
+class Patterns:
+    """The patterns of one policy, compiled."""
+
+    ref: RuleRef
+    _compiled: tuple[Any, ...]
+
+    def __init__(self, written: Sequence[str], ref: RuleRef) -> None:
+        """Compile patterns that RE2 is known to take."""
+        options = re2.Options()
+        options.log_errors = False
+        object.__setattr__(self, "ref", ref)
+        object.__setattr__(self, "_compiled", tuple(re2.compile(text, options) for text in written))
+
+    def found(self, texts: Iterable[str]) -> bool:
+        """Whether any pattern is found in any of the texts."""
+        return any(pattern.search(text) is not None for text in texts for pattern in self._compiled)
+
+
+def searched(target: str, values: Iterable[str], body: bytes, strings: Iterable[str]) -> list[str]:
+    """What patterns are looked for in: as it was received, and as the API will read it.
+
+    `strings` are the texts in the parsed body: there escapes are gone.
+    """
+    texts = [_text(target), _decoded(target), *map(_text, values), body.decode("utf-8", "replace")]
+    texts.extend(strings)
+    return texts
+
+
+def strings(value: object) -> list[str]:
+    """All texts in a parsed body, keys among them."""
+    found: list[str] = []
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, dict):
+            found.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+    return found
+
+
+def _text(wire: str) -> str:
+    return wire.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _decoded(target: str) -> str:
+    return unquote_to_bytes(target.replace("+", " ")).decode("utf-8", "replace")
