@@ -30,6 +30,8 @@ MEDIA = {
 """Which kinds of body an `encoding` reads; None for one that is not read."""
 
 _ENDS_HERE = headers.HOP_BY_HOP | headers.FRAMING | {"host", "content-encoding", "trailer"}
+_UNREAD = frozenset({"content-encoding"})
+"""Passes for tools that do not read the body, whatever it is encoded in."""
 _NO_BODY = Fields({})
 
 
@@ -117,7 +119,7 @@ class _Compiler:
             placements=_placements(auth),
             auth_own=auth is not None and auth.own,
             auth_optional=auth is None or auth.own or auth.optional,
-            passed=self.passed | frozenset(fields),
+            passed=self.passed | frozenset(fields) | (_UNREAD if unread else frozenset()),
             volatile=frozenset(name.lower() for name in self.file.headers.volatile),
             redact=definition.redact,
             reason=reason,
@@ -128,6 +130,7 @@ class _Compiler:
             constants=tuple(sorted(_constants(query, fields, read))),
             names=frozenset(_names(query)) | frozenset(_names(read)),
             sensitive=frozenset(name for name, spec in specs.items() if spec.sensitive),
+            declared_headers=frozenset(fields),
         )
 
     def error(self, at: Position, message: str, hint: str = "") -> None:

@@ -9,7 +9,8 @@ control, framing and our own fields never pass. Names are compared in lower case
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Mapping
+from functools import lru_cache
 
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refusal, Refused
@@ -134,92 +135,126 @@ SINGLE = frozenset(
 )
 """Fields that may stand once only; which of two would count differs from server to server."""
 
+CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
+"""Content codings that a body may have where its tool does not read it; one, not a chain of them."""
+
+_SPECIAL = frozenset({"content-encoding", "transfer-encoding", "trailer", "upgrade"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _READ_HERE = SINGLE | ACTING.keys()
 
 
+type Fields = Mapping[str, tuple[str, ...]]
+"""Values by name in lower case, without the blanks around them."""
+
+
+def read(request: Request) -> Fields:
+    """The request's fields by name. Raises `Refused` for names or values that must not stand in one."""
+    fields: dict[str, tuple[str, ...]] = {}
+    for name, value in request.headers:
+        low = _lower(name)
+        if not (value.isascii() and value.isprintable()) and not _permitted(low, value):
+            shown = f'"{low}"' if low in BASE or low in _READ_HERE else "of the request"
+            raise Refused(
+                f"the header {shown} has a control or foreign character", "Send plain text on one line."
+            )
+        if low in fields:
+            fields[low] = (*fields[low], value.strip(" \t"))
+        else:
+            fields[low] = (value.strip(" \t"),)
+    return fields
+
+
 def check(request: Request) -> Refusal | None:
     """Why the request's header fields refuse it, if they do, whatever tool it may be and policy may say."""
     try:
-        names = [_field(name, value) for name, value in request.headers]
-        _repeated(names)
-        _nominations(request, names)
-        _host(request)
-        _framing(request)
-        _upgrade(request)
+        check_fields(request, read(request))
     except Refused as refused:
         return refused.refusal
     return None
 
 
-def acting(request: Request, declared: frozenset[str] = frozenset()) -> Refusal | None:
+def check_fields(request: Request, fields: Fields) -> None:
+    """`check` for fields that have been read. Raises `Refused`."""
+    if len(fields) != len(request.headers):
+        _repeated(fields)
+    _host(request, fields)
+    if "connection" in fields:
+        _nominations(fields)
+    if not fields.keys().isdisjoint(_SPECIAL):
+        _framing(fields)
+
+
+def acting(fields: Fields, declared: frozenset[str] = frozenset()) -> Refusal | None:
     """Refuse fields of `ACTING` that are not `declared` (lower case) as inputs or constants by the tool.
 
     Servers behind CGI or WSGI cannot tell `_` from `-` in a name, so neither spelling gets by.
     """
-    for name, _ in request.headers:
-        low = name.lower()
-        change = ACTING.get(low) or ACTING.get(low.replace("_", "-"))
-        if change and low not in declared:
+    for name in fields:
+        plain = name.replace("_", "-") if "_" in name else name
+        if plain in ACTING and name not in declared:
             return Refusal(
                 Code.DENIED,
-                f'the header "{low}" changes the {change} of the call, and no tool here declares it',
+                f'the header "{plain}" changes the {ACTING[plain]} of the call, and no tool here declares it',
                 "Leave the header out, or ask the operator for a tool that takes it as an input.",
             )
     return None
 
 
-def _field(name: str, value: str) -> str:
+def encoded(fields: Fields) -> Refusal | None:
+    """Refuse a body that is compressed or encoded: for tools that read it, and where no tool does."""
+    values = fields.get("content-encoding", ("identity",))
+    if values[0].lower() == "identity":
+        return None
+    return Refusal(Code.BAD_REQUEST, "the body is compressed or encoded", "Send it without Content-Encoding.")
+
+
+@lru_cache(maxsize=4096)
+def _lower(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise Refused("a header's name has characters that must not stand in one", "Send a plain name.")
-    low = name.lower()
-    if not _VALUE.fullmatch(value) or (low in _READ_HERE and not value.isascii()):
-        raise Refused(
-            f'the header "{low}" has a control or foreign character in its value',
-            "Send plain text on one line.",
-        )
-    return low
+    return name.lower()
 
 
-def _repeated(names: list[str]) -> None:
-    if len(set(names)) == len(names):
-        return
-    for name, times in Counter(names).items():
-        if times > 1 and (name in SINGLE or name in ACTING):
-            raise Refused(f'the header "{name}" stands {times} times', "Send it once.")
+def _permitted(name: str, value: str) -> bool:
+    return bool(_VALUE.fullmatch(value)) and (name not in _READ_HERE or value.isascii())
 
 
-def _nominations(request: Request, names: list[str]) -> None:
+def _repeated(fields: Fields) -> None:
+    for name, values in fields.items():
+        if len(values) > 1 and (name in SINGLE or name in ACTING):
+            raise Refused(f'the header "{name}" stands {len(values)} times', "Send it once.")
+
+
+def _nominations(fields: Fields) -> None:
     """Refuse `Connection` fields that would take away what the decision reads."""
-    for name in _nominated(request) & set(names):
-        if name in SINGLE or name in ACTING or is_base(name):
-            raise Refused(f'"Connection" names the header "{name}"', "Name only connection options there.")
+    for name in _nominated(fields):
+        if name in fields and (name in SINGLE or name in ACTING or is_base(name)):
+            raise Refused(
+                '"Connection" names a header that must reach the API', "Name only connection options there."
+            )
 
 
-def _host(request: Request) -> None:
-    values = request.values("host")
+def _host(request: Request, fields: Fields) -> None:
+    values = fields.get("host", ())
     if not values and request.http_version in {"HTTP/2", "HTTP/2.0"}:
         return  # :authority says it there, and has been read into host and port
     if len(values) != 1:
         raise Refused("the request has no Host header, or more than one", "Send exactly one.")
-    named = spelling.authority(values[0].strip(" \t"), spelling.DEFAULT_PORTS.get(request.scheme))
+    named = spelling.authority(values[0], spelling.DEFAULT_PORTS.get(request.scheme))
     if named != (spelling.host(request.host), request.port):
         raise Refused("the Host header names another host than the connection", "Let them agree.")
 
 
-def _framing(request: Request) -> None:
-    if any(v.strip(" \t").lower() != "identity" for v in request.values("content-encoding")):
-        raise Refused("the body is compressed or encoded", "Send it without Content-Encoding.")
-    if request.values("content-length") and request.values("transfer-encoding"):
+def _framing(fields: Fields) -> None:
+    if any(value.lower() not in CODINGS for value in fields.get("content-encoding", ())):
+        raise Refused("the body is encoded in a way that is not known", "Send it without Content-Encoding.")
+    if "content-length" in fields and "transfer-encoding" in fields:
         raise Refused("the request has both Content-Length and Transfer-Encoding", "Send one of them.")
-    if request.values("trailer"):
+    if "trailer" in fields:
         raise Refused("the request announces trailers", "Send all fields before the body.")
-
-
-def _upgrade(request: Request) -> None:
     # Java's client offers h2c on every plain request; it is an offer, and not taking it is an answer.
-    if any(value.strip(" \t").lower() != "h2c" for value in request.values("upgrade")):
+    if any(value.lower() != "h2c" for value in fields.get("upgrade", ())):
         raise Refused("the request asks for a protocol upgrade", "Use plain HTTP requests.")
 
 
@@ -243,7 +278,7 @@ def forward(
     a secret could come back in the answer. Connection control, framing, `Proxy-*` and `Wharfinger-*` are
     neither forwarded nor named; `Host` is written anew, in canonical form, where it stood.
     """
-    nominated = _nominated(request)
+    nominated = _nominated({"connection": request.values("connection")})
     kept: list[tuple[str, str]] = []
     dropped: dict[str, None] = {}
     for name, value in request.headers:
@@ -263,11 +298,9 @@ def _free(name: str) -> bool:
     return is_base(name) or name in RANGES
 
 
-def _nominated(request: Request) -> frozenset[str]:
+def _nominated(fields: Fields) -> frozenset[str]:
     """Fields that `Connection` names as ending at this hop (RFC 9110 7.6.1)."""
-    values = request.values("connection")
-    if not values:
-        return frozenset()
+    values = fields.get("connection", ())
     return frozenset(part.strip().lower() for value in values for part in value.split(","))
 
 

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wharfinger.rules import bodies, extras, inputs, trees
+from wharfinger.rules import bodies, extras, headers, inputs, trees
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.extras import fold
 from wharfinger.rules.places import Endpoint
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.spelling import Target
 from wharfinger.rules.trees import ABSENT, Fields, Found
-from wharfinger.rules.types import JSON, Call, Code, Request
+from wharfinger.rules.types import JSON, Call, Code
 
 if TYPE_CHECKING:
     from wharfinger.rules.tools import Tool
@@ -35,22 +35,22 @@ class Reading:
     target: Target
     query: Mapping[str, JSON]
     """The query's names nested by their brackets."""
-    fields: Mapping[str, tuple[str, ...]]
-    """Header values by name in lower case, without the blanks around them."""
+    fields: headers.Fields
     body: Body
     reason: str | None
     """What the header `Wharfinger-Reason` says."""
 
 
-def reading(request: Request, host: str, target: Target, body: Body) -> Reading:
+def reading(fields: headers.Fields, host: str, target: Target, body: Body) -> Reading:
     """Put together what is known of a request. Raises `Refused` if its query can be nested in two ways."""
     query = bodies.structure(target.query, "query") if target.query else {}
-    fields: dict[str, tuple[str, ...]] = {}
-    for name, value in request.headers:
-        low = name.lower()
-        fields[low] = (*fields[low], value.strip(" \t")) if low in fields else (value.strip(" \t"),)
-    reason = fields.get("wharfinger-reason", ("",))[0]
-    return Reading(host, target, query, fields, body, reason or None)
+    return Reading(host, target, query, fields, body, reason_of(fields))
+
+
+def reason_of(fields: headers.Fields) -> str | None:
+    """What the header `Wharfinger-Reason` says, if it says anything."""
+    values = fields.get("wharfinger-reason")
+    return values[0] or None if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,14 @@ def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
         tool, reading, found
     ):
         return None
-    in_query, found.extras = found.extras, {}
+    in_query: dict[str, JSON] = {}
+    if found.extras:
+        in_query, found.extras = found.extras, in_query
     if not _read_body(tool, reading.body, found):
         return None
     values, problems = inputs.bind(tool.inputs, found.bound)
-    problems = found.problems + problems
-    beyond = in_query | found.extras
+    problems = [*found.problems, *problems] if found.problems else problems
+    beyond = in_query | found.extras if in_query else found.extras
     refused_extras = _extras(tool, in_query, found.extras) if beyond else None
     if refused_extras:
         problems.append(refused_extras)

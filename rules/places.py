@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
@@ -23,12 +23,14 @@ class Endpoint:
     scheme: str
     labels: tuple[Text, ...]
     port: int
+    host: str | None = field(init=False)
+    """The host's canonical form, where it holds no variable."""
 
-    @property
-    def host(self) -> str | None:
-        """The host's canonical form, where it holds no variable."""
+    def __post_init__(self) -> None:
+        """Put the constant labels together."""
         constants = [label.constant for label in self.labels]
-        return None if None in constants else ".".join(c for c in constants if c is not None)
+        host = None if None in constants else ".".join(c for c in constants if c is not None)
+        object.__setattr__(self, "host", host)
 
     @property
     def shape(self) -> str:
@@ -50,12 +52,21 @@ class PathTemplate:
     """A path: segments with variables in them, the last of which may stand for all that follow."""
 
     segments: tuple[Text, ...]
+    rest: Variable | None = field(init=False)
+    """The variable that stands for the rest of the path, if there is one."""
+    _constants: tuple[tuple[int, str], ...] = field(init=False, repr=False)
+    _texts: tuple[tuple[int, Text], ...] = field(init=False, repr=False)
+    """The segments with variables, and where they stand."""
 
-    @property
-    def rest(self) -> Variable | None:
-        """The variable that stands for the rest of the path, if there is one."""
+    def __post_init__(self) -> None:
+        """Tell constants from variables once."""
         single = self.segments[-1].single
-        return single if single is not None and single.rest else None
+        rest = single if single is not None and single.rest else None
+        head = list(enumerate(self.segments if rest is None else self.segments[:-1]))
+        fixed = tuple((i, part.constant) for i, part in head if part.constant is not None)
+        object.__setattr__(self, "rest", rest)
+        object.__setattr__(self, "_constants", fixed)
+        object.__setattr__(self, "_texts", tuple((i, part) for i, part in head if part.constant is None))
 
     @property
     def shape(self) -> str:
@@ -64,19 +75,22 @@ class PathTemplate:
 
     def read(self, path: spelling.Path) -> dict[str, str] | None:
         """The variables' values in a path, or None if it is another. Raises `Refused` if it is ambiguous."""
-        head: tuple[Text, ...] = self.segments
-        given: tuple[str, ...] = path.segments
-        found: dict[str, str] = {}
-        if self.rest is not None:
-            head = self.segments[:-1]
-            if len(given) <= len(head) or not given[len(head)]:
-                return None
-            found[self.rest.name] = "/".join(given[len(head) :])
-            given = given[: len(head)]
-        values = _read_each(head, given)
-        if values is None or not self.admits(path.encoded):
+        given = path.segments
+        length = len(self.segments)
+        if len(given) != length if self.rest is None else len(given) < length or not given[length - 1]:
             return None
-        return values | found if found else values
+        for index, constant in self._constants:
+            if given[index] != constant:
+                return None
+        found: dict[str, str] = {}
+        for index, template in self._texts:
+            part = template.read(given[index])
+            if part is None:
+                return None
+            found.update(part)
+        if self.rest is not None:
+            found[self.rest.name] = "/".join(given[length - 1 :])
+        return found if not path.encoded or self.admits(path.encoded) else None
 
     def admits(self, encoded: frozenset[int]) -> bool:
         """Whether encoded slashes stand only where the template declares them."""

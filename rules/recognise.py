@@ -16,7 +16,7 @@ from wharfinger.rules import bodies, extras, headers, spelling
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.compiling import compile_file, effect_of
 from wharfinger.rules.index import Entry, Index
-from wharfinger.rules.matching import Fit, fit, reading
+from wharfinger.rules.matching import Fit, fit, reading, reason_of
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.refusal import Refusal, Refused
@@ -89,9 +89,6 @@ class Toolset:
 
     def recognise(self, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
         """Recognise a request; `limit` is how many bytes of body are parsed (`limits.parse`)."""
-        refusal = headers.check(request)
-        if refusal is not None:
-            return Recognised(refusal=refusal)
         try:
             return self._recognise(request, limit)
         except Refused as refused:
@@ -103,25 +100,27 @@ class Toolset:
         return head.refusal is None and head.winner is not None and head.winner.stream
 
     def _recognise(self, request: Request, limit: int) -> Recognised:
+        fields = headers.read(request)
+        headers.check_fields(request, fields)
         method = spelling.method(request.method, self.methods)
         host = spelling.host(request.host)
         target = spelling.target(request.target)
         found = self._index.find(request.scheme, host, request.port, method, target.path)
         if not found:
-            return _unmatched(request, host, target)
+            return _unmatched(request, fields, host, target)
         body, problem = _body(request, found, limit)
-        read = reading(request, host, target, body)
+        read = reading(fields, host, target, body)
         if problem is not None:
             return Recognised(refusal=problem, host=host, target=target, body=body, reason=read.reason)
         fits = [one for entry in found if (one := fit(entry.tool, entry.endpoint, read)) is not None]
         if not fits:
-            return _unmatched(request, host, target)
+            return _unmatched(request, fields, host, target)
         winner = fits[0]
         return Recognised(
             calls=(winner.call,),
             winner=winner.tool,
             fitting=tuple(fits),
-            refusal=winner.refusal or headers.acting(request, winner.tool.declared_headers),
+            refusal=winner.refusal or _headers(winner.tool, fields),
             host=host,
             target=target,
             body=body,
@@ -158,13 +157,17 @@ def _body(request: Request, found: list[Entry], limit: int) -> tuple[Body, Refus
     return body, Refusal(Code.DENIED, problem, f"Send {kinds}, with its Content-Type, as one plain document.")
 
 
-def _unmatched(request: Request, host: str, target: spelling.Target) -> Recognised:
-    refusal = headers.acting(request)
+def _headers(tool: Tool, fields: headers.Fields) -> Refusal | None:
+    encoded = headers.encoded(fields) if tool.media is not None else None
+    return encoded or headers.acting(fields, tool.declared_headers)
+
+
+def _unmatched(request: Request, fields: headers.Fields, host: str, target: spelling.Target) -> Recognised:
+    refusal = headers.acting(fields) or headers.encoded(fields)
     if refusal is None and extras.override(name for name, _ in target.query):
         refusal = Refusal(Code.DENIED, "the query overrides the method", "Send the method itself.")
     method = request.method
-    values = request.values("wharfinger-reason")
-    reason = values[0].strip(" \t") or None if values else None
+    reason = reason_of(fields)
     call = Call(
         tool=UNMATCHED,
         template="",

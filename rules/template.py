@@ -85,10 +85,12 @@ class Text:
 
         Raises `Refused` where the text can be split between the variables in two ways.
         """
+        if len(self.parts) == 1 and isinstance(self.parts[0], Variable):
+            return {self.parts[0].name: text} if text else None
         first = self._split(text)
         if first is None:
             return None
-        if len(self.variables) > 1 and first != self._split_backwards(text):
+        if len(first) > 1 and first != self._split_backwards(text):
             raise Refused(
                 "a part of the request can be split between inputs "
                 + " and ".join(f'"{v.name}"' for v in self.variables)

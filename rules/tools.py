@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from wharfinger.rules import bodies, headers, matching, spelling, trees
@@ -103,12 +103,9 @@ class Tool:
     """Constants in query, headers and body, sorted: with method, host and path they choose the tool."""
     names: frozenset[str]
     """Names that the template knows in query and body, folded."""
-    sensitive: frozenset[str] = field(default=frozenset())
-
-    @property
-    def declared_headers(self) -> frozenset[str]:
-        """Header fields that are inputs or constants of the tool, in lower case."""
-        return frozenset(self.headers)
+    sensitive: frozenset[str]
+    declared_headers: frozenset[str]
+    """Header fields that are inputs or constants of the tool, in lower case."""
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -158,11 +155,10 @@ class Tool:
     def _read_back(self, filled: FilledRequest, values: Mapping[str, JSON]) -> None:
         """Refuse inputs that the request does not hold as they were given."""
         request = filled.request("")
-        refusal = headers.check(request)
-        if refusal is not None:
-            raise Refused(refusal.reason, refusal.help, refusal.code)
+        fields = headers.read(request)
+        headers.check_fields(request, fields)
         body = bodies.read(request, len(filled.body))
-        read = matching.reading(request, spelling.host(filled.host), spelling.target(filled.target), body)
+        read = matching.reading(fields, spelling.host(filled.host), spelling.target(filled.target), body)
         fit = None if body.problem else matching.fit(self, self.endpoints[0], read)
         if fit is None or fit.refusal is not None or _spelled(fit.call.inputs) != _spelled(values):
             raise Refused(

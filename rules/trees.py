@@ -166,9 +166,9 @@ def _read_fields(node: Fields, value: object, found: Found, textual: bool, path:
     for key, below in node.fields.items():
         if not read(below, held.get(key, ABSENT), found, textual=textual, path=_join(path, key)):
             return False
-    for key, item in held.items():
-        if key not in node.fields:
-            found.extras[_join(path, key)] = item  # type: ignore[assignment]
+    if not held.keys() <= node.fields.keys():
+        beyond = {_join(path, key): item for key, item in held.items() if key not in node.fields}
+        found.extras.update(beyond)  # type: ignore[arg-type]
     return True
 
 
@@ -200,7 +200,7 @@ def same(constant: JSON, value: object, *, textual: bool) -> bool:
     if textual and not isinstance(constant, str):
         if not isinstance(value, str):
             return False
-        if isinstance(constant, bool) or constant is None:
+        if isinstance(constant, bool):
             return value == spell(constant)
         if isinstance(constant, int | float):
             return number(value) == constant

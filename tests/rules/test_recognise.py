@@ -359,6 +359,27 @@ def test_a_header_input_may_not_stand_twice(tools: Toolset, make_request: Any) -
     assert tools.recognise(make_request("POST https://api.example.com/act", fields)).refusal is not None
 
 
+@pytest.mark.parametrize(
+    ("line", "passes"),
+    [
+        ("PUT https://api.example.com/blob/x", True),
+        ("PUT https://api.example.com/upload/x", True),
+        ("POST https://api.example.com/note", False),
+        ("GET https://api.example.com/items", False),
+        ("PUT https://elsewhere.example/x", False),
+    ],
+)
+def test_a_compressed_body_passes_only_where_it_is_not_read(
+    tools: Toolset, make_request: Any, line: str, passes: bool
+) -> None:
+    fields = {"Content-Type": "text/plain", "Content-Encoding": "gzip"}
+    read = tools.recognise(make_request(line, fields, b"x"))
+    assert (read.refusal is None) is passes
+    if passes:
+        assert read.winner is not None
+        assert "content-encoding" in read.winner.passed
+
+
 def test_reason(tools: Toolset, make_request: Any) -> None:
     body = b'{"title":"a","body":"because","of":{"kind":"item"}}'
     assert tools.recognise(make_request(EXTRA_URL, JSON, body)).calls[0].reason == "because"
