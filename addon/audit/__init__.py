@@ -4,7 +4,7 @@
 `verify` read it. The stored format is described in `docs/audit-format.md`.
 """
 
-from wharfinger.audit.book import Book, Receipt
+from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookBusy, BookDamaged, BookUnavailable
 from wharfinger.audit.events import (
     Event,
@@ -25,6 +25,7 @@ from wharfinger.audit.events import (
 )
 from wharfinger.audit.reader import Query, Record
 from wharfinger.audit.verify import Failure, Verification, verify
+from wharfinger.audit.writer import Receipt
 
 __all__ = [
     "Book",

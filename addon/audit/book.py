@@ -137,14 +137,17 @@ class Book:
         """Take `event` and return at once; the future is done when it is durable, some ms later.
 
         For outcomes, which nothing waits for: they share the sync of another event where one comes soon.
-        Raises `BookUnavailable` where it cannot be taken.
+        Never raises: where the event cannot be taken, the future says so.
         """
         return self._future(event, urgent=False)
 
     def _future(self, event: Event, *, urgent: bool) -> asyncio.Future[Receipt]:
         future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_looked_at)
-        self._take(event, future, urgent=urgent)
+        try:
+            self._take(event, future, urgent=urgent)
+        except Exception as error:  # noqa: BLE001 - whoever looks at the future is told
+            future.set_exception(error)
         return future
 
     def record(self, event: Event) -> Receipt:

@@ -21,7 +21,7 @@ NAME = "book.head"
 SIZE = 256
 """Bytes of the record: JSON, blanks and a newline."""
 
-_ATTEMPTS = 200
+_ATTEMPTS = 40
 _PAUSE = 0.0005
 
 
@@ -80,6 +80,7 @@ def read(folder: Folder) -> Position | None:
                 return None
             if (position := parse(data)) is not None:
                 return position
+            time.sleep(_PAUSE)
     finally:
         os.close(fd)
     raise BookDamaged(

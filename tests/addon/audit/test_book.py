@@ -136,7 +136,7 @@ async def test_the_first_error_is_final(
         with pytest.raises(BookUnavailable):
             await book.write(intent_of("d_3"))
         with pytest.raises(BookUnavailable):
-            book.submit(outcome("d_1", None, Outcome.COMPLETED))
+            await book.submit(outcome("d_1", None, Outcome.COMPLETED))
     assert len(system.diary) == calls, "the disk was touched again"
     assert book.trouble is not None
     book.close()
@@ -237,7 +237,7 @@ async def test_too_long_a_queue_is_refused_and_not_final(
     for number in range(10):
         book.submit(outcome(f"d_{number}", None, Outcome.COMPLETED))
     with pytest.raises(BookBusy, match="20 events wait"):
-        book.submit(outcome("d_10", None, Outcome.COMPLETED))
+        await book.submit(outcome("d_10", None, Outcome.COMPLETED))
     await asyncio.gather(*waiting)
     await book.write(intent_of("d_later"))
     found = lines(folder)

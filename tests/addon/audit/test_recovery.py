@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from wharfinger.audit import (
     started,
     verify,
 )
-from wharfinger.audit.chain import seal
+from wharfinger.audit.chain import link, seal
 
 type Open = Callable[..., Book]
 type Intents = Callable[[str], Event]
@@ -204,6 +205,23 @@ def test_a_log_written_anew_is_not_continued(
     other.close()
     written.write_bytes((tmp_path / "other" / SEGMENT).read_bytes())
     with pytest.raises(BookDamaged):
+        opened()
+
+
+def test_a_part_written_anew_with_a_chain_of_its_own_is_not_continued(opened: Open, written: Path) -> None:
+    """Same log, same length, every line well chained: only the published position tells."""
+    first, *rest = written.read_bytes().splitlines()
+    made = [first]
+    for line in rest:
+        members = {**orjson.loads(line), "prev": link(made[-1])}
+        members.pop("leaf")
+        if members["kind"] == "intent":
+            members["agent"] = "support-tnega"
+        made.append(seal(orjson.dumps(members)))
+    forged = b"\n".join(made) + b"\n"
+    assert len(forged) == written.stat().st_size
+    written.write_bytes(forged)
+    with pytest.raises(BookDamaged, match="rewritten"):
         opened()
 
 
