@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wharfinger import private
+from wharfinger import agents, private
 from wharfinger.approvals.approvals import Approvals, Change
 from wharfinger.audit import events
 from wharfinger.audit.book import Book
@@ -121,6 +121,7 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
     """The same actions as a running proxy's, for the duration of the block. Raises `LockHeld` if one runs."""
     desk = await Desk.open(root, configuration)
     try:
+        await desk.store.run(agents.seen_all, configuration.agents, desk.clock.now())
         services = Services(
             approvals=desk.approvals,
             store=desk.store,

@@ -137,17 +137,22 @@ class Live:
         """Whether the tool of this head streams its body."""
         return deciding.streams(self.configuration, request)
 
-    def secrets_for(self, agent: str) -> SecretSet:
-        """Everything that must not reach `agent`, each shown as its placeholder where it has one."""
+    def all_secrets(self) -> SecretSet:
+        """Every value in use, and every value that has been."""
         version = self._credentials.version
         if self._all is None or self._all[0] != version:
             self._all = (version, SecretSet.of(self._credentials.redactions()))
             self._sets.clear()
+        return self._all[1]
+
+    def secrets_for(self, agent: str) -> SecretSet:
+        """Everything that must not reach `agent`, each shown as its placeholder where it has one."""
+        everything = self.all_secrets()
         if agent not in self._sets:
             own = {
                 name: placeholder
                 for name in self._credentials.names()
                 if (placeholder := self.placeholders.of(agent, name)) is not None
             }
-            self._sets[agent] = self._all[1].shown_as(own)
+            self._sets[agent] = everything.shown_as(own)
         return self._sets[agent]

@@ -69,7 +69,7 @@ class Serving:
         finally:
             if self._office is not None:
                 await self._office.stop()
-            await control.stop()
+            await control.close()
             runtime.stop()
             await asyncio.gather(serving, return_exceptions=True)
             await runtime.close(self._stopping)
@@ -148,6 +148,7 @@ class Serving:
             run_ended=runtime.live.end_run,
             status=self._status,
             explain=self._explain,
+            screen=self._screen,
             reload=self._reload,
             stop=self._kill,
         )
@@ -181,6 +182,10 @@ class Serving:
             decision, ["suspensions and placeholders are those of the running proxy"]
         )
         return given
+
+    def _screen(self, values: Mapping[str, str]) -> list[str]:
+        secrets = self._runtime.live.all_secrets()
+        return [name for name, value in values.items() if secrets.redact(value.encode())[1]]
 
     async def _kill(self, person: str, reason: str) -> object:
         self._runtime.live.stop_all(f"everything was stopped by {person}" + (f": {reason}" if reason else ""))

@@ -8,7 +8,6 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Table
-
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.people_keys import person_key

@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.people_keys import person_key
@@ -57,7 +56,9 @@ def list_approvals(config: Path | None, *, as_json: bool, everything: bool) -> N
 
 
 def _inputs(calls: list[dict[str, Any]]) -> str:
-    text = "; ".join(f"{name}={json.dumps(value)}" for call in calls for name, value in call["inputs"].items())
+    text = "; ".join(
+        f"{name}={json.dumps(value)}" for call in calls for name, value in call["inputs"].items()
+    )
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
@@ -85,10 +86,14 @@ def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
     out.print(f"[bold]{row['id']}[/] {row['state']}")
     out.print(f"  agent      {escape(row['agent'])}")
     for call in asked["calls"]:
-        out.print(f"  tool       [bold]{escape(call['tool'])}[/] ({call['effect']}) {escape(call['description'])}")
+        out.print(
+            f"  tool       [bold]{escape(call['tool'])}[/] ({call['effect']}) {escape(call['description'])}"
+        )
         for name, value in call["inputs"].items():
             out.print(f"    {escape(name)} = {escape(json.dumps(value, ensure_ascii=False))}")
-    out.print(f"  request    {asked['method']} {asked['scheme']}://{escape(asked['host'])}{escape(asked['path'])}")
+    out.print(
+        f"  request    {asked['method']} {asked['scheme']}://{escape(asked['host'])}{escape(asked['path'])}"
+    )
     out.print(f"  body       {asked['body_size']} bytes, sha256 {asked['body_sha256'][:16]}…")
     out.print(f"  decided by {', '.join(row['rules'])}")
     out.print(f"  needs      {escape(', '.join(row['approvers']))}")

@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 from rich.text import Text
-
 from wharfinger.audit import reader
 from wharfinger.audit import verify as verifying
 from wharfinger.audit.reader import Query, Record, printable
@@ -51,7 +50,9 @@ def _line(record: Record) -> Text:
     what = " ".join(record.tools) or str(held.get("action", ""))
     where = f"{held.get('method', '')} {held.get('host', '')}{held.get('path', '')}" if "host" in held else ""
     status = " ".join(
-        str(held[name]) for name in ("outcome", "status", "state", "person") if held.get(name) not in (None, "")
+        str(held[name])
+        for name in ("outcome", "status", "state", "person")
+        if held.get(name) not in (None, "")
     )
     text = Text(f"{record.seq:>6} {record.time.astimezone():%H:%M:%S} {record.kind:<9} ")
     text.append(f"{verdict:<5} ", _STYLES.get(verdict, ""))
@@ -141,7 +142,9 @@ def show(config: Path | None, reference: str, *, as_json: bool) -> None:
 
 
 @audit_command.command("verify")
-@click.option("--data", type=click.Path(path_type=Path), help="A copied audit folder, in place of the configuration's.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="A copied audit folder, in place of the configuration's."
+)
 @config_option
 @json_option
 def verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:

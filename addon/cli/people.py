@@ -12,7 +12,6 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-
 from wharfinger import people
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
@@ -70,7 +69,9 @@ def register(config: Path | None, name: str, key: PersonKey, signer: PersonKey) 
 @people_command.command("key")
 @click.argument("name")
 @click.option("--no-passphrase", is_flag=True, help="Leave the key file unencrypted.")
-@click.option("--as", "signer", metavar="NAME", help="Who signs for it (default: the key itself, if it is the first).")
+@click.option(
+    "--as", "signer", metavar="NAME", help="Who signs for it (default: the key itself, if it is the first)."
+)
 @config_option
 def key(config: Path | None, name: str, signer: str | None, *, no_passphrase: bool) -> None:
     """Make a key for NAME in your state folder, and register it."""

@@ -28,7 +28,9 @@ def person_name(given: str | None, state: Path) -> str:
     if len(names) == 1:
         return names[0]
     if not names:
-        raise WhoAreYou("this needs a person's key, and you have none", "make one: wharfinger people key NAME")
+        raise WhoAreYou(
+            "this needs a person's key, and you have none", "make one: wharfinger people key NAME"
+        )
     raise WhoAreYou(
         f"you have several keys: {', '.join(names)}", f"say which with --as NAME, or set {VARIABLE}"
     )

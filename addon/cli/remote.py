@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-
 from wharfinger.cli.common import config_option, data_folder, fail, find
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client

@@ -33,6 +33,11 @@ def actions(services: Services) -> tuple[Action, ...]:
             needs_runtime("explain")
         return await services.explain(args)
 
+    async def screen(context: Context, args: Mapping[str, Any]) -> JSON:
+        if services.screen is None:
+            needs_runtime("screen")
+        return list(services.screen({str(name): str(value) for name, value in args["values"].items()}))
+
     async def reload(context: Context, args: Mapping[str, Any]) -> JSON:
         if services.reload is None:
             needs_runtime("reload")
@@ -47,6 +52,7 @@ def actions(services: Services) -> tuple[Action, ...]:
     return (
         Action("status", status),
         Action("explain", explain, EXPLAIN),
+        Action("screen", screen, (Parameter("values", dict, secret=True),)),
         Action("reload", reload, (), Role.ADMIN, recorded=False),
         Action("stop", stop, (Parameter("reason", required=False),), Role.ADMIN),
     )

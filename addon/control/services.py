@@ -95,6 +95,8 @@ class Services:
     status: Callable[[], Awaitable[JSON]] | None = None
     explain: Callable[[Mapping[str, Any]], Awaitable[JSON]] | None = None
     """Takes the arguments of `explain` (`on_runtime`); sends nothing."""
+    screen: Callable[[Mapping[str, str]], Iterable[str]] | None = None
+    """Takes variables by name, gives the names of those whose value holds a credential."""
     reload: Callable[[str], Awaitable[JSON]] | None = None
     """Takes the person, and writes the event by itself, with the new policy digest."""
     stop: Callable[[str, str], Awaitable[object]] | None = None

@@ -1,0 +1,123 @@
+"""`explain`: the decision on a request and every step to it; nothing is sent."""
+
+from __future__ import annotations
+
+import base64
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from wharfinger import explaining
+from wharfinger.cli.common import REFUSED, config_option, fail, json_option, print_json
+from wharfinger.cli.control import Here, here
+from wharfinger.control.client import Client, NotRunning
+from wharfinger.rules.placeholders import Placeholders
+
+_COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
+ASSUMED = ("no suspension", "the agent's own placeholder where a credential is missing")
+
+
+@click.command("explain")
+@click.option("--agent", required=True, metavar="NAME")
+@click.argument("method")
+@click.argument("url")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'Name: value'")
+@click.option("-d", "--data", "body", default="", help="The body; @FILE reads it from a file.")
+@click.option("--reason", help="The reason the agent would give.")
+@click.option("--expect", type=click.Choice(["allow", "ask", "deny"]), help="Exit with 1 on another verdict.")
+@click.option("--offline", is_flag=True, help="By the configuration on disk, even if a proxy runs.")
+@config_option
+@json_option
+def explain_command(
+    config: Path | None,
+    agent: str,
+    method: str,
+    url: str,
+    headers: tuple[str, ...],
+    body: str,
+    reason: str | None,
+    expect: str | None,
+    *,
+    offline: bool,
+    as_json: bool,
+) -> None:
+    """Show what would be decided on METHOD URL, and why; nothing is sent."""
+    place = here(config)
+    fields = [_field(header) for header in headers]
+    content = Path(body[1:]).read_bytes() if body.startswith("@") else os.fsencode(body)
+    answer = None if offline else _online(place, agent, method, url, fields, content, reason)
+    if answer is None:
+        answer = _offline(place, agent, method, url, fields, content, reason)
+    if as_json:
+        print_json(answer)
+    else:
+        _show(answer)
+    sys.exit(REFUSED if expect is not None and answer["verdict"] != expect else 0)
+
+
+def _field(header: str) -> tuple[str, str]:
+    name, colon, value = header.partition(":")
+    if not colon or not name.strip():
+        fail(f'"{header}" is not a header field', "write it like -H 'Accept: application/json'", 2)
+    return name.strip(), value.strip()
+
+
+def _online(
+    place: Here,
+    agent: str,
+    method: str,
+    url: str,
+    fields: list[tuple[str, str]],
+    body: bytes,
+    reason: str | None,
+) -> dict[str, Any] | None:
+    args: dict[str, Any] = {
+        "agent": agent, "method": method, "url": url, "headers": [list(pair) for pair in fields],
+        "body": base64.b64encode(body).decode(),
+    }  # fmt: skip
+    try:
+        with Client.connect(place.data) as client:
+            answer: Any = client.do("explain", args | ({"reason": reason} if reason else {}))
+    except NotRunning:
+        return None
+    return dict(answer)
+
+
+def _offline(
+    place: Here,
+    agent: str,
+    method: str,
+    url: str,
+    fields: list[tuple[str, str]],
+    body: bytes,
+    reason: str | None,
+) -> dict[str, Any]:
+    request = explaining.request_of(agent, method, url, fields, body)
+    decision = explaining.offline(
+        place.configuration, request, Placeholders({}), datetime.now(UTC), reason=reason
+    )
+    return explaining.as_json(decision, ASSUMED)
+
+
+def _show(answer: dict[str, Any]) -> None:
+    out = Console(highlight=False)
+    verdict = answer["verdict"]
+    out.print(f"[bold {_COLOURS[verdict]}]{verdict}[/]  {escape(answer['reason'])}")
+    if answer["help"]:
+        out.print(f"  {escape(answer['help'])}")
+    for step in answer["steps"]:
+        rule = f"  [dim]{escape(step['rule'])}[/]" if step["rule"] else ""
+        out.print(f"  {step['kind']:<11} {escape(step['text'])}: {escape(step['result'])}{rule}")
+    for placed in answer["credentials"]:
+        out.print(f"  {'credential':<11} {placed['name']} goes into {placed['place']} {placed['field']}")
+    if answer["dropped"]:
+        out.print(f"  {'dropped':<11} {escape(', '.join(answer['dropped']))}")
+    if answer["ask"]:
+        out.print(f"  {'approvers':<11} {', '.join(answer['ask']['people'])}")
+    out.print(f"  {'assumed':<11} {'; '.join(answer['assumed'])}")
+    out.print(f"  {'policy':<11} {answer['policy_digest'][:16]}")

@@ -1,0 +1,204 @@
+"""`run`: a command behind the proxy, as an agent. It shares a running proxy, or has one that ends with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from wharfinger import door, private
+from wharfinger.cli.common import config_option
+from wharfinger.cli.control import Here, here
+from wharfinger.cli.env import placeholders
+from wharfinger.cli.people_keys import person_key
+from wharfinger.control.client import Client, NotRunning
+from wharfinger.desk import DataFolder
+from wharfinger.door import Door
+from wharfinger.faults import Fault
+from wharfinger.keys import Keys
+from wharfinger.people import PersonKey
+
+OWN_FAILURE = 125
+NOT_EXECUTABLE = 126
+NOT_FOUND = 127
+_START_SECONDS = 30.0
+_LOG = "run-proxy.log"
+
+UNPROTECTED = (
+    "note: not isolated: this command runs as your own user, so it can go round the proxy and read your files"
+)
+
+
+class CannotRun(Fault):
+    """The command could not be put behind a proxy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has been issued: its token, and the environment for its command."""
+
+    run_id: str
+    door: Door
+    environment: Mapping[str, str]
+    removed: tuple[str, ...]
+
+
+def connect(place: Here) -> Client:
+    """The running proxy, or one started for this run. Raises `CannotRun`."""
+    try:
+        return Client.connect(place.data)
+    except NotRunning:
+        return _start(place)
+
+
+def _start(place: Here) -> Client:
+    data = private.folder(place.data)
+    log_path = data / _LOG
+    with tempfile.TemporaryDirectory(prefix="wharfinger-") as folder:
+        ready = Path(folder) / "ready"
+        command = [
+            sys.executable, "-m", "wharfinger.cli.main", "up", "--for-runs",
+            "--config", str(place.found.snapshot.folder), "--ready-file", str(ready),
+        ]  # fmt: skip
+        with os.fdopen(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        end = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if process.poll() is not None:
+                said = log_path.read_text(errors="replace").strip()
+                raise CannotRun("the proxy did not start", said or f'see "{log_path}"')
+            if time.monotonic() > end:
+                process.terminate()
+                raise CannotRun("the proxy did not start in time", f'see "{log_path}"')
+            time.sleep(0.05)
+        json.loads(ready.read_bytes())
+    return Client.connect(place.data)
+
+
+@contextlib.contextmanager
+def issued(place: Here, agent: str, reason: str | None, person: str | None) -> Iterator[Run]:
+    """A run of `agent`, ended when the block ends."""
+    key = person_key(person)
+    with connect(place) as client:
+        args = {"agent": agent, **({"reason": reason} if reason else {})}
+        given: Any = client.do("runs.issue", args, key)
+        rows: Any = client.do("agents.list")
+        status: Any = client.do("status")
+        removed: Any = client.do("screen", {"values": dict(os.environ)})
+    keys = Keys.open(place.data)
+    files = door.client_files(DataFolder(place.data), place.configuration, place.found.snapshot.folder)
+    at_door = Door(agent, given["token"], status["proxy"])
+    base = door.without(os.environ, frozenset(removed))
+    variables = door.environment(at_door, place.configuration, files, placeholders(place, rows, keys), base)
+    try:
+        yield Run(given["run"], at_door, base | variables, tuple(sorted(set(removed) - set(variables))))
+    finally:
+        _end(place, given["run"], key)
+
+
+def _end(place: Here, run_id: str, key: PersonKey) -> None:
+    with contextlib.suppress(Fault), Client.connect(place.data) as client:
+        client.do("runs.end", {"run": run_id}, key)
+
+
+def execute(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
+    """Run the command in the foreground, pass signals on, and give its exit code."""
+    try:
+        process = subprocess.Popen(command, env=environment)
+    except FileNotFoundError:
+        click.echo(f"error: {command[0]}: not found", err=True)
+        return NOT_FOUND
+    except OSError as error:
+        click.echo(f"error: {command[0]}: {(error.strerror or 'cannot be run').lower()}", err=True)
+        return NOT_EXECUTABLE
+
+    def pass_on(number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+
+    # The terminal sends SIGINT and SIGQUIT to the command by itself.
+    held = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    held |= {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        code = process.wait()
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+    return 128 - code if code < 0 else code
+
+
+@click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--agent", required=True, metavar="NAME")
+@click.option("--reason", metavar="R", help="The reason for whatever the command calls.")
+@click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
+@click.option("--no-isolate", is_flag=True, help="Without isolation (the only way there is in this version).")
+@click.option("--print", "only_print", is_flag=True, help="Show the environment, and run nothing.")
+@config_option
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def run_command(
+    config: Path | None,
+    agent: str,
+    reason: str | None,
+    person: str | None,
+    command: tuple[str, ...],
+    *,
+    no_isolate: bool,
+    only_print: bool,
+) -> None:
+    """Run COMMAND behind the proxy as the agent NAME; its exit code is COMMAND's.
+
+    Own failures are 125, a command that is not executable 126, one that is not found 127.
+    """
+    del no_isolate
+    place = here(config)
+    if agent not in place.configuration.agents:
+        known = ", ".join(sorted(place.configuration.agents)) or "none is declared"
+        click.echo(f'error: there is no agent "{agent}"\n  hint: declared in agents.yaml: {known}', err=True)
+        sys.exit(OWN_FAILURE)
+    _check_folders(place)
+    try:
+        with issued(place, agent, reason, person) as run:
+            if run.removed:
+                click.echo(f"note: taken out, they hold credentials: {', '.join(run.removed)}", err=True)
+            click.echo(UNPROTECTED, err=True)
+            if only_print:
+                for name, value in sorted(run.environment.items()):
+                    click.echo(f"{name}={value}")
+                code = 0
+            else:
+                code = execute(command, run.environment)
+    except Fault as fault:
+        click.echo(f"error: {fault.message}", err=True)
+        if fault.hint:
+            click.echo(f"  hint: {fault.hint}", err=True)
+        code = OWN_FAILURE
+    sys.exit(code)
+
+
+def _check_folders(place: Here) -> None:
+    """Refuse a configuration that others could have written; say where the command could write it."""
+    if place.found.snapshot.open_to_others:
+        names = ", ".join(place.found.snapshot.open_to_others[:3])
+        click.echo(f"error: others may write the configuration: {names}", err=True)
+        click.echo(f'  hint: chmod -R go-w "{place.found.snapshot.folder}"', err=True)
+        sys.exit(OWN_FAILURE)
+    work = Path.cwd().resolve()
+    for what, folder in (("configuration", place.found.snapshot.folder), ("data", place.data)):
+        if folder.resolve().is_relative_to(work):
+            click.echo(
+                f'warning: the {what} folder "{folder}" lies in the working folder; move it out of the '
+                "command's reach",
+                err=True,
+            )
