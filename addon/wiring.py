@@ -211,7 +211,9 @@ async def assemble(
         edge = Edge(sock, authority, roots_by_host(Path(certifi.where()), extra_roots), dialer, observers)
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
-        return Runtime(snapshot, desk, credentials, live, gate, sessions, master, authority, client, _extra_own=own)
+        return Runtime(
+            snapshot, desk, credentials, live, gate, sessions, master, authority, client, _extra_own=own
+        )
 
 
 def _placements(configuration: Configuration) -> tuple[Placement, ...]:
