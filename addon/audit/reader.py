@@ -20,7 +20,6 @@ import orjson
 from wharfinger.audit import published
 from wharfinger.audit.chain import LINE_LIMIT
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
-from wharfinger.audit.events import EventKind
 from wharfinger.audit.folder import Folder, segment_name
 
 _BLOCK = 256 * 1024
@@ -54,9 +53,9 @@ class Record:
         return int(self.members["seq"])
 
     @property
-    def kind(self) -> EventKind:
-        """What it tells of."""
-        return EventKind(self.members["kind"])
+    def kind(self) -> str:
+        """What it tells of: an `EventKind`, or one of a later version."""
+        return str(self.members["kind"])
 
     @property
     def time(self) -> datetime:

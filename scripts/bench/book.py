@@ -17,7 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from wharfinger.audit import Book, Outcome, Sent, Who, decision_id, intent, outcome
+from wharfinger.audit.book import Book
+from wharfinger.audit.events import Outcome, Sent, Who, decision_id, intent, outcome
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger.audit import Book, Event, Who, intent
+from wharfinger.audit.book import Book
+from wharfinger.audit.events import Event, Who, intent
 from wharfinger.audit.folder import System
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 

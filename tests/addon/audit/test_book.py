@@ -13,23 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger.audit import (
-    Book,
-    BookBusy,
-    BookDamaged,
-    BookUnavailable,
-    Event,
-    EventKind,
-    Outcome,
-    Who,
-    outcome,
-    reader,
-    started,
-    stopped,
-    verify,
-)
-from wharfinger.audit.book import segment_key
+from wharfinger.audit import reader
+from wharfinger.audit.book import Book, segment_key
+from wharfinger.audit.errors import BookBusy, BookDamaged, BookUnavailable
+from wharfinger.audit.events import Event, EventKind, Outcome, Who, outcome, started, stopped
 from wharfinger.audit.render import input_hmac
+from wharfinger.audit.verify import verify
 
 type Open = Callable[..., Book]
 type Intents = Callable[[str], Event]
@@ -263,7 +252,7 @@ async def test_a_full_file_is_followed_by_the_next(opened: Open, folder: Path, i
 async def test_each_file_has_its_own_key_for_sensitive_inputs(
     opened: Open, folder: Path, who: Who, request_of: Any, decision_of: Any
 ) -> None:
-    from wharfinger.audit import intent
+    from wharfinger.audit.events import intent
 
     book = opened(segment_bytes=1)
     call = {"inputs": {"card": "4242"}, "sensitive": frozenset({"card"})}

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger.audit import Book, reader, verify
+from wharfinger.audit import reader
+from wharfinger.audit.book import Book
+from wharfinger.audit.verify import verify
 
 WRITER = """
 import asyncio, resource, sys
-from wharfinger.audit import Book, BookUnavailable, Event, EventKind, Outcome, Who, decision_id, outcome
+from wharfinger.audit.book import Book
+from wharfinger.audit.errors import BookUnavailable
+from wharfinger.audit.events import Event, EventKind, Outcome, Who, decision_id, outcome
 from wharfinger.clock import SystemClock
 from pathlib import Path
 

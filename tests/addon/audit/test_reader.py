@@ -7,19 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger.audit import (
-    Book,
-    BookDamaged,
-    BookUnavailable,
-    Event,
-    Outcome,
-    Query,
-    approval,
-    outcome,
-    reader,
-    refused,
-    started,
-)
+from wharfinger.audit import reader
+from wharfinger.audit.book import Book
+from wharfinger.audit.errors import BookDamaged, BookUnavailable
+from wharfinger.audit.events import Event, Outcome, approval, outcome, refused, started
+from wharfinger.audit.reader import Query
 from wharfinger.rules.types import Code, Verdict
 
 type Open = Callable[..., Book]

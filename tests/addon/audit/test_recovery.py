@@ -9,18 +9,12 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wharfinger.audit import (
-    Book,
-    BookDamaged,
-    BookUnavailable,
-    Event,
-    Outcome,
-    outcome,
-    reader,
-    started,
-    verify,
-)
+from wharfinger.audit import reader
+from wharfinger.audit.book import Book
 from wharfinger.audit.chain import link, seal
+from wharfinger.audit.errors import BookDamaged, BookUnavailable
+from wharfinger.audit.events import Event, Outcome, outcome, started
+from wharfinger.audit.verify import verify
 
 type Open = Callable[..., Book]
 type Intents = Callable[[str], Event]

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger.audit import Book, Event, Outcome, outcome, published, started, verify
+from wharfinger.audit import published
+from wharfinger.audit.book import Book
 from wharfinger.audit.chain import link, seal
-from wharfinger.audit.verify import LIMITS
+from wharfinger.audit.events import Event, Outcome, outcome, started
+from wharfinger.audit.verify import LIMITS, verify
 
 type Open = Callable[..., Book]
 
