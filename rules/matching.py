@@ -17,7 +17,7 @@ from wharfinger.rules.places import Endpoint
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.spelling import Target
 from wharfinger.rules.trees import ABSENT, Fields, Found
-from wharfinger.rules.types import JSON, Call, Code
+from wharfinger.rules.types import JSON, Call, Code, Place
 
 if TYPE_CHECKING:
     from wharfinger.rules.tools import Tool
@@ -82,6 +82,7 @@ def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
     in_query: dict[str, JSON] = {}
     if found.extras:
         in_query, found.extras = found.extras, in_query
+        _set_aside(tool, in_query)
     if not _read_body(tool, reading.body, found):
         return None
     values, problems = inputs.bind(tool.inputs, found.bound)
@@ -126,6 +127,13 @@ def _read_body(tool: Tool, body: Body, found: Found) -> bool:
     if body.media not in tool.media:
         return False
     return trees.read(node, body.value, found, textual=body.media in _TEXTUAL)
+
+
+def _set_aside(tool: Tool, query: dict[str, JSON]) -> None:
+    """Take the credential's own place out of the extras: what stands there is judged as a credential."""
+    for placement in tool.placements:
+        if placement.place is Place.QUERY and isinstance(query.get(placement.name), str):
+            del query[placement.name]
 
 
 def _extras(tool: Tool, query: Mapping[str, JSON], body: Mapping[str, JSON]) -> str | None:

@@ -61,6 +61,8 @@ tools:
   - {tool: fetch, run: {method: GET, url: "/git?service=fetch"}}
   - {tool: push, run: {method: GET, url: "/git?service=push"}}
   - {tool: act, run: {method: POST, url: /act, headers: {Stripe-Account: "${account}"}}}
+  - {tool: mark, run: {method: POST, url: /mark, headers: {X-Mark: "${mark}"}}}
+  - {tool: keyed, run: {method: POST, url: /keyed, auth: {secret: K, in: query, name: key}}}
   - {tool: note, run: {method: POST, url: /note, encoding: text, body: "${text}"}}
   - {tool: upload, run: {method: PUT, url: "/upload/${name}", body: stream}}
   - {tool: blob, run: {method: PUT, url: "/blob/${name}", encoding: any}}
@@ -305,6 +307,16 @@ def test_an_extra_in_the_query_may_not_look_like_a_field_of_the_body(
     assert tools.recognise(make_request(EXTRA_URL + "?color=red&color=blue", JSON, body)).refusal is not None
 
 
+def test_the_place_of_the_tools_credential_is_no_extra(tools: Toolset, make_request: Any) -> None:
+    read = tools.recognise(make_request("POST https://api.example.com/keyed?key=dummy"))
+    assert read.refusal is None
+    assert not read.calls[0].extras
+    for query in ("key=a&key=b", "Key=a", "key[]=a", "key=a&k=b"):
+        assert (
+            tools.recognise(make_request(f"POST https://api.example.com/keyed?{query}")).refusal is not None
+        )
+
+
 def test_extras_of_reads_pass_and_of_writes_do_not(tools: Toolset, make_request: Any) -> None:
     assert tools.recognise(make_request("GET https://api.example.com/items?sort=a")).refusal is None
     assert tools.recognise(make_request("DELETE https://api.example.com/items/7?force=1")).refusal is not None
@@ -355,8 +367,13 @@ def test_what_changes_the_call_is_refused(tools: Toolset, make_request: Any, lin
 
 
 def test_a_header_input_may_not_stand_twice(tools: Toolset, make_request: Any) -> None:
-    fields = (("Stripe-Account", "a"), ("stripe-account", "b"))
-    assert tools.recognise(make_request("POST https://api.example.com/act", fields)).refusal is not None
+    request = make_request("POST https://api.example.com/mark", (("X-Mark", "a"),))
+    assert tools.recognise(request).calls[0].inputs == {"mark": "a"}
+    for name, line in (("Stripe-Account", "act"), ("X-Mark", "mark")):
+        fields = ((name, "a"), (name.lower(), "b"))
+        assert (
+            tools.recognise(make_request(f"POST https://api.example.com/{line}", fields)).refusal is not None
+        )
 
 
 @pytest.mark.parametrize(
@@ -428,6 +445,23 @@ def test_a_body_that_one_template_must_read_is_not_matched_elsewhere(
             toolset.recognise(make_request("POST https://api.example.com/a", fields, body)).refusal
             is not None
         )
+
+
+def test_a_body_is_read_by_the_templates_of_its_kind_only(compile_tools: Any, make_request: Any) -> None:
+    toolset, problems = compile_tools("""
+        api: example
+        base: https://api.example.com
+        tools:
+          - {tool: json, run: {method: POST, url: /a, encoding: json, body: {k: "${v}"}}}
+          - {tool: text, run: {method: POST, url: /a, encoding: text, body: "say ${v}"}}
+        """)
+    assert not problems.errors
+    line = "POST https://api.example.com/a"
+    read = toolset.recognise(make_request(line, {"Content-Type": "text/plain"}, b"say x"))
+    assert [fit.tool.name for fit in read.fitting] == ["text"]
+    read = toolset.recognise(make_request(line, JSON, b'{"k":"x"}'))
+    assert [fit.tool.name for fit in read.fitting] == ["json"]
+    assert toolset.recognise(make_request(line, FORM, b"k=x")).refusal is not None
 
 
 METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE", "get", "", "\x00"])

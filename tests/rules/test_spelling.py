@@ -58,6 +58,7 @@ BAD_HOSTS = [
     "a．example",
     "xn--.example",
     "xn--abc-.example",
+    "xn--99999999.de",
     "xn--a\u00e4.de",
     "a" * 64,
     ("a" * 63 + ".") * 4,
