@@ -20,11 +20,11 @@ from wharfinger.rules.placeholders import Placeholders
 
 def agent_row(place: Here, agent: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The agent's row of `agents.list`; ends with exit code 2 for one that is not declared."""
-    for row in rows:
-        if row["name"] == agent:
-            return row
-    known = ", ".join(sorted(place.configuration.agents)) or "none is declared"
-    fail(f'there is no agent "{agent}"', f"declared in agents.yaml: {known}", 2)
+    row = next((row for row in rows if row["name"] == agent), None)
+    if row is None:
+        known = ", ".join(sorted(place.configuration.agents)) or "none is declared"
+        fail(f'there is no agent "{agent}"', f"declared in agents.yaml: {known}", 2)
+    return row
 
 
 def placeholders(place: Here, rows: list[dict[str, Any]], keys: Keys) -> Placeholders:

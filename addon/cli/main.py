@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from wharfinger.certs.errors import CertificateError
 from wharfinger.faults import Fault
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Exit codes: 0 done, 1 refused or failed, 2 wrong usage or configuration."""
     try:
         return cli.main(args=arguments, prog_name="wharfinger")
-    except Fault as fault:
+    except (Fault, CertificateError) as fault:
         click.echo(f"error: {fault.message}", err=True)
         if fault.hint:
             click.echo(f"  hint: {fault.hint}", err=True)

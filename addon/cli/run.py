@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 from wharfinger import door, private
+from wharfinger.certs.errors import CertificateError
 from wharfinger.cli.common import config_option
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.env import placeholders
@@ -179,7 +180,7 @@ def run_command(
                 code = 0
             else:
                 code = execute(command, run.environment)
-    except Fault as fault:
+    except (Fault, CertificateError) as fault:
         click.echo(f"error: {fault.message}", err=True)
         if fault.hint:
             click.echo(f"  hint: {fault.hint}", err=True)

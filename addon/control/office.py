@@ -29,7 +29,8 @@ _HEADERS = {
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>wharfinger</title>
 <meta name="viewport" content="width=device-width"><style>
-:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:38rem;margin:4rem auto;padding:0 1rem}
 code{font-family:ui-monospace,monospace}</style>
 <h1>wharfinger</h1><p role="status">%s</p>
 <p>What waits for a person: <code>wharfinger approvals list</code></p>

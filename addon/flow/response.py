@@ -167,4 +167,7 @@ class Incoming:
             redacted, self._field_findings = redact_fields(whole, self._rules.redact, self._parse_limit)
         except Unredactable as error:
             raise Withheld(f"fields of the response are to be redacted: {error}") from None
-        return redacted
+        # Serialising anew can turn an escaped spelling of a secret back into the secret.
+        clean, found = self._secrets.redact(redacted)
+        self._header_findings.update(found)
+        return clean
