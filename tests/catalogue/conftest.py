@@ -19,6 +19,8 @@ from wharfinger.rules.types import Request
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "tests" / "corpus"
 TOOLS = ROOT / "tools"
+LOGINS = ("claude_code.yaml", "codex.yaml")
+"""Files for agents that sign in by themselves: in place of others, and not recorded, for want of a login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,20 @@ def files() -> list[ToolFile]:
     return read
 
 
-@pytest.fixture(scope="session")
-def catalogue(files: list[ToolFile]) -> Toolset:
+def compiled(files: list[ToolFile]) -> Toolset:
     problems = Problems()
     toolset = Toolset.compile(files, problems)
     assert not problems.errors, "\n".join(map(str, problems.errors))
     return toolset
+
+
+@pytest.fixture(scope="session")
+def catalogue(files: list[ToolFile]) -> Toolset:
+    """All tools that hold a credential in the agent's stead, or need none."""
+    return compiled([file for file in files if file.name not in LOGINS])
+
+
+@pytest.fixture(scope="session")
+def logins(files: list[ToolFile]) -> Toolset:
+    """The tools of agents that sign in by themselves."""
+    return compiled([file for file in files if file.name in LOGINS])

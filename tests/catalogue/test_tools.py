@@ -60,9 +60,10 @@ def _sample(tool: Tool, name: str) -> object:
 
 @pytest.mark.parametrize("optional", [False, True], ids=["required", "all"])
 def test_what_a_tool_writes_is_recognised_as_that_tool_with_those_inputs(
-    tool_name: str, optional: bool, catalogue: Toolset
+    tool_name: str, optional: bool, catalogue: Toolset, logins: Toolset
 ) -> None:
-    tool = catalogue[tool_name]
+    tools = catalogue if tool_name in catalogue else logins
+    tool = tools[tool_name]
     given = samples(tool, optional=optional)
     filled = tool.fill(given)
     fields = [("Host", filled.url.split("/")[2]), *filled.headers]
@@ -78,7 +79,7 @@ def test_what_a_tool_writes_is_recognised_as_that_tool_with_those_inputs(
         tuple(fields),
         None if tool.stream else filled.body,
     )
-    read = catalogue.recognise(request)
+    read = tools.recognise(request)
     assert read.refusal is None
     assert read.winner is not None
     assert read.winner.name == tool_name
@@ -114,11 +115,18 @@ def test_effect_and_extra_are_said_explicitly(files) -> None:
 def test_names_begin_with_their_api_and_descriptions_are_short(files) -> None:
     for file in files:
         for tool in file.tools:
-            family = (file.api or "").split("_")[0]
-            assert tool.tool.startswith(f"{family}_"), tool.tool
+            assert tool.tool.startswith(f"{(file.api or '').removesuffix('_content')}_"), tool.tool
             assert 0 < len(tool.description) <= 80, tool.tool
             assert tool.description[0].isupper(), tool.tool
             assert not tool.description.endswith("."), tool.tool
+
+
+def test_tools_of_agents_that_sign_in_by_themselves_hold_no_credential(logins: Toolset) -> None:
+    assert all(tool.auth_own and not tool.placements for tool in logins)
+
+
+def test_only_tools_of_agents_that_sign_in_by_themselves_let_a_login_pass(catalogue: Toolset) -> None:
+    assert not [tool.name for tool in catalogue if tool.auth_own]
 
 
 def test_every_tool_with_a_credential_sends_it_over_https_only(catalogue: Toolset) -> None:
