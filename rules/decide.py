@@ -114,7 +114,7 @@ class _Deciding:
         """The reason of the call, first found: header, argument of `call`, the tool's input, the run's."""
         given = self.facts.reason
         argument = given if self.facts.origin is not Origin.PROXY else None
-        header = _utf8(read.reason) if read.reason else None
+        header = read.reason
         calls = tuple(
             replace(call, reason=reason)
             if (reason := _reason(header, argument, call, given)) != call.reason
@@ -309,13 +309,6 @@ def _reason(header: str | None, argument: str | None, call: Call, run: str | Non
         if text is not None and text.strip():
             return text.strip()[:MAX_REASON]
     return None
-
-
-def _utf8(wire: str) -> str:
-    try:
-        return wire.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return wire
 
 
 @lru_cache(maxsize=8192)

@@ -91,7 +91,13 @@ def _tool(tool: Any) -> list[JSON]:
 
 
 def _written(model: BaseModel, *left_out: str) -> JSON:
-    return _canonical(model.model_dump(exclude=set(left_out)))
+    """A model's keys; their lists (rules, policies, hosts, …) are sets, whose order means nothing."""
+    keys = model.model_dump(exclude=set(left_out))
+    return {name: _unordered(_canonical(value)) for name, value in keys.items()}
+
+
+def _unordered(value: JSON) -> JSON:
+    return sorted(value, key=canonical_json) if isinstance(value, list) else value
 
 
 def _pairs(mapping: Mapping[Any, Any]) -> JSON:
