@@ -198,17 +198,22 @@ class Book:
         self, members: bytes, waiter: Waiter | None, *, begins: bool = False, urgent: bool = True
     ) -> None:
         """Give rendered members their place, and queue the line."""
-        at, now = self._at, self._clock.now().astimezone(UTC)
-        body = b'{"version":%d,"seq":%d,"prev":"%b","id":"e_%b_%d","time":"%b","mono_ns":%d,%b%b' % (
-            VERSION,
-            at.seq,
-            at.prev.encode(),
-            at.log[:8].encode(),
-            at.seq,
-            now.isoformat(timespec="microseconds").replace("+00:00", "Z").encode(),
-            int(self._clock.monotonic() * 1e9),
-            self._remarks(now),
-            members[1:],
+        at, now = self._at, self._clock.now()
+        if now.tzinfo is not UTC:
+            now = now.astimezone(UTC)
+        body = (
+            b'{"version":%d,"seq":%d,"prev":"%b","id":"e_%b_%d","time":"%bZ","mono_ns":%d,%b%b'
+            % (
+                VERSION,
+                at.seq,
+                at.prev.encode(),
+                at.log[:8].encode(),
+                at.seq,
+                now.isoformat(timespec="microseconds")[:26].encode(),  # in UTC, so that the rest is "+00:00"
+                int(self._clock.monotonic() * 1e9),
+                self._remarks(now),
+                members[1:],
+            )
         )
         line = seal(body)
         after = Position(at.log, at.segment, at.length + len(line) + 1, at.seq + 1, link(line))

@@ -1,7 +1,7 @@
 """How one event is stored, and what ties it to the one before: see `docs/audit-format.md`.
 
 A stored line is `{"version":1,"seq":N,"prev":"P",…,"leaf":"L"}`, ASCII, ended by one newline. Its *body*
-is the line without the `leaf` member (75 characters before the last brace). Then
+is the line without the `leaf` member (the 74 characters before the last brace). Then
 
 - L is the leaf hash of RFC 6962, 2.1: SHA-256(0x00 ‖ body), so each line proves itself, the last one
   too, and a Merkle tree can be laid over the same leaves;

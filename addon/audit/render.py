@@ -104,8 +104,11 @@ class _Hidden:
     """With more of them, everything is taken to hold one: looking has its price too."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
-        every = (_texts(call.inputs.get(name)) for call in calls for name in call.sensitive)
-        self.texts = set(itertools.islice(itertools.chain.from_iterable(every), self.MOST)) - {""}
+        self.texts: set[str] = set()
+        if any(call.sensitive for call in calls):
+            every = (_texts(call.inputs.get(name)) for call in calls for name in call.sensitive)
+            self.texts.update(itertools.islice(itertools.chain.from_iterable(every), self.MOST))
+            self.texts.discard("")
         self.many = len(self.texts) >= self.MOST
 
     def within(self, text: str) -> bool:
@@ -243,12 +246,13 @@ class _Renderer:
 
     def _put(self, out: dict[str, Any], name: str, text: str) -> None:
         if text:
-            out[name] = self._text(name, text)
+            fits = len(text) <= self.bounds.text and text.isascii()
+            out[name] = text if fits else self._text(name, text)
 
     def _own(self, out: dict[str, Any], name: str, text: str) -> None:
         """Put in an id or digest of our own making, which is never cut short of its 128 characters."""
         if text:
-            out[name] = self._text(name, text, 128)
+            out[name] = text if len(text) <= 128 and text.isascii() else self._text(name, text, 128)
 
     def _list(self, out: dict[str, Any], name: str, texts: Sequence[str]) -> None:
         if texts:
