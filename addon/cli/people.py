@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import getpass
 import sys
 from pathlib import Path
@@ -61,7 +60,7 @@ def make_key(name: str, *, no_passphrase: bool) -> PersonKey:
 
 def register(config: Path | None, name: str, key: PersonKey, signer: PersonKey) -> None:
     """Register the public half of a key, signed for by `signer`."""
-    args = {"person": name, "public_key": base64.b64encode(key.public).decode()}
+    args = {"person": name, "public_key": key.public.hex()}
     with control(here(config)) as at:
         at.do("people.register", args, signer)
 
