@@ -86,8 +86,6 @@ class _Deciding:
     def decision(self) -> Decision:
         read = self.configuration.tools.recognise(self.request, self.configuration.settings.limits.parse)
         read = self._with_reason(read)
-        if not read.calls and read.refusal is not None:
-            return self._refused(read, read.refusal, Presented())
         agent = self.configuration.agents.get(self.request.agent)
         barred = self._barred(agent)
         if barred is not None or agent is None:

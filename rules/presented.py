@@ -101,10 +101,10 @@ class _Look:
         found = [placement for placement in placements if self._at_its_place(placement)]
         exchanged = frozenset(p.name.lower() for p in found if p.place is not Place.QUERY)
         parameters = frozenset(p.name for p in found if p.place is Place.QUERY)
-        at_home = frozenset() if placements else self._at_home()
+        at_home = self._at_home() if tool is None else frozenset[str]()
         self._nowhere_else(exchanged | at_home, parameters)
         own = self._own_logins(tool, exchanged | at_home)
-        refusal = self._unusable(tool, at_home) or self._absent(tool, placements, found)
+        refusal = self._unusable(tool) or self._absent(tool, placements, found)
         placed = placements if self.facts.assume_placeholder else tuple(found)
         return Presented(() if refusal else placed, refusal, exchanged, own, self.credentialed)
 
@@ -157,17 +157,9 @@ class _Look:
                 )
         return None
 
-    def _unusable(self, tool: Tool | None, at_home: frozenset[str]) -> Refusal | None:
+    def _unusable(self, tool: Tool | None) -> Refusal | None:
         """Why the tool's credential cannot be put in here, if it cannot."""
-        if tool is None:
-            return None
-        if at_home and not tool.placements:
-            return Refusal(
-                Code.DENIED,
-                f"{tool.name} declares no credential, and the request has one",
-                "Leave the credential out, or ask the operator to add `auth` to the tool.",
-            )
-        for placement in tool.placements:
+        for placement in tool.placements if tool is not None else ():
             credential = self.credentials.get(placement.credential)
             if credential is None or not credential.goes_to(self.read.host):
                 return Refusal(
@@ -184,7 +176,10 @@ class _Look:
     # Everywhere else
 
     def _at_home(self) -> frozenset[str]:
-        """Login fields that hold the agent's placeholder for this very host, where no tool exchanges it."""
+        """Login fields that hold the agent's placeholder for this very host, where no tool fits.
+
+        Where the host cannot be read, for any.
+        """
         return frozenset(
             name.lower()
             for name, value in self.request.headers
@@ -193,11 +188,11 @@ class _Look:
 
     def _is_home(self, texts: Iterable[str]) -> bool:
         owners = [owner for text in texts if (owner := self.facts.placeholders.exact(text)) is not None]
+        mine = [owner.credential for owner in owners if owner.agent == self.request.agent]
+        if not self.read.host:
+            return bool(mine)
         return self.request.scheme == "https" and any(
-            owner.agent == self.request.agent
-            and owner.credential in self.credentials
-            and self.credentials[owner.credential].goes_to(self.read.host)
-            for owner in owners
+            name in self.credentials and self.credentials[name].goes_to(self.read.host) for name in mine
         )
 
     def _nowhere_else(self, fields: frozenset[str], parameters: frozenset[str]) -> None:
@@ -230,7 +225,11 @@ class _Look:
 
     def _own_logins(self, tool: Tool | None, known: frozenset[str]) -> tuple[str, ...]:
         """Fields with a login of the agent's own that pass; refused where a credential is bound."""
-        fields = {n.lower() for n, v in self.request.headers if v.strip(" \t")} & LOGIN_FIELDS - known
+        fields = {
+            name.lower()
+            for name, value in self.request.headers
+            if name.lower() in LOGIN_FIELDS - known and any(spelled(value.strip(" \t")))
+        }
         if tool is not None and tool.auth_own:
             return tuple(sorted(fields))
         if self.credentialed and fields:
