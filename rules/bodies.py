@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import re2
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Request
@@ -29,8 +30,9 @@ INT64 = range(-(2**63), 2**63)
 
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _PARAMETER = re.compile(r'([A-Za-z0-9!#$&^_.+-]{1,64})=(?:([A-Za-z0-9!#$&^_.+:/-]+)|"([^"\\]*)")', re.ASCII)
-_SUSPECT = re.compile(r"[0-9]{19}|[0-9][eE][-+]?[0-9]{3}")
+_SUSPECT = re2.compile(rb"[0-9]{19}|[0-9][eE][-+]?[0-9]{3}")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_CONTAINERS = frozenset({dict, list})
 _ZERO = re.compile(r"-?[0.]+(?:[eE].*)?")
 _BASE_NAME = re.compile(r"[^\[\]]+")
 _KEY = re.compile(r"\[([^\[\]]*)\]")
@@ -149,15 +151,17 @@ def form_pairs(data: bytes) -> spelling.Pairs:
 def parse_json(data: bytes) -> JSON:
     """Parse one JSON document strictly. Raises `Refused`, whatever the bytes."""
     text = _utf8(data)
-    decoder = _CHECKED if _SUSPECT.search(text) else _QUICK
+    decoder = _CHECKED if _SUSPECT.search(data) else _QUICK
     try:
         value = decoder.decode(text)
     except RecursionError:
         raise Refused(f"the JSON is nested more than {MAX_DEPTH} levels deep") from None
     except ValueError:
         raise Refused("the body is not JSON", "Send one JSON document.") from None
-    if text.count("{") + text.count("[") > MAX_DEPTH or _SURROGATE.search(text):
-        _walk(value)
+    if text.count("{") + text.count("[") > MAX_DEPTH:
+        _refuse_depth(value)
+    if _SURROGATE.search(text):
+        _refuse_surrogates(value)
     return value  # type: ignore[no-any-return]
 
 
@@ -193,31 +197,36 @@ _CHECKED = json.JSONDecoder(
 )
 
 
-def _walk(value: JSON) -> None:
-    """Refuse what is nested too deep, and strings that are no Unicode text."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        below: list[Any] = []
+def _refuse_depth(value: object) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[object] = []
         for item in level:
             if isinstance(item, dict):
-                _encodable("".join(item))
-                below.extend(item.values())
+                below += [inner for inner in item.values() if type(inner) in _CONTAINERS]
             elif isinstance(item, list):
-                below.extend(item)
-            elif isinstance(item, str):
-                _encodable(item)
+                below += [inner for inner in item if type(inner) in _CONTAINERS]
         if not below:
             return
         level = below
     raise Refused(f"the JSON is nested more than {MAX_DEPTH} levels deep")
 
 
-def _encodable(text: str) -> None:
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise Refused("the JSON has half a surrogate pair", "Send Unicode text.") from None
+def _refuse_surrogates(value: object) -> None:
+    """Refuse strings that are no Unicode text, because an escape stands for half a pair."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, str) and not item.isascii():
+            try:
+                item.encode("utf-8")
+            except UnicodeEncodeError:
+                raise Refused("the JSON has half a surrogate pair", "Send Unicode text.") from None
 
 
 def number(text: str) -> int | float | None:

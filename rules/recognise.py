@@ -20,8 +20,10 @@ from wharfinger.rules.matching import Fit, fit, reading, reason_of
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.refusal import Refusal, Refused
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.tools import FORM_TYPE, Tool
 from wharfinger.rules.types import UNMATCHED, Call, Code, Request
+
+_TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,8 @@ def _body(request: Request, found: list[Entry], limit: int) -> tuple[Body, Refus
         problem = "the body is not of a kind that the tool reads"
     if not problem:
         return body, None
-    kinds = " or ".join(sorted(media.value for media in accepted))
-    return body, Refusal(Code.DENIED, problem, f"Send {kinds}, with its Content-Type, as one plain document.")
+    types = " or ".join(sorted(_TYPES[media] for media in accepted))
+    return body, Refusal(Code.DENIED, problem, f"Send the body as {types}, and say so in Content-Type.")
 
 
 def _headers(tool: Tool, fields: headers.Fields) -> Refusal | None:
