@@ -147,7 +147,9 @@ class Origin:
                 in_reader, in_writer = await asyncio.open_connection("127.0.0.1", inner)
                 in_writer.write(first)
 
-                async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, count: bool) -> None:
+                async def pump(
+                    source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, count: bool
+                ) -> None:
                     try:
                         while data := await source.read(65536):
                             self.bytes_received += len(data) if count else 0
@@ -158,7 +160,9 @@ class Origin:
                     finally:
                         sink.close()
 
-                await asyncio.gather(pump(reader, in_writer, count=True), pump(in_reader, writer, count=False))
+                await asyncio.gather(
+                    pump(reader, in_writer, count=True), pump(in_reader, writer, count=False)
+                )
             except (OSError, asyncio.CancelledError):
                 pass
             finally:
