@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from wharfinger.rules import headers, inputs, places, template, trees
-from wharfinger.rules.bodies import Media, canonical_json
-from wharfinger.rules.extras import fold
+from wharfinger.rules import headers, identity, inputs, places, template, trees
+from wharfinger.rules.bodies import Media
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.tools import Auth, InputSpec, ToolDef, ToolFile
@@ -17,7 +15,7 @@ from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.template import TemplateError
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.trees import Fields, Node
-from wharfinger.rules.types import JSON, Effect, Placement
+from wharfinger.rules.types import Effect, Placement
 
 READS = frozenset({"GET", "HEAD"})
 MEDIA = {
@@ -124,11 +122,11 @@ class _Compiler:
             redact=definition.redact,
             reason=reason,
             timeout=run.timeout,
-            digest=self._digest(sites, specs, effect, auth),
+            digest=identity.digest(self.file, definition, specs, effect, auth),
             builtin=self.file.builtin,
             position=definition.position,
-            constants=tuple(sorted(_constants(query, fields, read))),
-            names=frozenset(_names(query)) | frozenset(_names(read)),
+            constants=tuple(sorted(identity.constants(query, fields, read))),
+            names=frozenset(identity.names(query)) | frozenset(identity.names(read)),
             sensitive=frozenset(name for name, spec in specs.items() if spec.sensitive),
             declared_headers=frozenset(fields),
         )
@@ -310,44 +308,6 @@ class _Compiler:
             return None
         return name
 
-    def _digest(
-        self, sites: list[Place], specs: Mapping[str, Input], effect: Effect, auth: Auth | None
-    ) -> str:
-        run, definition = self.run, self.definition
-        form: dict[str, Any] = {
-            "tool": definition.tool,
-            "api": self.file.api,
-            "effect": effect.value,
-            "methods": list(run.method),
-            "places": [site.endpoint.shape for site in sites],
-            "urls": [base + run.url for base in self.file.base] if run.url.startswith("/") else [run.url],
-            "query": plain(run.query),
-            "headers": dict(run.headers),
-            "body": [plain(run.body)] if run.has_body else [],
-            "encoding": run.encoding,
-            "extra": run.extra,
-            "timeout": run.timeout.total_seconds() if run.timeout else None,
-            "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
-            "pass": sorted(self.passed),
-            "volatile": sorted(name.lower() for name in self.file.headers.volatile),
-            "redact": list(definition.redact),
-            "reason": definition.reason,
-            "inputs": {name: _spec_form(definition.input.get(name), spec) for name, spec in specs.items()},
-        }
-        return hashlib.sha256(canonical_json(form)).hexdigest()
-
-
-def _spec_form(written: InputSpec | None, spec: Input) -> JSON:
-    return {
-        "type": spec.kind,
-        "required": spec.required,
-        "enum": None if written is None or written.enum is None else list(plain(written.enum)),
-        "pattern": None if written is None else written.pattern,
-        "min": spec.minimum,
-        "max": spec.maximum,
-        "sensitive": spec.sensitive,
-    }
-
 
 def effect_of(methods: tuple[str, ...]) -> Effect:
     """The effect of a tool that does not say it: GET and HEAD read, DELETE destroys, all else writes."""
@@ -360,25 +320,3 @@ def _placements(auth: Auth | None) -> tuple[Placement, ...]:
     if auth is None or auth.own:
         return ()
     return (Placement(auth.secret, auth.place, auth.name, auth.format),)
-
-
-def _constants(query: Node, fields: Mapping[str, Node], body: Node) -> Iterator[str]:
-    for path, text in trees.constants(query):
-        yield f"query {path}={text}"
-    for name, node in fields.items():
-        for _, text in trees.constants(node):
-            yield f"header {name}={text}"
-    for path, text in trees.constants(body):
-        yield f"body {path}={text}"
-
-
-def _names(node: Node, path: str = "") -> Iterator[str]:
-    """The names that a template knows, each as its whole path, folded."""
-    if isinstance(node, Fields):
-        for key, below in node.fields.items():
-            whole = f"{path}.{key}" if path else key
-            yield fold(whole)
-            yield from _names(below, whole)
-    elif isinstance(node, trees.Items):
-        for below in node.items:
-            yield from _names(below, path)

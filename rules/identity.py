@@ -1,0 +1,78 @@
+"""What a tool is known by: the digest of its template, the constants that choose it, the names it knows."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from wharfinger.rules import trees
+from wharfinger.rules.bodies import canonical_json
+from wharfinger.rules.extras import fold
+from wharfinger.rules.inputs import Input
+from wharfinger.rules.models.base import plain
+from wharfinger.rules.models.tools import Auth, InputSpec, ToolDef, ToolFile
+from wharfinger.rules.trees import Fields, Node
+from wharfinger.rules.types import JSON, Effect
+
+
+def digest(
+    file: ToolFile, definition: ToolDef, specs: Mapping[str, Input], effect: Effect, auth: Auth | None
+) -> str:
+    """SHA-256 (hex) over the canonical form of all that a tool does; not over what describes it to people."""
+    run = definition.run
+    form: dict[str, Any] = {
+        "tool": definition.tool,
+        "api": file.api,
+        "effect": effect.value,
+        "methods": list(run.method),
+        "urls": [base + run.url for base in file.base] if run.url.startswith("/") else [run.url],
+        "query": plain(run.query),
+        "headers": dict(run.headers),
+        "body": [plain(run.body)] if run.has_body else [],
+        "encoding": run.encoding,
+        "extra": run.extra,
+        "timeout": run.timeout.total_seconds() if run.timeout else None,
+        "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
+        "pass": sorted(name.lower() for name in file.headers.passed),
+        "volatile": sorted(name.lower() for name in file.headers.volatile),
+        "redact": list(definition.redact),
+        "reason": definition.reason,
+        "inputs": {name: _input(definition.input.get(name), spec) for name, spec in specs.items()},
+    }
+    return hashlib.sha256(canonical_json(form)).hexdigest()
+
+
+def _input(written: InputSpec | None, spec: Input) -> JSON:
+    return {
+        "type": spec.kind,
+        "required": spec.required,
+        "enum": None if written is None or written.enum is None else list(plain(written.enum)),
+        "pattern": None if written is None else written.pattern,
+        "min": spec.minimum,
+        "max": spec.maximum,
+        "sensitive": spec.sensitive,
+    }
+
+
+def constants(query: Node, fields: Mapping[str, Node], body: Node) -> Iterator[str]:
+    """The constants of query, headers and body, each as `place path=value`."""
+    for path, text in trees.constants(query):
+        yield f"query {path}={text}"
+    for name, node in fields.items():
+        for _, text in trees.constants(node):
+            yield f"header {name}={text}"
+    for path, text in trees.constants(body):
+        yield f"body {path}={text}"
+
+
+def names(node: Node, path: str = "") -> Iterator[str]:
+    """The names that a template knows, each as its whole path, folded."""
+    if isinstance(node, Fields):
+        for key, below in node.fields.items():
+            whole = f"{path}.{key}" if path else key
+            yield fold(whole)
+            yield from names(below, whole)
+    elif isinstance(node, trees.Items):
+        for below in node.items:
+            yield from names(below, path)
