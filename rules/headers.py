@@ -141,7 +141,8 @@ CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
 _SPECIAL = frozenset({"content-encoding", "transfer-encoding", "trailer", "upgrade"})
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_READ_HERE = SINGLE | ACTING.keys()
+_READ_HERE = (SINGLE - {"wharfinger-reason"}) | ACTING.keys()
+"""Fields whose values decide something: plain ASCII only."""
 
 
 type Fields = Mapping[str, tuple[str, ...]]

@@ -50,7 +50,12 @@ def reading(fields: headers.Fields, host: str, target: Target, body: Body) -> Re
 def reason_of(fields: headers.Fields) -> str | None:
     """What the header `Wharfinger-Reason` says, if it says anything."""
     values = fields.get("wharfinger-reason")
-    return values[0] or None if values else None
+    if not values or not values[0]:
+        return None
+    try:
+        return values[0].encode("latin-1").decode("utf-8")  # headers come as one character per byte
+    except UnicodeDecodeError:
+        return values[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -402,6 +402,11 @@ def test_reason(tools: Toolset, make_request: Any) -> None:
     assert tools.recognise(make_request(EXTRA_URL, JSON, body)).calls[0].reason == "because"
     fields = {**JSON, "Wharfinger-Reason": "told so"}
     assert tools.recognise(make_request(EXTRA_URL, fields, body)).calls[0].reason == "told so"
+    for sent in ("für Ada".encode().decode("latin-1"), "für Ada"):
+        fields = {**JSON, "Wharfinger-Reason": sent}
+        assert tools.recognise(make_request(EXTRA_URL, fields, body)).calls[0].reason == "für Ada"
+    fields = {**JSON, "Wharfinger-Reason": " "}
+    assert tools.recognise(make_request(EXTRA_URL, fields, body)).calls[0].reason == "because"
     assert tools.recognise(make_request("GET https://api.example.com/items")).calls[0].reason is None
 
 
