@@ -54,7 +54,7 @@ def reason_of(fields: headers.Fields) -> str | None:
         return None
     try:
         return values[0].encode("latin-1").decode("utf-8")  # headers come as one character per byte
-    except UnicodeDecodeError:
+    except UnicodeError:
         return values[0]
 
 
