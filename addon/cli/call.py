@@ -113,7 +113,7 @@ def _filled(tool: Tool, values: Mapping[str, Any]) -> FilledRequest:
 
 
 def with_placeholders(tool: Tool, filled: FilledRequest, held: Mapping[str, str]) -> FilledRequest:
-    """The request with the agent's placeholders in the places of their credentials, as far as it holds any."""
+    """The request with the placeholders that the agent holds in the places of their credentials."""
     fields, url = list(filled.headers), filled.url
     for placed in tool.placements:
         placeholder = held.get(placed.credential)
