@@ -263,14 +263,15 @@ class _Compiler:
             return None
         return Input(
             name,
-            spec.type,
+            spec.types[0],
             spec.required,
-            None if spec.enum is None else inputs.enumeration(spec.type, plain(spec.enum)),
+            None if spec.enum is None else inputs.enumeration(spec.types[0], plain(spec.enum)),
             pattern,
             spec.min,
             spec.max,
             spec.sensitive,
             spec.description,
+            spec.types[1:],
         )
 
     def _fits(self, spec: Input, where: str) -> None:
@@ -281,13 +282,13 @@ class _Compiler:
                 f'the input "{spec.name}" stands in the URL and cannot be left out',
                 "drop `required: false`",
             )
-        if where == "path" and spec.kind != "string":
+        if where == "path" and spec.kinds != ("string",):
             self.error(
                 at, f'the input "{spec.name}" stands for path segments and must be text', "write type: string"
             )
-        elif where in {"place", "field"} and spec.kind in {"array", "object"}:
+        elif where in {"place", "field"} and {"array", "object"} & set(spec.kinds):
             self.error(
-                at, f'the input "{spec.name}" is of type {spec.kind} and stands in text', "use a scalar type"
+                at, f'the input "{spec.name}" is of type {spec.what} and stands in text', "use a scalar type"
             )
 
     def _reason(self, specs: Mapping[str, Input]) -> str | None:
@@ -300,7 +301,7 @@ class _Compiler:
             single = None
         name = single.name if single is not None else ""
         spec = specs.get(name)
-        if spec is None or spec.kind != "string":
+        if spec is None or spec.kinds != ("string",):
             hint = did_you_mean(name, specs) or "write it like ${body}"
             self.error(
                 self.definition.at("reason"), f'reason "{source}" is not an input of type string', hint

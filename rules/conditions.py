@@ -214,10 +214,10 @@ def _names(subjects: Iterable[Subject]) -> str:
 def _check_kinds(name: str, constraint: Constraint, subjects: tuple[Subject, ...]) -> None:
     for subject in subjects:
         spec = subject.inputs.get(name)
-        if spec is not None and spec.kind not in constraint.kinds:
+        if spec is not None and constraint.kinds.isdisjoint(spec.kinds):
             wanted = " or ".join(sorted(constraint.kinds))
             raise Unusable(
-                f'the input "{name}" of "{subject.name}" is of type {spec.kind}, and this is for {wanted}',
+                f'the input "{name}" of "{subject.name}" is of type {spec.what}, and this is for {wanted}',
                 "compare it with a value of its own type",
             )
 
@@ -265,5 +265,6 @@ def _kinds(subjects: tuple[Subject, ...]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for subject in subjects:
         for name, spec in subject.inputs.items():
-            found[name] = spec.kind if found.get(name, spec.kind) == spec.kind else None
+            single = found.get(name, spec.kind) == spec.kind and not spec.others
+            found[name] = spec.kind if single else None
     return found

@@ -45,7 +45,7 @@ def digest(
 
 def _input(written: InputSpec | None, spec: Input) -> JSON:
     return {
-        "type": spec.kind,
+        "type": list(spec.kinds) if spec.others else spec.kind,
         "required": spec.required,
         "enum": None if written is None or written.enum is None else list(plain(written.enum)),
         "pattern": None if written is None else written.pattern,

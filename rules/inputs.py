@@ -51,43 +51,37 @@ class Input:
     maximum: float | None = None
     sensitive: bool = False
     description: str = ""
+    others: tuple[Kind, ...] = ()
+    """Types that the value may have instead; then there are no bounds."""
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """All types that the value may have."""
+        return (self.kind, *self.others)
+
+    @property
+    def what(self) -> str:
+        """The types in words: `string or array`."""
+        return " or ".join(self.kinds)
 
     def read(self, value: object, *, textual: bool) -> JSON:
         """The typed value; `textual` if it stands in a path, query, header or form. Raises `BadInput`."""
         typed = self._from_text(value) if textual else value
-        if not self._is_a(typed):
-            raise BadInput(f'the input "{self.name}" is not {_ARTICLE.get(self.kind, f"a {self.kind}")}')
+        if not any(_is_a(typed, kind) for kind in self.kinds):
+            wanted = " or ".join(_ARTICLE.get(kind, f"a {kind}") for kind in self.kinds)
+            raise BadInput(f'the input "{self.name}" is not {wanted}')
         self._check(typed)
         return typed  # type: ignore[return-value]
 
     def _from_text(self, value: object) -> object:
         if isinstance(value, Repeated):
-            if self.kind != "array":
+            if "array" not in self.kinds:
                 raise BadInput(f'the input "{self.name}" stands more than once')
             return list(value)
-        if isinstance(value, str):
-            if self.kind in {"integer", "number"}:
-                return number(value)
-            if self.kind == "boolean":
-                return _WORDS.get(value)
-            if self.kind == "array":
-                return [value]
-        return value
-
-    def _is_a(self, value: object) -> bool:
-        match self.kind:
-            case "string":
-                return isinstance(value, str)
-            case "boolean":
-                return isinstance(value, bool)
-            case "integer":
-                return isinstance(value, int) and not isinstance(value, bool) and value in INT64
-            case "number":
-                return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-            case "array":
-                return isinstance(value, list)
-            case "object":
-                return isinstance(value, dict)
+        if not isinstance(value, str) or "string" in self.kinds:
+            return value
+        readings = (_from_text(value, kind) for kind in self.kinds)
+        return next((read for read in readings if read is not None), None)
 
     def _check(self, value: Any) -> None:
         if self.enum is not None and canonical_json(value) not in self.enum:
@@ -102,6 +96,31 @@ class Input:
             raise BadInput(f"{what} is less than {self.minimum:g}")
         if self.maximum is not None and size > self.maximum:
             raise BadInput(f"{what} is more than {self.maximum:g}")
+
+
+def _from_text(text: str, kind: Kind) -> object:
+    """What text stands for as this type; None where it cannot."""
+    if kind in {"integer", "number"}:
+        return number(text)
+    if kind == "boolean":
+        return _WORDS.get(text)
+    return [text] if kind == "array" else text
+
+
+def _is_a(value: object, kind: Kind) -> bool:
+    match kind:
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool) and value in INT64
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        case "array":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
 
 
 def enumeration(kind: Kind, values: tuple[JSON, ...]) -> frozenset[bytes]:

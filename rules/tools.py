@@ -171,7 +171,7 @@ class Tool:
         """A sentence that says which inputs the tool takes."""
         if not self.inputs:
             return f'The tool "{self.name}" takes no inputs.'
-        named = (f"{i.name} ({i.kind}{'' if i.required else ', optional'})" for i in self.inputs.values())
+        named = (f"{i.name} ({i.what}{'' if i.required else ', optional'})" for i in self.inputs.values())
         return f'The tool "{self.name}" takes: {", ".join(named)}.'
 
     def _query(self, values: Mapping[str, JSON]) -> Pairs:

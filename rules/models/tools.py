@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_
 from wharfinger.rules.documents import MappingNode, SequenceNode
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
+from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.types import Effect, Place
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
@@ -22,10 +23,43 @@ _TEXT_OR_LIST: dict[str, Any] = {
 }
 
 
+def _types(value: Any) -> Any:
+    """One type or a list of them, each known and none twice: always the list."""
+    given = listed(value)
+    if not isinstance(given, list | tuple) or not given:
+        raise wrong(f"expected {_CHOICES}, or a list of them")
+    for name in given:
+        if name not in get_args(Type):
+            hint = did_you_mean(name, get_args(Type)) if isinstance(name, str) else ""
+            raise wrong(f'expected {_CHOICES}, not "{name}"', hint)
+    if len(set(given)) < len(given):
+        raise wrong("a type stands twice", "write each once")
+    return given
+
+
+_CHOICES = ", ".join(f'"{name}"' for name in get_args(Type)[:-1]) + f' or "{get_args(Type)[-1]}"'
+Types = Annotated[
+    tuple[Type, ...],
+    BeforeValidator(_types),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(get_args(Type))},
+                {"type": "array", "items": {"enum": list(get_args(Type))}, "minItems": 1},
+            ]
+        }
+    ),
+]
+
+
 class InputSpec(Written):
     """One input of a tool. A bare type name is the short form of `{type: …}`."""
 
-    type: Type = Field(default="string", description="What values the input takes.")
+    types: Types = Field(
+        default=("string",),
+        alias="type",
+        description="What values the input takes: a type, or any of a list.",
+    )
     required: Flag = Field(default=True, description="Whether a call without it is denied.")
     enum: tuple[Any, ...] | None = Field(
         default=None, min_length=1, description="The only values it may take."
@@ -54,15 +88,18 @@ class InputSpec(Written):
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
-        if self.pattern is not None and self.type != "string":
-            raise wrong(f'"pattern" is for text, and the type is "{self.type}"', "drop the pattern")
-        if (self.min is not None or self.max is not None) and self.type in {"boolean", "object"}:
-            raise wrong(f'"min" and "max" are for numbers, text and arrays, and the type is "{self.type}"')
+        if len(self.types) > 1 and {"enum", "pattern", "min", "max"} & self.model_fields_set:
+            raise wrong("an input of several types cannot have enum, pattern, min or max", "drop them")
+        kind = self.types[0]
+        if self.pattern is not None and kind != "string":
+            raise wrong(f'"pattern" is for text, and the type is "{kind}"', "drop the pattern")
+        if (self.min is not None or self.max is not None) and kind in {"boolean", "object"}:
+            raise wrong(f'"min" and "max" are for numbers, text and arrays, and the type is "{kind}"')
         if self.min is not None and self.max is not None and self.min > self.max:
             raise wrong(f'"min" {self.min} is greater than "max" {self.max}', "swap them")
-        strange = [value for value in self.enum or () if not is_a(value, self.type)]
+        strange = [value for value in self.enum or () if not is_a(value, kind)]
         if strange:
-            raise wrong(f"the enum has values that are not of type {self.type}: {strange!r}")
+            raise wrong(f"the enum has values that are not of type {kind}: {strange!r}")
         return self
 
 

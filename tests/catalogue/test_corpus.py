@@ -8,8 +8,6 @@ from wharfinger.rules.recognise import Toolset
 REFUSED = {
     # curl -d JSON without a Content-Type goes out as a form.
     "github_create_issue": "the form has characters that must not stand in one",
-    # Documented as an object or a list; SDKs send the list.
-    "github_add_labels": 'the input "labels" is not an array',
 }
 """Recorded requests that are refused, one of each tool, and why."""
 

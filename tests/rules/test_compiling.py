@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -190,3 +191,38 @@ def test_bodies_are_written_as_the_built_in_file_of_the_base_does(compile_tools:
     assert toolset["t"].fill({"a": "b c"}).body == b"a=b%20c"
     toolset, _ = compile_tools(own)
     assert toolset["t"].fill({"a": "b c"}).body == b'{"a":"b c"}'
+
+
+def asking(types: str) -> str:
+    run = 'method: POST, url: "https://a.example/ask", encoding: json, body: {prompt: "${prompt}"}'
+    return tool(run, f"input: {{prompt: {{type: {types}}}}}")
+
+
+def test_an_input_may_be_of_several_types(compile_tools: Any) -> None:
+    toolset, problems = compile_tools(asking("[string, array]"))
+    assert not list(problems)
+    assert toolset["t"].inputs["prompt"].kinds == ("string", "array")
+    assert "prompt (string or array)" in toolset["t"].takes()
+
+
+def test_several_types_are_part_of_the_digest(compile_tools: Any) -> None:
+    several, one = (compile_tools(asking(types))[0]["t"] for types in ("[string, array]", "string"))
+    assert several.digest != one.digest
+
+
+@pytest.mark.parametrize(
+    ("types", "said"),
+    [
+        (
+            "[string, lst]",
+            'expected "string", "integer", "number", "boolean", "array" or "object", not "lst"',
+        ),
+        ("[string, string]", "a type stands twice"),
+        ("[]", "or a list of them"),
+        ("[string, array], max: 5", "cannot have enum, pattern, min or max"),
+        ("[string, array], enum: [a]", "cannot have enum, pattern, min or max"),
+    ],
+)
+def test_several_types_that_cannot_be_are_errors(types: str, said: str, compile_tools: Any) -> None:
+    with pytest.raises(AssertionError, match=re.escape(said)):
+        compile_tools(asking(types))

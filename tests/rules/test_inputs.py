@@ -134,3 +134,27 @@ def test_an_input_that_stands_twice_must_be_the_same() -> None:
     specs = {"a": Input("a", "number")}
     assert inputs.bind(specs, [("a", "1", True), ("a", 1, False)]) == ({"a": 1}, [])
     assert inputs.bind(specs, [("a", "1", True), ("a", 2, False)])[1] == ['the input "a" has two values']
+
+
+@pytest.mark.parametrize(
+    ("value", "textual", "read"),
+    [
+        ("a", False, "a"),
+        (["a"], False, ["a"]),
+        ("a", True, "a"),
+        (Repeated(["a", "b"]), True, ["a", "b"]),
+    ],
+)
+def test_an_input_of_several_types_takes_each_of_them(value: object, textual: bool, read: object) -> None:
+    assert Input("x", "string", others=("array",)).read(value, textual=textual) == read
+
+
+@pytest.mark.parametrize("value", [1, True, None, {}])
+def test_an_input_of_several_types_takes_no_other(value: object) -> None:
+    with pytest.raises(BadInput, match="not text or an array"):
+        Input("x", "string", others=("array",)).read(value, textual=False)
+
+
+@pytest.mark.parametrize(("text", "read"), [("1", 1), ("true", True)])
+def test_text_is_read_as_the_first_of_several_types_that_it_stands_for(text: str, read: object) -> None:
+    assert Input("x", "boolean", others=("integer",)).read(text, textual=True) is read

@@ -70,7 +70,7 @@ SUITE = Suite(
              ' True}, messages=[{"role": "user", "content": "Hi"}]))',
              "openai_create_chat_completion", {"stream": True}, answer=STREAM),
         case('client.responses.create(model="gpt-5", input="Hi", instructions="Be brief")',
-             "openai_create_response", {"model": "gpt-5"}),
+             "openai_create_response", {"model": "gpt-5", "input": "Hi"}),
         case('client.responses.create(model="gpt-5", input=[{"role": "user", "content": "Hi"}], store=False,'
              ' reasoning={"effort": "low"}, tools=[{"type": "web_search"}])',
              "openai_create_response", {"model": "gpt-5", "store": False}),

@@ -108,7 +108,7 @@ SUITE = Suite(
         case("requests.post('https://api.github.com/repos/octo/hello/issues/7/comments', json={'body': 'Thanks'},"
              " headers=github_headers)", "github_create_issue_comment", O | {"number": 7, "body": "Thanks"}),
         case("requests.post('https://api.github.com/repos/octo/hello/issues/7/labels', json={'labels': ['bug']},"
-             " headers=github_headers)", "github_add_labels", O | {"number": 7, "labels": ["bug"]}),
+             " headers=github_headers)", "github_add_labels", O | {"number": 7, "labels": {"labels": ["bug"]}}),
         case("requests.put('https://api.github.com/repos/octo/hello/pulls/5/merge', headers=github_headers)",
              "github_merge_pull", O | {"number": 5}),
         _curl(f"https://slack.com/api/chat.postMessage {JSON_SLACK}"

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""How long one decision takes among 1,000 tools and 100 rules, in process.
+
+What is measured is `decide` whole: spelling, recognition, placeholders, conditions (half mapping, half
+CEL), headers and request digest, for requests in turn that are allowed, asked, denied and unmatched.
+Prints the median and the 99th percentile in microseconds; exits 1 if the latter is above 100.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.decide import decide
+from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.rules.types import Decision, Facts, Request, Verdict
+
+TOOLS = 1_000
+RULES = 100
+ROUNDS = 20_000
+LIMIT = 100
+KEY = "sk_test_Qm9vdHMgYW5kIGNhdHM0"
+HOST = "api.example.com"
+NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
+
+
+def tool(number: int) -> str:
+    return f"""
+  - tool: tool_{number}
+    input: {{account: string, amount: integer, note: {{type: string, required: false}}}}
+    run:
+      method: POST
+      url: "/v1/area{number % 40}/kind{number}/${{account}}"
+      body: {{amount: "${{amount}}", note: "${{note}}"}}"""
+
+
+def rules() -> Iterator[str]:
+    """100 rules: most about one tool each, a tenth about families or all of them."""
+    yield "allow:"
+    for number in range(40):
+        yield f"  - {{tool: tool_{number}, when: {{max_amount: 5000}}}}"
+    for number in range(25):
+        yield f"  - {{tool: tool_{number + 40}, when: input.amount <= 5000}}"
+    yield "ask:"
+    for number in range(25):
+        yield f"  - {{tool: tool_{number}, when: input.amount > 5000 && input.amount <= 50000}}"
+    yield "deny:"
+    for number in range(6):
+        yield f"  - {{tool: 'tool_{number}*', when: {{min_amount: 1000000}}}}"
+    yield "  - {tool: 'tool_*', when: input.amount > 2000000}"
+    yield "  - {tool: '*', when: agent.environment == 'dev'}"
+    yield "  - {tool: '*', when: request.method == 'DELETE'}"
+    yield "  - {tool: '*', when: call.effect == 'destructive'}"
+
+
+def configuration() -> Configuration:
+    texts = list(rules())
+    assert sum(text.startswith("  -") for text in texts) == RULES
+    files = {
+        "wharfinger.yaml": "version: 1",
+        "agents.yaml": "agents: {bot: {owner: alice, policies: [main], environment: prod}}",
+        "people.yaml": "people: {alice: {email: alice@example.com}, bob: {email: bob@example.com}}",
+        "credentials.yaml": f'credentials: {{API_KEY: {{from: "env:API_KEY", hosts: [{HOST}]}}}}',
+        "tools/many.yaml": f"api: many\nbase: https://{HOST}\nauth: {{secret: API_KEY}}\ntools:"
+        + "".join(tool(number) for number in range(TOOLS)),
+        "policies/main.yaml": "policy: main\n" + "\n".join(texts),
+    }
+    return load(Sources({name: text.encode() for name, text in files.items()}, {}))
+
+
+def request(number: int, amount: int) -> Request:
+    return Request(
+        agent="bot",
+        method="POST",
+        scheme="https",
+        host=HOST,
+        port=443,
+        target=f"/v1/area{number % 40}/kind{number}/acct_{amount}",
+        headers=(
+            ("Host", HOST),
+            ("User-Agent", "Example/v1 PythonBindings/16.0.0"),
+            ("Authorization", f"Bearer {KEY}"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "gzip, deflate"),
+            ("Content-Type", "application/json"),
+            ("Idempotency-Key", "5f4dcc3b-5aa7-65d6-1d83-27deb882cf99"),
+            ("Content-Length", "32"),
+        ),
+        body=b'{"amount": %d, "note": "duplicate"}' % amount,
+    )
+
+
+def main() -> int:
+    """Measure, print, and say whether the limit holds."""
+    start = time.perf_counter()
+    loaded = configuration()
+    print(f"{TOOLS} tools and {RULES} rules loaded in {time.perf_counter() - start:.2f} s")
+    facts = Facts(Placeholders({KEY: Owner("bot", "API_KEY")}), agent_id="agt_1")
+    requests = [request(n % 70, amount) for n in range(70) for amount in (100, 20_000, 1_500_000)]
+    requests += [request(n, 100) for n in range(900, 970)]
+    verdicts = [decide(loaded, each, facts, NOW).verdict for each in requests]
+    print("  ".join(f"{verdict}: {verdicts.count(verdict)}" for verdict in Verdict))
+    assert all(verdicts.count(verdict) > 20 for verdict in Verdict), "the decisions are not the expected ones"
+    times = measured(loaded, requests, facts)
+    p99 = statistics.quantiles(times, n=100)[98]
+    print(f"decide: p50 {statistics.median(times):.1f} µs, p99 {p99:.1f} µs, most {max(times):.1f} µs")
+    print(f"p99 under {LIMIT} µs: {'yes' if p99 < LIMIT else 'NO'}")
+    return 0 if p99 < LIMIT else 1
+
+
+def measured(loaded: Configuration, requests: list[Request], facts: Facts) -> list[float]:
+    """Microseconds of each decision, garbage collection included as it falls."""
+    gc.collect()
+    times: list[float] = []
+    kept: Decision | None = None
+    for index in range(ROUNDS):
+        each = requests[index % len(requests)]
+        start = time.perf_counter_ns()
+        kept = decide(loaded, each, facts, NOW)
+        times.append((time.perf_counter_ns() - start) / 1_000)
+    assert kept is not None
+    return times
+
+
+if __name__ == "__main__":
+    sys.exit(main())
