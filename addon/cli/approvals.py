@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.people_keys import person_key
@@ -40,7 +40,9 @@ def list_approvals(config: Path | None, *, as_json: bool, everything: bool) -> N
     if not rows:
         click.echo("nothing waits for a person")
         return
-    table = Table("id", "state", "agent", "tool", "inputs", "approvers", "expires in", box=None)
+    table = Table(
+        Column("id", no_wrap=True), "state", "agent", "tool", "inputs", "approvers", "expires in", box=None
+    )
     for row in rows:
         calls = row["request"]["calls"]
         table.add_row(
