@@ -13,7 +13,7 @@ def audited(stage: Stage) -> None:
     show = stage.show
     show.scene("The audit log", "Every decision stands in it, before anything is sent. No real key does.")
     show.command("wharfinger audit tail")
-    show.output("", stage.operator.run("audit", "tail", "-n", "14").out)
+    show.output("", stage.operator.run("audit", "tail", "-n", "14").out, crop=True)
     events = stage.events()
     intents = [event for event in events if event.get("kind") == "intent"]
     sent = len(stage.stripe.record.exchanges) + len(stage.github.record.exchanges)
@@ -46,7 +46,7 @@ def _flipped(stage: Stage) -> None:
     place = flip_one_bit(copy)
     stage.show.command(f"wharfinger audit verify --data COPY    # one bit flipped, {place}")
     verified = stage.operator.run("audit", "verify", "--data", str(copy), expect=None)
-    stage.show.output("", verified.said)
+    stage.show.output("", f"{verified.err}{verified.out.partition(chr(10))[0]}")
     stage.show.claim(
         "audit: in a copy with one flipped bit, verification finds the change",
         verified.code == 1,

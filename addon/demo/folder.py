@@ -54,7 +54,7 @@ teams:
     "credentials.yaml": f"""\
 credentials:
   STRIPE_API_KEY: {{from: "file:secrets/stripe", hosts: [{STRIPE}], placeholder: sk_test_}}
-  GITHUB_TOKEN: {{from: "file:secrets/github", hosts: [{GITHUB}], placeholder: ghp_}}
+  GITHUB_TOKEN: {{from: "file:secrets/github", hosts: [{GITHUB}, uploads.github.com], placeholder: ghp_}}
 """,
     "policies/support_refunds.yaml": f"""\
 policy: support_refunds

@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import base64
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 
 from wharfinger.demo import apis, book, certificates, folder, processes, scenes
-from wharfinger.demo.folder import ADMIN, AGENT, APPROVER, RealKeys
+from wharfinger.demo.folder import ADMIN, AGENT, APPROVER, REFUND_RULES, RealKeys
+from wharfinger.demo.interrupts import INTERRUPTS
 from wharfinger.demo.processes import DemoFailed, Operator
 from wharfinger.demo.show import Show
 from wharfinger.demo.stage import Stage
 from wharfinger.demo.standin import StandIn
 
+SHOWN = ("HTTPS_PROXY", "SSL_CERT_FILE", "STRIPE_API_KEY", "GITHUB_TOKEN")
+"""The variables of the agent that are worth seeing."""
 SCENES = (*scenes.SCENES, book.audited)
 
 
 def play(show: Show, *, program: str, keep: bool) -> bool:
     """Play all of it; whether every claim held. `program` is what the reader types for wharfinger."""
     began = time.monotonic()
-    root = Path(tempfile.mkdtemp(prefix="wharfinger-demo-"))
     show.opening()
-    with _ended_by_signals(), ExitStack() as last:
+    root = Path(tempfile.mkdtemp(prefix="wharfinger-demo-"))
+    with INTERRUPTS.caught(), ExitStack() as last:
         if not keep:
             last.callback(shutil.rmtree, root)
+        last.callback(processes.stop_all)
         _play_in(show, root, keep=keep)
         show.closing(time.monotonic() - began, program, str(root) if keep else "")
     return bool(show.claims) and all(claim.holds for claim in show.claims)
@@ -61,6 +63,10 @@ def _stage(show: Show, root: Path) -> Iterator[Stage]:
     operator = Operator(configuration, processes.bare_environment(root / "operator"), logs)
     with stripe, github:
         folder.write(configuration, keys, {apis.STRIPE: stripe.address, apis.GITHUB: github.address})
+        show.scene(
+            "The stage", "Rules for refunds, which bring tests with them; an agent, and people's keys."
+        )
+        show.code(REFUND_RULES, "yaml")
         with show.working("checking the configuration, and running the policies' tests"):
             _policy_tests(show, operator)
         with show.working("making the people's keys"):
@@ -87,6 +93,8 @@ def _agent_environment(show: Show, operator: Operator, home: Path, keys: RealKey
     """What `wharfinger env` gives, over an environment with nothing in it."""
     given = operator.json("env", "--agent", AGENT, "--format", "json")
     environment = processes.bare_environment(home) | {str(name): str(value) for name, value in given.items()}
+    show.command(f"wharfinger env --agent {AGENT}")
+    show.output("", "\n".join(f"{name}={environment.get(name)}" for name in SHOWN), crop=True)
     show.claim(
         "environment: the agent holds a placeholder for each key, and no real key in any form",
         environment.get("STRIPE_API_KEY", "").startswith("sk_test_")
@@ -104,18 +112,3 @@ def holds_key(environment: Mapping[str, str], keys: tuple[str, ...]) -> bool:
         base64.b64encode(b" " * shift + key.encode())[4:-4].decode() for key in keys for shift in range(3)
     ]
     return any(form in text for form in (*keys, *encoded))
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the demo as Ctrl-C does: in good order, with nothing left behind."""
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

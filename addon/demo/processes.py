@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wharfinger.demo.interrupts import INTERRUPTS
+
 PATIENCE = 60.0
 """Seconds any one process may take."""
 _GRACE = 10.0
@@ -50,6 +52,15 @@ def bare_environment(home: Path) -> dict[str, str]:
     }  # fmt: skip
 
 
+_STARTED: list[Running] = []
+
+
+def stop_all() -> None:
+    """End every process that was started here, the youngest first."""
+    while _STARTED:
+        _STARTED.pop().stop()
+
+
 class Running:
     """A process under way, whose output is kept in files; ended by `stop` at the latest."""
 
@@ -57,11 +68,12 @@ class Running:
         self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path, name: str
     ) -> None:
         self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
-        with self._out.open("wb") as out, self._err.open("wb") as err:
+        with self._out.open("wb") as out, self._err.open("wb") as err, INTERRUPTS.held():
             self._process = subprocess.Popen(
                 arguments, env=dict(environment), cwd=environment["HOME"], stdin=subprocess.DEVNULL,
                 stdout=out, stderr=err,
             )  # fmt: skip
+            _STARTED.append(self)
 
     @property
     def alive(self) -> bool:

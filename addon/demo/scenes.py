@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 import time
 from collections.abc import Callable
 
 from wharfinger.demo import apis
-from wharfinger.demo.folder import AGENT, APPROVER, REFUND_RULES
+from wharfinger.demo.folder import AGENT, APPROVER
 from wharfinger.demo.processes import PATIENCE, DemoFailed, Running
 from wharfinger.demo.stage import Stage
 
@@ -32,17 +33,17 @@ except stripe.StripeError as error:
 
 _DELETE = """\
 import os, github
-hub = github.Github(auth=github.Auth.Token(os.environ["GITHUB_TOKEN"]))
+hub = github.Github(auth=github.Auth.Token(os.environ["GITHUB_TOKEN"]), lazy=True)
 try:
-    hub.get_repo("acme/shop", lazy=True).delete()
+    hub.get_repo("acme/shop").delete()
 except github.GithubException as error:
     print(type(error).__name__, "-", error.message)
 """
 
 _ISSUE = """\
 import os, github
-hub = github.Github(auth=github.Auth.Token(os.environ["GITHUB_TOKEN"]))
-issue = hub.get_repo("acme/shop", lazy=True).create_issue("Refunds fail on Sundays")
+hub = github.Github(auth=github.Auth.Token(os.environ["GITHUB_TOKEN"]), lazy=True)
+issue = hub.get_repo("acme/shop").create_issue("Refunds fail on Sundays")
 print(f"#{issue.number}", issue.title)
 """
 
@@ -58,10 +59,7 @@ print(stripe.PaymentIntent.retrieve("{PAYMENT.rpartition("/")[2]}"))
 def allowed(stage: Stage) -> None:
     """A small refund goes out with the real key."""
     show, code = stage.show, _REFUND.replace("@AMOUNT@", "1500")
-    show.scene(
-        "An allowed refund", "The rules for refunds, and what the agent runs. Its key is a placeholder."
-    )
-    show.code(REFUND_RULES, "yaml")
+    show.scene("An allowed refund", "The agent refunds 15.00 with Stripe's own package and a placeholder.")
     show.code(code)
     with show.working("the agent refunds 15.00"):
         ended = stage.python(code)
@@ -103,18 +101,31 @@ def redacted(stage: Stage) -> None:
         for seen, answer in stage.stripe.record.exchanges
         if (seen.method, seen.path) == ("GET", PAYMENT)
     ]
-    show.output("Stripe sent", "".join(answers))
-    show.output("agent sees", ended.said)
+    show.output("Stripe sent", "\n".join(map(_spaced, answers)))
+    show.output("agent sees", _spaced(ended.said))
     show.claim(
         "redaction: what Stripe sent holds the real key",
         len(answers) == 1 and stage.keys.stripe in answers[0],
         f"{answers}",
     )
     show.claim(
-        f"redaction: {'curl' if with_curl else 'the agent'} got the same answer with the key taken out",
-        "[redacted:STRIPE_API_KEY]" in ended.out and stage.keys.stripe not in ended.said,
+        "redaction: the agent got the same answer with its own placeholder in the key's place",
+        f"Bearer {stage.agent['STRIPE_API_KEY']}" in ended.out and stage.keys.stripe not in ended.said,
         ended.said,
     )
+    show.claim(
+        "redaction: the payment's client_secret is masked too, as the tool's file says",
+        '"client_secret":"[redacted]"' in ended.out.replace(" ", "") and "_secret_demo" in "".join(answers),
+        ended.said,
+    )
+
+
+def _spaced(text: str) -> str:
+    """JSON with spaces, to be read; other text as it is."""
+    try:
+        return json.dumps(json.loads(text))
+    except ValueError:
+        return text
 
 
 def denied(stage: Stage) -> None:
@@ -127,7 +138,7 @@ def denied(stage: Stage) -> None:
     show.output("agent sees", deleting.said)
     show.claim(
         "denial: PyGithub's own exception gives the policy's reason",
-        deleting.out.startswith("GithubException - ") and "agents delete nothing at GitHub" in deleting.out,
+        deleting.out.startswith("GithubException - ") and "Agents delete nothing at GitHub" in deleting.out,
         deleting.said,
     )
     show.claim(
@@ -136,18 +147,21 @@ def denied(stage: Stage) -> None:
         f"connections and requests: {stage.github.record.state()}",
     )
     before = stage.stripe.record.state()
+    show.code('stripe.Refund.create(payment_intent="pi_demo", amount=90000)')
     with show.working("the agent refunds 900.00"):
         refunding = stage.python(_REFUND_REFUSED.replace("@AMOUNT@", "90000"))
     show.output("agent sees", refunding.said)
     show.claim(
-        "denial: so does the stripe package's, for a refund of 900.00, and Stripe heard nothing of it",
+        "denial: the stripe package's own exception gives it too, and Stripe heard nothing of the refund",
         refunding.out.startswith("PermissionError - ")
-        and "refunds above 500.00 are made by finance" in refunding.out
+        and "Refunds above 500.00 are made by finance" in refunding.out
         and stage.stripe.record.state() == before,
         f"{refunding.said}\nbefore {before}, after {stage.stripe.record.state()}",
     )
+    show.code('hub.get_repo("acme/shop").create_issue("Refunds fail on Sundays")')
     with show.working("the agent opens an issue"):
         opening = stage.python(_ISSUE)
+    show.output("agent sees", opening.said)
     received = stage.github.record.requests("POST", "/repos/acme/shop/issues")
     show.claim(
         "denial: opening an issue, which is allowed, still works, with GitHub's real token",
@@ -218,7 +232,7 @@ def explained(stage: Stage) -> None:
     show.scene("An explanation", "What would become of a request, and why; nothing is sent.")
     request = ("POST", f"https://{apis.STRIPE}{REFUNDS}", "-d", "payment_intent=pi_demo&amount=90000")
     before = stage.stripe.record.state()
-    show.command(f"wharfinger explain --agent {AGENT} {' '.join(request[:3])} '{request[3]}'")
+    show.command(f"wharfinger explain --agent {AGENT} {request[0]} {request[1]} \\\n      -d '{request[3]}'")
     show.output("", stage.operator.run("explain", "--agent", AGENT, *request).out)
     answer = stage.operator.json("explain", "--agent", AGENT, *request, "--json")
     made = [

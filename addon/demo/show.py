@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.panel import Panel
@@ -18,7 +18,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-INDENT = 3
+INDENT, DEEPER = 3, 5
+WHO = 15
+"""Columns for the name of who sees something."""
 WIDTH = 100
 """Columns at most: longer lines read badly."""
 
@@ -79,8 +81,8 @@ class Show:
     def command(self, text: str) -> None:
         """What a person types."""
 
-    def output(self, who: str, text: str) -> None:
-        """What somebody got to see."""
+    def output(self, who: str, text: str, *, crop: bool = False) -> None:
+        """What somebody got to see; `crop` keeps each line to one line."""
 
     @contextmanager
     def working(self, text: str) -> Iterator[None]:
@@ -103,21 +105,20 @@ class Story(Show):
         super().__init__(console)
         self._scenes = 0
 
-    def _put(self, content: Group | Text | Syntax | Table | Padding, *, indent: int = INDENT) -> None:
-        self._console.print(Padding(content, (0, 0, 0, indent)), width=min(WIDTH, self._console.width))
+    def _put(self, content: RenderableType, *, indent: int = INDENT, above: int = 0, below: int = 0) -> None:
+        self._console.print(
+            Padding(content, (above, 0, below, indent)), width=min(WIDTH, self._console.width)
+        )
 
     def opening(self) -> None:
         """The cast."""
         cast = Table.grid(padding=(0, 2))
         for who, what in (
-            (
-                "agent",
-                "runs the official stripe and PyGithub packages, and curl, unmodified; holds dummy keys",
-            ),
+            ("agent", "runs the official stripe and PyGithub packages, and curl; its keys are dummies"),
             ("wharfinger", "a real proxy, on a configuration made for this run"),
             (
                 "Stripe, GitHub",
-                "stand-ins on loopback that record every connection: the claims are checked there",
+                "stand-ins on loopback; the claims are checked by what they received",
             ),
             ("bob", "may approve refunds, from another process"),
         ):
@@ -134,20 +135,26 @@ class Story(Show):
 
     def code(self, text: str, language: str = "python") -> None:
         """With colours, on the terminal's own background."""
-        self._put(
-            Syntax(text.rstrip(), language, background_color="default", word_wrap=True), indent=INDENT + 3
-        )
+        syntax = Syntax(text.rstrip(), language, background_color="default", word_wrap=True)
+        self._put(syntax, indent=DEEPER, above=1, below=1)
 
     def command(self, text: str) -> None:
         """After a prompt."""
-        self._put(Text.assemble(("$ ", "dim"), (text, "bold")))
+        self._put(Text.assemble(("$ ", "dim"), (text, "bold")), above=1)
 
-    def output(self, who: str, text: str) -> None:
-        """Beside the name of who sees it."""
-        table = Table.grid(padding=(0, 1))
-        table.add_column(no_wrap=True, style="cyan")
-        table.add_column(overflow="fold")
-        table.add_row(who, Text.from_ansi(self.shown(text).rstrip()))
+    def output(self, who: str, text: str, *, crop: bool = False) -> None:
+        """Beside the name of who sees it, or below the command that printed it."""
+        content = Text.from_ansi(self.shown(text).rstrip())
+        content.highlight_regex(r"‹[^›]*›", "bold red")
+        content.highlight_regex(r"(sk_test|ghp)_[A-Za-z0-9_-]+|\[redacted\]", "bold green")
+        content.no_wrap, content.overflow = crop, "ellipsis" if crop else "fold"
+        if not who:
+            self._put(content, indent=DEEPER)
+            return
+        table = Table.grid(padding=(0, 2))
+        table.add_column(width=WHO, style="cyan")
+        table.add_column()
+        table.add_row(who, content)
         self._put(table)
 
     def _told(self, text: str, *, holds: bool, detail: str) -> None:
@@ -182,10 +189,11 @@ class Story(Show):
             lines.append(Text(f"Everything is kept in {kept}"))
         lines += [Text(""), Text("Put your own agent behind it:"), Text("")]
         commands = Table.grid(padding=(0, 3))
+        commands.add_column(no_wrap=True)
         for command, what in (
-            ("init", "writes a first configuration, and makes your key"),
-            ("run --agent NAME -- CMD", "runs CMD as the agent NAME, behind the proxy"),
-            ("approvals list", "from another terminal: what waits for you"),
+            ("init", "writes a configuration, makes your key"),
+            ("run --agent NAME -- CMD", "runs CMD behind the proxy"),
+            ("approvals list", "what waits for your answer"),
             ("audit tail -f", "what went out, and what did not"),
         ):
             commands.add_row(Text(f"  {program} {command}", "bold"), Text(what, "dim"))
