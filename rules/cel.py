@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import re2
 from cel_expr_python import cel
 from wharfinger.rules import cel_tree
+from wharfinger.rules.cel_native import UNSURE, Native, native
 from wharfinger.rules.cel_tree import LOOKS_UP, Call, Constant, Group, Ident, Node, Select
 from wharfinger.rules.hours import hours
 from wharfinger.rules.types import JSON
@@ -84,9 +85,17 @@ class Expression:
     program: Any
     calls: bool
     """Whether it uses functions of ours."""
+    native: Native | None
+    """The same in Python, for expressions simple enough."""
 
     def value(self, scope: Scope) -> bool | None:
         """True or False if that is what it evaluates to, None for anything else, errors included."""
+        if self.native is not None and (value := self.native(scope)) is not UNSURE:
+            return value if value is True or value is False else None
+        return self.evaluated(scope)
+
+    def evaluated(self, scope: Scope) -> bool | None:
+        """The same, always by the library."""
         if self.reads.loops and _elements(scope.inputs) > MAX_ELEMENTS:
             return None
         token = _scope.set(scope) if self.calls else None
@@ -107,7 +116,8 @@ def compile_expression(source: str, kinds: Mapping[str, str | None]) -> Expressi
     """
     try:
         program = _environment().compile(source)
-        nodes = tuple(cel_tree.walk(cel_tree.read(program.serialize())))
+        tree = cel_tree.read(program.serialize())
+        nodes = tuple(cel_tree.walk(tree))
         result = program.return_type()
         if not any(isinstance(node, Select) and node.test for node in nodes):
             # has(input.x) has no meaning where input.x is a variable of its own
@@ -122,7 +132,7 @@ def compile_expression(source: str, kinds: Mapping[str, str | None]) -> Expressi
         raise Unreadable(f'"{source}" is not true or false', "compare it with something")
     functions = {node.function for node in nodes if isinstance(node, Call)}
     _check_constants(nodes)
-    return Expression(source, _reads(nodes), program, bool(functions & {"given", "within"}))
+    return Expression(source, _reads(nodes), program, bool(functions & {"given", "within"}), native(tree))
 
 
 def activation(inputs: Mapping[str, JSON], scope: Scope) -> Any:
@@ -229,16 +239,18 @@ def _reads(nodes: tuple[Node, ...]) -> Reads:
     by_name = sum(root == "input" for root, name, _ in named if name) - sum(
         isinstance(node, Call) and node.function == "given" for node in nodes
     )
+    others = frozenset((root, name) for root, name, _ in named if root in KNOWN)
+    clock = any(
+        (isinstance(node, Ident) and node.name == "now")
+        or (isinstance(node, Call) and node.function == "within")
+        for node in nodes
+    )
     return Reads(
         inputs=frozenset(name for name, _ in from_input),
         guarded=frozenset(name for name, test in from_input if test),
-        others=frozenset((root, name) for root, name, _ in named if root in KNOWN),
+        others=others,
         whole=mentions > by_name,
-        clock=any(
-            (isinstance(node, Ident) and node.name == "now")
-            or (isinstance(node, Call) and node.function == "within")
-            for node in nodes
-        ),
+        clock=clock,
         loops=any(isinstance(node, Group) and node.loop for node in nodes),
     )
 

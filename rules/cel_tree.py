@@ -7,6 +7,7 @@ syntax.proto. The wire format is that of protobuf.dev/programming-guides/encodin
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -16,16 +17,16 @@ type Wire = dict[int, list[bytes | int]]
 
 _CHECKED_EXPR: Final = 4
 _CONSTANT, _IDENT, _SELECT, _CALL, _LIST, _STRUCT, _COMPREHENSION = 3, 4, 5, 6, 7, 8, 9
-_STRING: Final = 6
+_BOOL, _INT, _DOUBLE, _STRING = 2, 3, 5, 6
 LOOKS_UP: Final = frozenset({"_[_]", "_[?_]"})
 """The functions that `a["b"]` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal; only text matters here."""
+    """A literal: text, number or boolean; None for those of other types."""
 
-    text: str | None
+    value: str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Group:
 
     parts: tuple[Node, ...]
     loop: bool = False
+    list: bool = False
 
 
 type Node = Constant | Ident | Select | Call | Group
@@ -93,7 +95,13 @@ def _node(data: bytes) -> Node:
 
 
 def _constant(wire: Wire) -> Node:
-    return Constant(_text(wire, _STRING) if _STRING in wire else None)
+    if _STRING in wire:
+        return Constant(_text(wire, _STRING))
+    if _BOOL in wire:
+        return Constant(wire[_BOOL][0] == 1)
+    if _INT in wire and isinstance(number := wire[_INT][0], int):
+        return Constant(number - (1 << 64) if number >= 1 << 63 else number)
+    return Constant(struct.unpack("<d", _bytes(wire, _DOUBLE))[0] if _DOUBLE in wire else None)
 
 
 def _ident(wire: Wire) -> Node:
@@ -109,7 +117,7 @@ def _call(wire: Wire) -> Node:
 
 
 def _list(wire: Wire) -> Node:
-    return Group(_nodes(wire, 1))
+    return Group(_nodes(wire, 1), list=True)
 
 
 def _struct(wire: Wire) -> Node:

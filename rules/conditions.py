@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Final, Protocol
 
 from wharfinger.rules import cel
@@ -83,7 +84,8 @@ class Subject:
 class Listed:
     """A `when` that is a mapping: every entry must hold."""
 
-    constraints: tuple[tuple[str, Constraint], ...]
+    constraints: tuple[tuple[str, Constraint, str], ...]
+    """Input, what it must be, and that in words."""
     reason: bool
     """`require_reason: true`."""
     reads: Reads
@@ -91,12 +93,12 @@ class Listed:
     def evaluate(self, scope: Scope) -> Outcome:
         """See `Condition`."""
         unmet = []
-        for name, constraint in self.constraints:
+        for name, constraint, words in self.constraints:
             if name not in scope.inputs:
                 return Outcome(False, f'the input "{name}" is absent')
             try:
                 if not constraint.holds(scope.inputs[name]):
-                    unmet.append(f"{name} must be {constraint.text}")
+                    unmet.append(words)
             except WrongType as error:
                 return Outcome(False, f'the input "{name}", or something in it, is {error}')
         if self.reason and "reason" not in scope.call:
@@ -179,7 +181,9 @@ def _compile_mapping(
     if len(problems.errors) > before:
         return None
     reads = Reads(inputs=frozenset(name for name, _ in constraints))
-    return Listed(tuple(sorted(constraints, key=lambda item: item[0])), reason, reads)
+    constraints.sort(key=itemgetter(0))
+    worded = tuple((name, each, f"{name} must be {each.text}") for name, each in constraints)
+    return Listed(worded, reason, reads)
 
 
 def _resolved(key: str, known: set[str]) -> tuple[str | None, str]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules import bodies, digests, headers, patterns, presented
+from wharfinger.rules import bodies, digests, headers, patterns, presented, spelling
 from wharfinger.rules.conditions import Scope
 from wharfinger.rules.judging import Judgement, judge
 from wharfinger.rules.presented import LOGIN_FIELDS, Presented
@@ -110,16 +110,13 @@ class _Deciding:
 
     def _with_reason(self, read: Recognised) -> Recognised:
         """The reason of the call, first found: header, argument of `call`, the tool's input, the run's."""
+        if len(read.calls) != 1:
+            return read
+        (call,) = read.calls
         given = self.facts.reason
         argument = given if self.facts.origin is not Origin.PROXY else None
-        header = read.reason
-        calls = tuple(
-            replace(call, reason=reason)
-            if (reason := _reason(header, argument, call, given)) != call.reason
-            else call
-            for call in read.calls
-        )
-        return replace(read, calls=calls)
+        reason = _reason(read.reason, argument, call, given)
+        return read if reason == call.reason else replace(read, calls=(replace(call, reason=reason),))
 
     def _how_to_reason(self, tool: Tool | None) -> str:
         named = f', or in the input "{tool.reason}"' if tool is not None and tool.reason else ""
@@ -129,9 +126,10 @@ class _Deciding:
 
     def _judged(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
         kept, dropped = self._forwarded(read, shown)
+        path = read.target.path.canonical if read.target is not None else ""
         judgement = judge(
             [self.configuration.policies[name] for name in agent.policies],
-            self._subjects(read, agent),
+            self._subjects(read, agent, path),
             read.host,
             lambda: self._texts(read, kept),
             self._how_to_reason(read.winner),
@@ -139,7 +137,7 @@ class _Deciding:
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown)
         opened = judgement.verdict is not Verdict.DENY
-        digest = self._digest(read, shown, kept)
+        digest = self._digest(read, shown, kept, path)
         return Decision(
             verdict=judgement.verdict,
             code=_CODES[judgement.verdict],
@@ -159,14 +157,14 @@ class _Deciding:
             timeout=read.winner.timeout if read.winner is not None else None,
         )
 
-    def _subjects(self, read: Recognised, agent: Agent) -> list[tuple[str, Scope]]:
+    def _subjects(self, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
         (call,) = read.calls
         if not read.fitting:
-            return [(call.tool, self._scope(call, read, agent))]
+            return [(call.tool, self._scope(call, read, agent, path))]
         calls = [call, *(fit.call for fit in read.fitting[1:])]
-        return [(each.tool, self._scope(each, read, agent)) for each in calls]
+        return [(each.tool, self._scope(each, read, agent, path)) for each in calls]
 
-    def _scope(self, call: Call, read: Recognised, agent: Agent) -> Scope:
+    def _scope(self, call: Call, read: Recognised, agent: Agent, path: str) -> Scope:
         about = {"tool": call.tool, "effect": call.effect.value}
         reason = read.calls[0].reason
         who = {"name": self.request.agent, "owner": agent.owner}
@@ -179,7 +177,7 @@ class _Deciding:
                 "scheme": self.request.scheme,
                 "host": read.host,
                 "port": self.request.port,
-                "path": read.target.path.canonical if read.target is not None else "",
+                "path": path,
             },
             facts={"confinement": self.facts.confinement},
             now=self.now,
@@ -225,14 +223,16 @@ class _Deciding:
         kept, dropped = headers.forward(self.request, passed, ranges=not shown.credentialed)
         return kept, tuple(name for name in dropped if name not in shown.exchanged)
 
-    def _digest(self, read: Recognised, shown: Presented, kept: tuple[tuple[str, str], ...]) -> str:
-        body = self.request.body
+    def _digest(
+        self, read: Recognised, shown: Presented, kept: tuple[tuple[str, str], ...], path: str
+    ) -> str:
+        query = spelling.canonical_pairs(read.target.query) if read.target is not None else ""
         return digests.request_digest(
             agent_id=self.facts.agent_id,
             calls=read.calls,
             request=self.request,
-            target=read.target.canonical if read.target is not None else "",
-            body=None if body is None else bodies.canonical(read.body, body),
+            target=f"{path}?{query}" if query else path,
+            body=digests.body_form(read.body, self.request.body),
             forward=kept,
             volatile=read.winner.volatile if read.winner is not None else frozenset(),
             credentials=[placement.credential for placement in shown.placements],

@@ -10,13 +10,14 @@ cannot run together and one kind cannot be taken for the other. Bytes stand in i
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 from wharfinger.rules import headers
-from wharfinger.rules.bodies import canonical_json
+from wharfinger.rules.bodies import Body, Media, canonical_json
 from wharfinger.rules.types import JSON, Call, Request
 
 if TYPE_CHECKING:
@@ -25,10 +26,16 @@ if TYPE_CHECKING:
 VERSION: Final = "1"
 """Version of both digests and of the library's reading of policies; raised when either changes meaning."""
 
+_ENCODE: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
+"""Canonical JSON, as `bodies.canonical_json` writes it."""
+
 
 def digest(label: str, *parts: JSON) -> str:
     """SHA-256 (hex) of the parts under a label; the same for equal parts only."""
-    return hashlib.sha256(canonical_json([f"wharfinger.{label}", VERSION, *parts])).hexdigest()
+    text = _ENCODE([f"wharfinger.{label}", VERSION, *parts])
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def request_digest(
@@ -37,7 +44,7 @@ def request_digest(
     calls: Iterable[Call],
     request: Request,
     target: str,
-    body: bytes | None,
+    body: JSON,
     forward: Iterable[tuple[str, str]],
     volatile: frozenset[str],
     credentials: Iterable[str],
@@ -45,8 +52,8 @@ def request_digest(
 ) -> str:
     """The digest an approval is bound to.
 
-    `target` and `body` are in canonical form (a body that is streamed is None), `forward` are the
-    fields that go upstream, `volatile` the API's own list of fields that are left out.
+    `target` is in canonical form, `body` what `body_form` gives, `forward` are the fields that go
+    upstream, `volatile` the API's own list of fields that are left out.
     """
     fields = [
         [name.lower(), value] for name, value in forward if not headers.is_volatile(name.lower(), volatile)
@@ -56,11 +63,22 @@ def request_digest(
         agent_id,
         [[call.tool, call.template, dict(call.inputs), dict(call.extras)] for call in calls],
         [request.method, request.scheme, request.host, request.port, target],
-        None if body is None else hashlib.sha256(body).hexdigest(),
+        body,
         fields,
         sorted(credentials),
         policy,
     )
+
+
+def body_form(read: Body, raw: bytes | None) -> JSON:
+    """What a digest takes of a body: JSON as its value, a form as its pairs in order, else its SHA-256."""
+    if raw is None:
+        return ["stream"]
+    if not read.problem and read.media is Media.JSON:
+        return ["json", read.value]
+    if not read.problem and read.media is Media.FORM:
+        return ["form", read.pairs]
+    return ["bytes", hashlib.sha256(raw).hexdigest()]
 
 
 def policy_digest(configuration: Configuration) -> str:

@@ -29,11 +29,11 @@ class Found:
     tool: str
     outcome: Outcome
 
-    @property
-    def place(self) -> tuple[str, int, str, str]:
-        """What found rules are sorted by, so that order of evaluation does not show."""
-        ref = self.rule.ref
-        return ref.file, ref.line, ref.policy, self.tool
+
+def _place(found: Found) -> tuple[str, int, str, str]:
+    """What found rules are sorted by, so that order of evaluation does not show."""
+    ref = found.rule.ref
+    return ref.file, ref.line, ref.policy, found.tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ class Judgement:
     rules: tuple[RuleRef, ...] = ()
     ask: Ask | None = None
     found: tuple[Found, ...] = ()
-    """Every rule that is about the call, in order of place."""
+    """Every rule that is about the call."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The same for `explain`."""
-        return tuple(_step(found) for found in self.found)
+        """The same for `explain`, in order of place."""
+        return tuple(_step(found) for found in sorted(self.found, key=_place))
 
 
 @dataclass(slots=True)
@@ -64,9 +64,8 @@ class _Findings:
 
     @property
     def every(self) -> tuple[Found, ...]:
-        """All of them, in order of place."""
-        found = (*self.deny, *self.errors, *self.ask, *self.allow, *self.unmet)
-        return tuple(sorted(found, key=lambda f: f.place))
+        """All of them."""
+        return (*self.deny, *self.errors, *self.ask, *self.allow, *self.unmet)
 
     def add(self, found: Found) -> None:
         if found.outcome.error:
@@ -97,7 +96,9 @@ def judge(
     for policy in policies:
         for index, (tool, scope) in enumerate(subjects):
             for rule in policy.rules.get(tool, ()):
-                if (index == 0 or rule.ref.verdict is Verdict.DENY) and rule.is_about(host):
+                if index and rule.ref.verdict is not Verdict.DENY:
+                    continue
+                if not rule.hosts or rule.is_about(host):
                     outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
                     findings.add(Found(rule, tool, outcome))
         if policy.patterns is not None:
@@ -120,10 +121,10 @@ def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings
 def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:
     every = findings.every
     if findings.deny:
-        found = sorted(findings.deny, key=lambda f: f.place)
+        found = sorted(findings.deny, key=_place)
         return _denied(found, every)
     if findings.errors:
-        found = sorted(findings.errors, key=lambda f: f.place)
+        found = sorted(findings.errors, key=_place)
         first = found[0]
         return Judgement(
             Verdict.DENY,
@@ -133,9 +134,9 @@ def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:
             found=every,
         )
     if findings.ask:
-        return _asked(sorted(findings.ask, key=lambda f: f.place), every)
+        return _asked(sorted(findings.ask, key=_place), every)
     if findings.allow:
-        found = sorted(findings.allow, key=lambda f: f.place)
+        found = sorted(findings.allow, key=_place)
         return Judgement(Verdict.ALLOW, f"allowed by {found[0].rule.ref}", "", _refs(found), found=every)
     return _unopened(findings, tool, reasons, every)
 
@@ -173,7 +174,7 @@ def _asked(found: list[Found], every: tuple[Found, ...]) -> Judgement:
 
 def _unopened(findings: _Findings, tool: str, reasons: str, every: tuple[Found, ...]) -> Judgement:
     near = [f for f in findings.unmet if f.rule.ref.verdict is not Verdict.DENY]
-    near.sort(key=lambda f: f.place)
+    near.sort(key=_place)
     if not near:
         return Judgement(
             Verdict.DENY,

@@ -61,11 +61,10 @@ class Placeholders:
         """The owners of all placeholders found in `data`, each once; text is read as latin-1 or UTF-8."""
         if not self._owners or not data:
             return ()
-        found = {
-            self._owner(match.group(0)): None
-            for view in _views(_octets(data))
-            for match in self._search(view)
-        }
+        found: dict[Owner, None] = {}
+        for view in _views(_octets(data)):
+            if self._pattern.search(view) is not None:
+                found |= {self._owner(match.group(0)): None for match in self._pattern.finditer(view)}
         return tuple(found)
 
     @property
@@ -86,9 +85,6 @@ class Placeholders:
         plain = b"|".join(re2.escape(text) for text in self._plain)
         encoded = b"|".join(re2.escape(text) for text in self._encoded)
         return re2.compile(b"(?i:" + plain + b")|" + encoded, options)
-
-    def _search(self, view: bytes) -> Iterator[re2._Match[bytes]]:
-        return self._pattern.finditer(view) if self._pattern.search(view) else iter(())
 
     def _owner(self, text: bytes) -> Owner:
         return self._encoded.get(text) or self._plain[text.lower()]
@@ -135,7 +131,7 @@ def _decoded(data: bytes) -> bytes:
     if b"\\" in data:
         data = data.replace(b"\\\\", b"\\").replace(b"\\u00", b"%")
         data = data.replace(b"\\r", b"").replace(b"\\n", b"").replace(b"\\/", b"/")
-    return unquote_to_bytes(data) if _ESCAPED.search(data) else data
+    return unquote_to_bytes(data) if b"%" in data and _ESCAPED.search(data) else data
 
 
 @dataclass(slots=True)
@@ -158,10 +154,11 @@ class StreamScan:
         self._held = data[len(data) - keep :]
         return data[: len(data) - keep], None
 
-    def end(self) -> bytes:
-        """What was held back, now that nothing follows."""
+    def finish(self) -> tuple[bytes, Owner | None]:
+        """What was held back, now that nothing follows; as `feed` answers."""
         rest, self._held = self._held, b""
-        return rest
+        found = self.placeholders.scan(rest)
+        return (b"", found[0]) if found else (rest, None)
 
     def _kept(self, data: bytes) -> int:
         """Length of the longest end of `data` that a placeholder could begin with."""

@@ -78,7 +78,9 @@ def present(
     tool = read.winner
     credentialed = bool(tool is not None and tool.placements) or is_bound(read.host, credentials)
     try:
-        return _Look(request, read, credentials, facts, credentialed).presented(tool)
+        fields = tuple((name.lower(), value.strip(" \t")) for name, value in request.headers)
+        logins = tuple(each for each in fields if each[0] in LOGIN_FIELDS and any(spelled(each[1])))
+        return _Look(request, read, credentials, facts, credentialed, fields, logins).presented(tool)
     except _Misuse as misuse:
         return Presented(refusal=misuse.refusal, credentialed=credentialed)
 
@@ -95,6 +97,10 @@ class _Look:
     credentials: Mapping[str, Credential]
     facts: Facts
     credentialed: bool
+    fields: tuple[tuple[str, str], ...]
+    """Header fields, names in lower case, values without the blanks around them."""
+    logins: tuple[tuple[str, str], ...]
+    """Those that APIs read a credential from, if there is anything in them."""
 
     def presented(self, tool: Tool | None) -> Presented:
         placements = tool.placements if tool is not None else ()
@@ -117,7 +123,8 @@ class _Look:
             values = [value for name, value in pairs if name == placement.name]
             candidates = [(value, [value]) for value in values]
         else:
-            values = [value.strip(" \t") for value in self.request.values(placement.name)]
+            low = placement.name.lower()
+            values = [value for name, value in self.fields if name == low]
             candidates = [(value, spelled(value, placement.format)) for value in values if value]
         candidates = [(value, texts) for value, texts in candidates if any(texts)]
         if not candidates:
@@ -180,11 +187,7 @@ class _Look:
 
         Where the host cannot be read, for any.
         """
-        return frozenset(
-            name.lower()
-            for name, value in self.request.headers
-            if name.lower() in LOGIN_FIELDS and self._is_home(spelled(value.strip(" \t")))
-        )
+        return frozenset(name for name, value in self.logins if self._is_home(spelled(value)))
 
     def _is_home(self, texts: Iterable[str]) -> bool:
         owners = [owner for text in texts if (owner := self.facts.placeholders.exact(text)) is not None]
@@ -201,15 +204,11 @@ class _Look:
         if parameters and self.read.target is not None:
             rest = (f"{k}={v}" for k, v in self.read.target.query if k not in parameters)
             target = "&".join((target.partition("?")[0], *rest))
-        parts = [target.encode("utf-8", "replace")]
-        for name, value in self.request.headers:
-            if name.lower() not in fields:
-                parts.append(f"{name}: {value}".encode("latin-1", "replace"))
-        if self.request.body:
-            parts.append(self.request.body)
-        owners = set(self.facts.placeholders.scan(b"\0".join(parts)))
+        lines = [f"{name}: {value}" for name, value in self.fields if name not in fields]
+        head = "\0".join((target, *lines)).encode("latin-1", "replace")
+        owners = self.facts.placeholders.scan(head + b"\0" + self.request.body if self.request.body else head)
         if owners:
-            self._misused(owners)
+            self._misused(set(owners))
 
     def _misused(self, owners: set[Owner]) -> None:
         for owner in sorted(owners, key=lambda o: (o.agent == self.request.agent, o.agent, o.credential)):
@@ -225,11 +224,7 @@ class _Look:
 
     def _own_logins(self, tool: Tool | None, known: frozenset[str]) -> tuple[str, ...]:
         """Fields with a login of the agent's own that pass; refused where a credential is bound."""
-        fields = {
-            name.lower()
-            for name, value in self.request.headers
-            if name.lower() in LOGIN_FIELDS - known and any(spelled(value.strip(" \t")))
-        }
+        fields = {name for name, _ in self.logins} - known
         if tool is not None and tool.auth_own:
             return tuple(sorted(fields))
         if self.credentialed and fields:

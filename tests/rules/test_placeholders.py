@@ -141,7 +141,7 @@ def test_a_stream_never_lets_a_placeholder_out_under_any_split(
 )
 def test_a_stream_without_a_placeholder_passes_unchanged(chunks: list[bytes]) -> None:
     scan = StreamScan(PLACEHOLDERS)
-    sent = b"".join(scan.feed(chunk)[0] for chunk in chunks) + scan.end()
+    sent = b"".join(scan.feed(chunk)[0] for chunk in chunks) + scan.finish()[0]
     assert sent == b"".join(chunks)
 
 
