@@ -166,6 +166,7 @@ class Serving:
             "generation": runtime.live.generation,
             "refused_reload": runtime.refused_reload,
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
+            "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
         }

@@ -1,0 +1,40 @@
+"""Checks of credentials: whether each can be read, without a word of any value."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from wharfinger.credentials.registry import Credentials
+from wharfinger.credentials.sources import Environment
+from wharfinger.doctor.findings import Finding, fail, ok
+from wharfinger.rules.configuration import Configuration
+from wharfinger.secret import disarm_process
+
+
+def readable(configuration: Configuration, folder: Path) -> Iterator[Finding]:
+    """Read each credential as `up` would, in this process, which is closed to others first."""
+    if not configuration.credentials:
+        yield ok("credentials", "none is declared")
+        return
+    disarm_process()
+    placements = [placed for tool in configuration.tools for placed in tool.placements]
+    # A copy, for the proxy that a later check starts needs the variables as well.
+    held = Credentials(Environment(dict(os.environ)))
+    for problem in asyncio.run(held.load(configuration.credentials, folder, placements)):
+        yield fail("credentials", f"{problem.name}: {problem.message}", problem.hint)
+    if held.names():
+        yield ok("credentials", f"can be read: {', '.join(held.names())}")
+
+
+def in_use(configuration: Configuration, status: Mapping[str, Any]) -> Iterator[Finding]:
+    """Which credentials the running proxy has, as it says itself."""
+    held = set(status["credentials"])
+    missing = sorted(set(configuration.credentials) - held)
+    for name in missing:
+        yield fail("credentials", f"{name} is not available to the running proxy", "see its log, and reload")
+    if not missing:
+        yield ok("credentials", f"in use: {', '.join(sorted(held)) or 'none is declared'}")
