@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs.errors import CertificateError
 from wharfinger.faults import Fault
 
@@ -73,6 +74,11 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"error: {fault.message}", err=True)
         if fault.hint:
             click.echo(f"  hint: {fault.hint}", err=True)
+        sys.exit(1)
+    except BookUnavailable as trouble:
+        click.echo(f"error: {trouble.reason}", err=True)
+        if trouble.hint:
+            click.echo(f"  hint: {trouble.hint}", err=True)
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
