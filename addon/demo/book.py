@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from wharfinger.demo.stage import Stage
+from wharfinger.demo.standin import StandIn
 
 
 def audited(stage: Stage) -> None:
@@ -16,16 +19,28 @@ def audited(stage: Stage) -> None:
     show.output("", stage.operator.run("audit", "tail", "-n", "14").out, crop=True)
     events = stage.events()
     intents = [event for event in events if event.get("kind") == "intent"]
-    sent = len(stage.stripe.record.exchanges) + len(stage.github.record.exchanges)
+    received = sorted((*_received(stage.stripe), *_received(stage.github)))
     show.claim(
-        "audit: as many requests were recorded before being sent as the stand-ins received",
-        len(intents) == sent > 0,
-        f"{len(intents)} intents, {sent} requests",
+        "audit: each request that a stand-in received was in the log before it was sent",
+        len(received) > 0
+        and len(received) == len(intents)
+        and all(_precedes(*pair) for pair in zip(intents, received, strict=True)),
+        f"{intents}\n{received}",
     )
     show.claim("audit: both denials and the approval are in it", _has_all(events), f"{events}")
     _verified(stage)
     _flipped(stage)
     _no_key_anywhere(stage)
+
+
+def _received(stand_in: StandIn) -> list[tuple[float, str, str, str]]:
+    return [(seen.at, stand_in.host, seen.method, seen.path) for seen, _ in stand_in.record.exchanges]
+
+
+def _precedes(intent: Mapping[str, object], received: tuple[float, str, str, str]) -> bool:
+    """Whether the event is about this very request, and older than its arrival."""
+    written = datetime.fromisoformat(str(intent["time"])).timestamp()
+    return written <= received[0] and (intent["host"], intent["method"], intent["path"]) == received[1:]
 
 
 def _has_all(events: list[dict[str, object]]) -> bool:
@@ -46,7 +61,7 @@ def _flipped(stage: Stage) -> None:
     place = flip_one_bit(copy)
     stage.show.command(f"wharfinger audit verify --data COPY    # one bit flipped, {place}")
     verified = stage.operator.run("audit", "verify", "--data", str(copy), expect=None)
-    stage.show.output("", f"{verified.err}{verified.out.partition(chr(10))[0]}")
+    stage.show.output("", f"{verified.err.strip()}\n{verified.out.partition(chr(10))[0]}")
     stage.show.claim(
         "audit: in a copy with one flipped bit, verification finds the change",
         verified.code == 1,

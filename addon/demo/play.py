@@ -60,7 +60,8 @@ def _stage(show: Show, root: Path) -> Iterator[Stage]:
     ca = certificates.make(configuration, (apis.STRIPE, apis.GITHUB))
     stripe = StandIn(apis.STRIPE, ca.context(), apis.stripe(keys.stripe))
     github = StandIn(apis.GITHUB, ca.context(), apis.github(keys.github))
-    operator = Operator(configuration, processes.bare_environment(root / "operator"), logs)
+    environment = processes.bare_environment(root / "operator") | {"COLUMNS": str(show.columns)}
+    operator = Operator(configuration, environment, logs)
     with stripe, github:
         folder.write(configuration, keys, {apis.STRIPE: stripe.address, apis.GITHUB: github.address})
         show.scene(

@@ -47,7 +47,7 @@ def bare_environment(home: Path) -> dict[str, str]:
     """What a process of the demo finds: a path, a home of its own, and nothing else of the user's."""
     home.mkdir(mode=0o700, exist_ok=True)
     return {
-        "PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "96",
+        "PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
 

@@ -41,6 +41,11 @@ class Show:
         self._console = console
         self._hidden: dict[str, str] = {}
 
+    @property
+    def columns(self) -> int:
+        """Columns there are for what a command prints."""
+        return max(min(WIDTH, self._console.width) - DEEPER, 40)
+
     def hide(self, secrets: dict[str, str]) -> None:
         """Show these texts as what they stand for."""
         self._hidden |= secrets

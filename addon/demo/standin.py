@@ -12,6 +12,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,13 +28,15 @@ _IDLE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came out of TLS, and the body it was answered with."""
+    """One request as it came out of TLS."""
 
     connection: int
     method: str
     target: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    at: float = 0.0
+    """When it had come whole, in seconds since 1970."""
 
     @property
     def path(self) -> str:
@@ -58,11 +61,6 @@ class Received:
         """The one value of the field `name`; empty if it is absent or there are several."""
         values = [value for key, value in self.headers if key.lower() == name.lower()]
         return values[0] if len(values) == 1 else ""
-
-    def text(self) -> str:
-        """All of it in one string, to look for what must not be there."""
-        fields = "\n".join(f"{name}: {value}" for name, value in self.headers)
-        return f"{self.method} {self.target}\n{fields}\n\n{self.body.decode('latin-1')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,8 @@ def _read(stream: ssl.SSLSocket, protocol: h11.Connection, number: int) -> Recei
             body += event.data
         elif isinstance(event, h11.EndOfMessage) and head is not None:
             fields = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers)
-            return Received(number, head.method.decode(), head.target.decode("latin-1"), fields, bytes(body))
+            method, target = head.method.decode(), head.target.decode("latin-1")
+            return Received(number, method, target, fields, bytes(body), time.time())
         else:
             return None
 
