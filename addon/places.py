@@ -84,7 +84,14 @@ class Places:
                 f'"{folder / SETTINGS_FILE}" is not used: it has not been trusted '
                 f'(wharfinger trust "{folder}", or name it with --config)'
             )
-        return Found(snapshot.read(self.config), How.USER, tuple(notices))
+        return Found(self._own(notices), How.USER, tuple(notices))
+
+    def _own(self, notices: list[str]) -> Snapshot:
+        """The user's own folder; where there is none, those that were passed over are the remedy."""
+        try:
+            return snapshot.read(self.config)
+        except snapshot.FolderUnreadable as fault:
+            raise snapshot.FolderUnreadable(fault.message, "; ".join(notices) or fault.hint) from fault
 
     def trust(self, folder: Path) -> Snapshot:
         """Remember the configuration folder as it is now, so that `find` may use it.

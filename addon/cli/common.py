@@ -10,8 +10,9 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from wharfinger.faults import Fault
-from wharfinger.places import Found, Places
+from wharfinger.places import Found, NotTrusted, Places
 from wharfinger.rules.problems import Problem, Severity
+from wharfinger.snapshot import FolderUnreadable
 
 REFUSED = 1
 """Exit code: the thing was refused, or failed."""
@@ -38,8 +39,14 @@ def json_option[F: Callable[..., Any]](command: F) -> F:
 
 
 def find(config: Path | None) -> Found:
-    """The configuration folder for this command; says on stderr what was passed over."""
-    found = Places.of_user().find(config, Path.cwd())
+    """The configuration folder for this command; says on stderr what was passed over.
+
+    Ends with exit code 2 where there is none that can be used.
+    """
+    try:
+        found = Places.of_user().find(config, Path.cwd())
+    except (FolderUnreadable, NotTrusted) as fault:
+        fault_exit(fault, WRONG)
     for notice in found.notices:
         click.echo(f"note: {notice}", err=True)
     return found
