@@ -91,13 +91,12 @@ def _lines(node: yaml.Node) -> range:
 
 def _ends(node: yaml.Node) -> Iterator[yaml.Mark]:
     """Where the node's scalars end: a block's own end mark stands at whatever comes next."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style:
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style:
         yield node.end_mark
-    elif isinstance(node, yaml.MappingNode):
-        for pair in node.value:
-            yield from (mark for part in pair for mark in _ends(part))
-    else:
-        yield from (mark for part in node.value for mark in _ends(part))
+        return
+    for item in node.value:
+        for part in item if isinstance(node, yaml.MappingNode) else (item,):
+            yield from _ends(part)
 
 
 def _tidy(lines: list[str]) -> Iterator[str]:

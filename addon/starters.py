@@ -53,7 +53,7 @@ class Service:
 SERVICES = (
     Service("Stripe", "STRIPE_API_KEY", ("api.stripe.com",), "sk_test_", "stripe", "stripe_support"),
     Service(
-        "GitHub", "GITHUB_TOKEN", ("api.github.com", "github.com"), "ghp_", "github", "github_triage",
+        "GitHub", "GITHUB_TOKEN", ("api.github.com", "uploads.github.com"), "ghp_", "github", "github_triage",
         ("GH_TOKEN",),
     ),
     Service("Slack", "SLACK_BOT_TOKEN", ("slack.com",), "xoxb-", "slack", "slack_notify"),
@@ -102,6 +102,11 @@ class Plan:
         named = tuple(service.catalogue for service in self.services)
         git = ("git",) if "GITHUB_TOKEN" in self.sources else ()
         return (*own, *named, *((*git, "github_content", "pypi", "npm") if self.coding else ()))
+
+    def hosts(self, service: Service) -> tuple[str, ...]:
+        """The hosts that the service's credential may go to; git's only where git is used."""
+        git = "git" in self.catalogue and service.credential == "GITHUB_TOKEN"
+        return (*service.hosts, *(("github.com",) if git else ()))
 
     @property
     def policies(self) -> tuple[str, ...]:
@@ -179,7 +184,7 @@ def _credentials(plan: Plan) -> str:
         lines += [
             f"  {service.credential}:",
             f"    from: {json.dumps(plan.sources[service.credential], ensure_ascii=False)}",
-            f"    hosts: [{', '.join(service.hosts)}]",
+            f"    hosts: [{', '.join(plan.hosts(service))}]",
             f"    placeholder: {json.dumps(service.placeholder)}",
         ]
         if service.env:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
-from wharfinger.cli.common import REFUSED, config_option, data_folder, find, json_option, print_json
+from wharfinger.cli.common import REFUSED, config_option, data_folder, json_option, print_json
 from wharfinger.control import client
 from wharfinger.desk import DataFolder
 from wharfinger.doctor import book, credentials, live, machine
@@ -85,7 +85,9 @@ def _findings(config: Path | None) -> Iterator[Finding]:
 def _configuration(config: Path | None, loaded: list[tuple[Found, Configuration]]) -> Iterator[Finding]:
     from wharfinger import checking
 
-    found = find(config)
+    found = Places.of_user().find(config, Path.cwd())
+    for notice in found.notices:
+        yield remark("configuration", notice)
     checked = checking.check(found.snapshot)
     folder = found.snapshot.folder
     if checked.configuration is None or not checked.good:

@@ -168,7 +168,8 @@ def _check(files: Mapping[str, bytes]) -> None:
     report(checked.errors)
     for case in checked.failed:
         click.echo(str(case), err=True)
-    fail("the configuration would not be usable, so nothing is written", "choose other names", WRONG)
+    hint = "mend what is named: it comes from --agent, --person or --key"
+    fail("the configuration could not be used, so nothing is written", hint, WRONG)
 
 
 def _key_of(person: str, *, no_passphrase: bool) -> PersonKey:
