@@ -86,7 +86,9 @@ def _drop(root: yaml.MappingNode, key: str, keep: Callable[[yaml.Node], bool]) -
 
 
 def _lines(node: yaml.Node) -> range:
-    return range(node.start_mark.line, max(mark.line for mark in _ends(node)) + 1)
+    # A text over several lines (`|`, `>`) ends at the beginning of the line behind it.
+    last = max(mark.line - (mark.column == 0) for mark in _ends(node))
+    return range(node.start_mark.line, last + 1)
 
 
 def _ends(node: yaml.Node) -> Iterator[yaml.Mark]:
