@@ -184,7 +184,7 @@ class _Loader:
             self._problems.error(at, f'"{name}" is not a parameter of this tool file', hint)
         for name in sorted(names - set(given)):
             self._problems.error(at, f'the parameter "{name}" is missing', f"write it like {{{name}: …}}")
-        for name, value in given.items():
+        for value in given.values():
             if not _PARAMETER_VALUE.fullmatch(value):
                 self._problems.error(
                     at, f'"{value}" is not a host label', "letters, digits and hyphens, in lower case"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from wharfinger.rules.models.agents import AgentsFile, PeopleFile
 from wharfinger.rules.models.policies import Policy
-from wharfinger.rules.models.tools import ToolFile
+from wharfinger.rules.models.tools import Auth, ToolFile
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.redact.fields import FieldPath, NotAPath
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
 
 
-def check_references(
+def check_references(  # noqa: PLR0917 - every file, once
     built: Configuration,
     agents: AgentsFile | None,
     people: PeopleFile | None,
@@ -98,8 +98,6 @@ def _tools(built: Configuration, file: ToolFile, unread: Collection[str], proble
 
 
 def _secret_at(file: ToolFile, own: object) -> Position:
-    from wharfinger.rules.models.tools import Auth
-
     if isinstance(own, Auth):
         return own.at("secret")
     return file.auth.at("secret") if file.auth is not None else file.position
@@ -143,7 +141,7 @@ def _open_hosts(built: Configuration, policy: Policy, problems: Problems) -> Non
 def _overlap(one: str, others: Iterable[str]) -> bool:
     for other in others:
         a, b = one.removeprefix("*"), other.removeprefix("*")
-        if one == other or one == "*":
+        if one in {other, "*"}:
             return True
         if one.startswith("*.") and (b.endswith(a) or a.endswith(b)):
             return True

@@ -111,7 +111,7 @@ class SealedHttpLayer(base.HttpLayer):
             case RequestHeaders():
                 yield from super().event_to_child(stream, event)
                 self._passage(event.stream_id)
-            case RequestData():
+            case RequestData() if stream.flow.request.method != "CONNECT":
                 yield from self._request_body(stream, event)
             case ResponseHeaders() | ResponseData() | ResponseEndOfMessage() | ResponseTrailers():
                 yield from self._inward(stream, event)

@@ -193,6 +193,18 @@ class Proxy:
 
     def __init__(self, runtime: Runtime, folder: Path, agent: str = "bot") -> None:
         self.runtime, self.folder, self.agent = runtime, folder, agent
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the proxy, closed at the end of the test."""
+        reader, writer = await asyncio.open_connection(*self.address)
+        self._writers.append(writer)
+        return reader, writer
+
+    async def close(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -240,7 +252,7 @@ class Proxy:
         sni: str | None = None,
         port: int = 443,
     ) -> Tunnel:
-        reader, writer = await asyncio.open_connection(*self.address)
+        reader, writer = await self.open()
         authority = f"{host}:{port}"
         writer.write(
             f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
@@ -263,7 +275,7 @@ class Proxy:
 
     async def plain(self, raw: bytes, *, read: bool = True) -> bytes:
         """Send raw bytes to the proxy itself; what comes back until it closes or falls silent."""
-        reader, writer = await asyncio.open_connection(*self.address)
+        reader, writer = await self.open()
         writer.write(raw)
         out = bytearray()
         with contextlib.suppress(TimeoutError, OSError):
@@ -325,7 +337,11 @@ def start(tmp_path: Path, origin: Any, plain_origin: Any, test_ca: Any) -> Start
 
             runtime.master.table = Table(hooks(runtime, runtime.master.table.concerns), observers)
         async with wiring.running(runtime):
-            yield Proxy(runtime, folder)
+            running = Proxy(runtime, folder)
+            try:
+                yield running
+            finally:
+                await running.close()
 
     return starting
 

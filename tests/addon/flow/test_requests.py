@@ -30,8 +30,8 @@ async def test_the_intent_is_written_before_and_the_outcome_after(proxy: Any, or
 async def test_invariant_2_a_denied_request_is_silent(proxy: Any, origin: Any) -> None:
     answered = await proxy.request("DELETE", "/items/7")
     assert (answered.status, answered.code) == (403, "denied")
-    assert "items are kept" in answered.json["message"]
-    assert answered.json["rule"] == "policies/everyday.yaml:16"
+    assert answered.json["message"].startswith("Items are kept.")
+    assert answered.json["rule"] == "policies/everyday.yaml:15"
     assert answered.json["tool"] == "delete_item"
     assert (origin.connections, origin.bytes_received) == (0, 0)
 
@@ -65,7 +65,7 @@ async def test_without_a_known_agent_there_is_only_407(proxy: Any, origin: Any, 
 
 
 async def test_407_then_credentials_on_the_same_connection_works(proxy: Any) -> None:
-    reader, writer = await asyncio.open_connection(*proxy.address)
+    reader, writer = await proxy.open()
     connect = "CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com:443\r\n"
     writer.write(f"{connect}\r\n".encode())
     first = await reader.readuntil(b"\r\n\r\n")
@@ -78,7 +78,7 @@ async def test_407_then_credentials_on_the_same_connection_works(proxy: Any) -> 
 
 
 async def test_one_connection_serves_one_agent(proxy: Any, plain_origin: Any) -> None:
-    reader, writer = await asyncio.open_connection(*proxy.address)
+    reader, writer = await proxy.open()
     request = "GET http://plain.example.com/x HTTP/1.1\r\nHost: plain.example.com\r\n"
     writer.write(f"{request}Proxy-Authorization: {proxy.proxy_auth('bot')}\r\n\r\n".encode())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
@@ -89,7 +89,7 @@ async def test_one_connection_serves_one_agent(proxy: Any, plain_origin: Any) ->
 
 
 async def test_absolute_form_needs_the_identity_each_time(proxy: Any, plain_origin: Any) -> None:
-    reader, writer = await asyncio.open_connection(*proxy.address)
+    reader, writer = await proxy.open()
     request = "GET http://plain.example.com/x HTTP/1.1\r\nHost: plain.example.com\r\n"
     writer.write(f"{request}Proxy-Authorization: {proxy.proxy_auth()}\r\n\r\n".encode())
     await reader.readuntil(b"0\r\n\r\n")
@@ -126,7 +126,7 @@ async def test_invariant_3_only_known_header_fields_go_upstream(proxy: Any, orig
             ("Accept", "application/json"),
             ("X-Own", "1"),
             ("Wharfinger-Reason", "why"),
-            ("Connection", "Accept"),
+            ("Connection", "X-Own"),
         ],
     )
     assert answered.status == 200
