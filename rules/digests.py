@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
@@ -55,9 +56,9 @@ def request_digest(
     `target` is in canonical form, `body` what `body_form` gives, `forward` are the fields that go
     upstream, `volatile` the API's own list of fields that are left out.
     """
-    fields = [
-        [name.lower(), value] for name, value in forward if not headers.is_volatile(name.lower(), volatile)
-    ]
+    lowered = ((name.lower(), value) for name, value in forward)
+    fields = [field for field in lowered if not headers.is_volatile(field[0], volatile)]
+    fields.sort(key=itemgetter(0))  # stable: fields of one name stay in order
     return digest(
         "request",
         agent_id,

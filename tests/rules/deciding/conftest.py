@@ -88,6 +88,8 @@ FILES = {
             run: {method: GET, url: "/pages/${page}"}
           - tool: sign_in
             run: {method: POST, url: /login, body: {name: "${name}"}, auth: own}
+          - tool: store
+            run: {method: PUT, url: "/store/${name}", encoding: any}
           - tool: upload
             run: {method: PUT, url: "/files/${name}", body: stream}
         """,

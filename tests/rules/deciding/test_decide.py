@@ -239,15 +239,22 @@ def test_unmatched(make: Any) -> None:
     )
 
 
-def test_unmatched_is_never_opened_where_a_credential_is_bound(world: Any, make: Any) -> None:
-    policy = "policy: main\nallow: [{tool: unmatched, hosts: ['*']}]"
-    try:
-        opened = make({"policies/main.yaml": policy})
-    except Exception:
-        return
-    decision = opened.decide("DELETE https://api.stripe.com/v1/customers/cus_1")
+def test_unmatched_is_never_opened_where_a_credential_is_bound(make: Any) -> None:
+    """The load refuses it already; this is the check that does not rely on that."""
+    world = make.policy("allow: [{tool: unmatched, hosts: [docs.example.org]}]")
+    key = world.configuration.credentials["GITHUB_TOKEN"].model_copy(update={"hosts": ("docs.example.org",)})
+    bound = replace(world, configuration=replace(world.configuration, credentials={"GITHUB_TOKEN": key}))
+    assert world.decide("GET https://docs.example.org/").verdict is ALLOW
+    decision = bound.decide("GET https://docs.example.org/")
     assert decision.verdict is DENY
     assert "credential bound" in decision.reason
+
+
+def test_a_streamed_request_is_never_held(make: Any) -> None:
+    world = make.policy("ask: [{tool: store}]")
+    line, fields = "PUT https://plain.example.com/store/a", {"Content-Type": "application/octet-stream"}
+    assert world.decide(line, fields, b"x").verdict is ASK
+    assert world.decide(line, fields, None).verdict is DENY
 
 
 def test_recognised_with_bad_inputs_is_denied_by_name(world: Any) -> None:

@@ -32,7 +32,7 @@ def test_a_star_includes_unmatched_in_deny_rules_only(make: Any) -> None:
     assert UNMATCHED in policy(make, "deny: [{tool: '*'}]").rules
     assert UNMATCHED not in policy(make, "allow: [{tool: '*'}]").rules
     assert UNMATCHED not in policy(make, "deny: [{tool: 'u*'}, {tool: refund}]").rules
-    assert len(policy(make, "allow: [{tool: '*'}]").rules) == 9
+    assert len(policy(make, "allow: [{tool: '*'}]").rules) == 10
 
 
 def test_approvers_of_the_policy_turn_its_allows_into_asks(make: Any) -> None:
@@ -122,11 +122,12 @@ def test_deny_patterns(make: Any, line: str, headers: dict[str, str], body: byte
 
 def test_patterns_that_cannot_read_the_body_deny(make: Any) -> None:
     world = make({
-        "policies/main.yaml": "policy: main\n" + PATTERNS,
+        "policies/main.yaml": "policy: main\ntools: [store]\ndeny_patterns: [hush]",
         "wharfinger.yaml": "version: 1\nlimits: {parse: 2KiB}",
     })  # fmt: skip
-    body = b'{"name": "' + b"a" * 4096 + b'"}'
-    decision = world.decide(
-        "POST https://plain.example.com/login", {"Content-Type": "application/json"}, body
-    )
-    assert decision.verdict is Verdict.DENY
+    line, fields = "PUT https://plain.example.com/store/a", {"Content-Type": "application/octet-stream"}
+    assert world.decide(line, fields, b"a" * 2048).verdict is Verdict.ALLOW
+    for body in (b"a" * 2049, None):
+        decision = world.decide(line, fields, body)
+        assert decision.verdict is Verdict.DENY
+        assert "the body cannot be read, and deny_patterns" in decision.reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -180,20 +181,51 @@ def test_cookies_are_stripped_not_judged(world: Any) -> None:
     assert decision.dropped == ("cookie",)
 
 
-def test_a_credential_goes_only_to_its_hosts(make: Any) -> None:
-    files = {
-        "credentials.yaml": """
-            credentials:
-              STRIPE_API_KEY: {from: "env:STRIPE_API_KEY", hosts: [files.stripe.com]}
-              GITHUB_TOKEN: {from: "env:GITHUB_TOKEN", hosts: [api.github.com]}
-            """
-    }
-    try:
-        world = make(files)
-    except Exception:
-        return
-    decision = world.explaining().decide(REFUND)
+def test_a_credential_goes_only_to_its_hosts(world: Any) -> None:
+    """The load refuses it already; this is the check that does not rely on that."""
+    key = world.configuration.credentials["STRIPE_API_KEY"].model_copy(
+        update={"hosts": ("files.stripe.com",)}
+    )
+    moved = replace(world, configuration=replace(world.configuration, credentials={"STRIPE_API_KEY": key}))
+    decision = moved.explaining().decide(REFUND)
     assert (decision.verdict, decision.reason) == (Verdict.DENY, "STRIPE_API_KEY may not go to this host")
+
+
+def test_a_credential_goes_out_over_https_only(world: Any, compile_tools: Any) -> None:
+    """The load refuses it already; this is the check that does not rely on that."""
+    text = """
+        tool: get_refund
+        run: {method: GET, url: "http://api.stripe.com/v1/refunds/${id}", auth: {secret: STRIPE_API_KEY}}
+        """
+    tools, _ = compile_tools(text)
+    plain = replace(world, configuration=replace(world.configuration, tools=tools))
+    decision = plain.decide(REFUND.replace("https", "http"), {"Authorization": f"Bearer {STRIPE}"})
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, "STRIPE_API_KEY goes out over https only")
+
+
+def test_a_header_of_its_own_holds_the_placeholder_once_and_is_replaced(make: Any) -> None:
+    world = make({
+        "tools/keyed.yaml": """
+            tool: keyed
+            base: https://search.example.com
+            headers: {pass: [X-Search-Key, X-Api-Key]}
+            run: {method: GET, url: /keyed, auth: {secret: SEARCH_KEY, name: X-Search-Key}}
+            """
+    })  # fmt: skip
+    line = "GET https://search.example.com/keyed"
+    decision = world.decide(line, {"X-Search-Key": SEARCH})
+    assert decision.verdict is Verdict.ALLOW, decision.reason
+    assert decision.placements == (Placement("SEARCH_KEY", Place.HEADER, "X-Search-Key", "${secret}"),)
+    assert "X-Search-Key" not in dict(decision.forward)
+    assert world.decide(line, [("X-Search-Key", SEARCH), ("x-search-key", SEARCH)]).code is Code.MISUSE
+    assert world.decide(line, [("X-Search-Key", SEARCH), ("x-search-key", "mine")]).code is Code.MISUSE
+    assert world.decide(line, {"X-Search-Key": SEARCH, "X-Api-Key": "mine"}).code is Code.MISUSE
+
+
+def test_ranges_are_dropped_where_a_secret_could_come_back(world: Any) -> None:
+    fields = {"Authorization": f"Bearer {STRIPE}", "Range": "bytes=0-9"}
+    assert world.decide(REFUND, fields).dropped == ("range",)
+    assert world.decide(PAGE, {"Range": "bytes=0-9"}).dropped == ()
 
 
 ENCODINGS = {
