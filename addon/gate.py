@@ -154,8 +154,8 @@ class Gate:
                 )
             )
         except BaseException:
-            if approval:
-                self._keep(self._start(self.hold.give_back(approval)))
+            # Written or not, no permit comes of it; the book hears so if it can.
+            self.finish(permit, Ending(Outcome.NOT_SENT, reason="the agent left"))
             raise
         return Admission(decision_id, permit=permit)
 

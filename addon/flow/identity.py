@@ -57,10 +57,6 @@ class Identity:
             flow.kill()
             return
         refusal = self._identify(flow, link) if link.tunnel is None else None
-        if link.refused:
-            refusal = Answer(
-                Code.BAD_REQUEST, "the TLS server name is not the host of the CONNECT", close=True
-            )
         if refusal is not None:
             answered = self._refuse(flow, refusal, link.session)
             self._parts.sessions.refuse_early(flow.client_conn, flow.id, answered)

@@ -297,7 +297,10 @@ class SealedHttpLayer(base.HttpLayer):
             yield from self._refuse_stream(event.stream_id, passage)
             return
         if passage.scan is not None:
-            rest = passage.scan.end()
+            rest, found = passage.scan.finish()
+            if found is not None:
+                yield from self._reset(child, event.stream_id, passage)
+                return
             if rest:
                 yield from super().event_to_child(child, RequestData(event.stream_id, rest))
         yield from super().event_to_child(child, event)

@@ -81,8 +81,8 @@ class Link:
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
-    refused: bool = False
-    """The tunnel may carry nothing (the server name does not fit): every request in it is refused."""
+    name_fits: bool = False
+    """The TLS server name was seen to be the host of the CONNECT; until then there is no handshake."""
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     early: dict[str, Answer] = field(default_factory=dict)
     """Flows refused on their head: their bodies are not read."""

@@ -37,7 +37,7 @@ class Tls:
     def tls_start_client(self, start: tls.TlsData) -> None:
         """Show the agent a certificate for the host of its CONNECT, if its server name fits it."""
         link = self._parts.sessions.link(start.context.client)
-        if link is None or link.refused or link.tunnel is None:
+        if link is None or link.tunnel is None or not link.name_fits:
             return
         context = self._agent_context(link.tunnel[0])
         start.ssl_conn = SSL.Connection(context)

@@ -55,8 +55,8 @@ class Tunnel:
         link = self._parts.sessions.link(data.context.client)
         if link is None:
             return
-        if not self._fits(data.client_hello.sni, link.tunnel):
-            link.refused = True
+        link.name_fits = self._fits(data.client_hello.sni, link.tunnel)
+        if not link.name_fits:
             self._parts.gate.reject_soon(
                 Answer(Code.BAD_REQUEST, "the TLS server name is not the host of the CONNECT"),
                 link.session.who if link.session is not None else None,
