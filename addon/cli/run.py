@@ -163,7 +163,10 @@ def run_command(
     Own failures are 125, a command that is not executable 126, one that is not found 127.
     """
     del no_isolate
-    place = here(config)
+    try:
+        place = here(config)
+    except SystemExit:  # it has said why
+        sys.exit(OWN_FAILURE)
     if agent not in place.configuration.agents:
         known = ", ".join(sorted(place.configuration.agents)) or "none is declared"
         click.echo(f'error: there is no agent "{agent}"\n  hint: declared in agents.yaml: {known}', err=True)
