@@ -75,7 +75,7 @@ def streams(configuration: Configuration, request: Request) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Deciding:
     configuration: Configuration
     request: Request
@@ -133,6 +133,7 @@ class _Deciding:
             read.host,
             lambda: self._texts(read, kept),
             self._how_to_reason(read.winner),
+            explain=self.explain,
         )
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown)

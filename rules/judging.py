@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from wharfinger.rules.conditions import HOLDS, Outcome, Scope
 from wharfinger.rules.policy import CompiledPolicy, Rule
@@ -21,8 +21,7 @@ type Subjects = Sequence[tuple[str, Scope]]
 """The tools that fit, each with what conditions read of it; the winner first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A rule that is about the call, and what came of its condition."""
 
     rule: Rule
@@ -56,6 +55,7 @@ class Judgement:
 
 @dataclass(slots=True)
 class _Findings:
+    explain: bool
     deny: list[Found] = field(default_factory=list)
     ask: list[Found] = field(default_factory=list)
     allow: list[Found] = field(default_factory=list)
@@ -67,17 +67,19 @@ class _Findings:
         """All of them."""
         return (*self.deny, *self.errors, *self.ask, *self.allow, *self.unmet)
 
-    def add(self, found: Found) -> None:
-        if found.outcome.error:
-            self.errors.append(found)
-        elif not found.outcome.holds:
-            self.unmet.append(found)
-        elif found.rule.ref.verdict is Verdict.DENY:
-            self.deny.append(found)
-        elif found.rule.ref.verdict is Verdict.ASK:
-            self.ask.append(found)
+    def add(self, rule: Rule, tool: str, outcome: Outcome) -> None:
+        verdict = rule.ref.verdict
+        if outcome.error:
+            self.errors.append(Found(rule, tool, outcome))
+        elif not outcome.holds:
+            if self.explain or verdict is not Verdict.DENY:
+                self.unmet.append(Found(rule, tool, outcome))
+        elif verdict is Verdict.DENY:
+            self.deny.append(Found(rule, tool, outcome))
+        elif verdict is Verdict.ASK:
+            self.ask.append(Found(rule, tool, outcome))
         else:
-            self.allow.append(found)
+            self.allow.append(Found(rule, tool, outcome))
 
 
 def judge(
@@ -86,13 +88,15 @@ def judge(
     host: str,
     texts: Callable[[], list[str] | None],
     reasons: str,
+    *,
+    explain: bool = False,
 ) -> Judgement:
     """The judgement of all policies of an agent.
 
     `texts` gives what patterns are searched in, or None if it cannot be read; `reasons` says how a
-    reason may be given.
+    reason may be given. With `explain` deny rules that do not hold are among the found ones, too.
     """
-    findings = _Findings()
+    findings = _Findings(explain)
     for policy in policies:
         for index, (tool, scope) in enumerate(subjects):
             for rule in policy.rules.get(tool, ()):
@@ -100,7 +104,7 @@ def judge(
                     continue
                 if not rule.hosts or rule.is_about(host):
                     outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
-                    findings.add(Found(rule, tool, outcome))
+                    findings.add(rule, tool, outcome)
         if policy.patterns is not None:
             _search(policy, texts(), subjects[0][0], findings)
     return _judged(findings, subjects[0][0], reasons)
@@ -113,9 +117,9 @@ def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings
     rule = Rule(patterns.ref, None, "the request contains what a deny pattern forbids")
     if texts is None:
         error = "the body cannot be read, and deny_patterns must be looked for in it"
-        findings.add(Found(rule, tool, Outcome(False, error)))
+        findings.add(rule, tool, Outcome(False, error))
     elif patterns.found(texts):
-        findings.add(Found(rule, tool, HOLDS))
+        findings.add(rule, tool, HOLDS)
 
 
 def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:

@@ -90,7 +90,7 @@ def is_bound(host: str, credentials: Mapping[str, Credential]) -> bool:
     return any(credential.goes_to(host) for credential in credentials.values())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Look:
     request: Request
     read: Recognised
@@ -106,7 +106,7 @@ class _Look:
         placements = tool.placements if tool is not None else ()
         found = [placement for placement in placements if self._at_its_place(placement)]
         exchanged = frozenset(p.name.lower() for p in found if p.place is not Place.QUERY)
-        parameters = frozenset(p.name for p in found if p.place is Place.QUERY)
+        parameters = frozenset(p.name for p in found if p.place is Place.QUERY) if found else frozenset()
         at_home = self._at_home() if tool is None else frozenset[str]()
         self._nowhere_else(exchanged | at_home, parameters)
         own = self._own_logins(tool, exchanged | at_home)
