@@ -22,6 +22,7 @@ from wharfinger.control.services import Services
 from wharfinger.keys import Keys, Purpose
 from wharfinger.lock import Lock
 from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.types import JSON
 from wharfinger.store import Store
 
 
@@ -89,7 +90,7 @@ class Desk:
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
-        detail = {"args": dict(done.args), "outcome": str(done.outcome)}
+        detail: dict[str, JSON] = {"args": dict(done.args), "outcome": str(done.outcome)}
         return await self.book.write(events.control(done.action, done.person, reason=done.why, detail=detail))
 
     async def close(self) -> None:

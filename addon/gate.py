@@ -39,6 +39,8 @@ class Session:
     reason: str | None = None
     """Reason given for the whole run."""
     origin: Origin = Origin.PROXY
+    generation: int = 0
+    """Generation of the token that was shown; 0 where none was."""
 
 
 @dataclass(slots=True, eq=False)
@@ -173,13 +175,18 @@ class Gate:
             raise Withdrawn("the request is not the one that was decided")
         if permit.generation != self.live.generation:
             raise Withdrawn("policies have changed since the request was decided")
-        if reason := self.live.barred(permit.session.who):
+        if reason := self.live.barred(permit.session):
             raise Withdrawn(reason)
         for secret, generation in permit.secrets:
             if self.credentials.generation(secret.name) != generation:
                 raise Withdrawn(f"the credential {secret.name} has changed since the request was decided")
         if permit.approval and not self.hold.sent(permit.approval):
             raise Withdrawn("the approval has expired")
+
+    def objection(self, permit: Permit) -> str | None:
+        """Why a request that has been sent would not be let out now, if so: asked when anything changes."""
+        again = self.live.decide(permit.request, permit.session)
+        return again.reason if again.verdict is Verdict.DENY else None
 
     def finish(self, permit: Permit, ending: Ending) -> None:
         """Record the outcome; an approval of which no byte was sent is given back. Returns at once."""

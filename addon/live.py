@@ -6,7 +6,7 @@ decision already made come out otherwise; a permit carries the one it was made a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
@@ -44,6 +44,7 @@ class Live:
         self._confinement = confinement
         self._runs: dict[str, str | None] = {}
         self._stopped: str | None = None
+        self._on_change: Callable[[], object] = lambda: None
         self._all: tuple[int, SecretSet] | None = None
         self._sets: dict[str, SecretSet] = {}
         self.generation = 0
@@ -58,6 +59,11 @@ class Live:
         )
         self._sets.clear()
         self.generation += 1
+        self._on_change()
+
+    def watch(self, changed: Callable[[], object]) -> None:
+        """Have `changed` called in the same step as every change."""
+        self._on_change = changed
 
     @property
     def policy_digest(self) -> str:
@@ -67,6 +73,7 @@ class Live:
     def update_agent(self, agent: Agent) -> None:
         """Take an agent's new state: suspended, resumed, rotated."""
         self.agents[agent.name] = agent
+        self._on_change()
 
     def begin_run(self, run_id: str, reason: str | None) -> None:
         """Accept tokens of this run."""
@@ -75,6 +82,7 @@ class Live:
     def end_run(self, run_id: str) -> None:
         """Refuse tokens of this run from now on."""
         self._runs.pop(run_id, None)
+        self._on_change()
 
     @property
     def runs(self) -> int:
@@ -84,6 +92,7 @@ class Live:
     def stop_all(self, reason: str | None) -> None:
         """Refuse everything of everyone (None lifts it)."""
         self._stopped = reason
+        self._on_change()
 
     def identify(self, name: str, token: str) -> Session | None:
         """The session of whoever presents this name and token, None for anyone unknown."""
@@ -98,10 +107,12 @@ class Live:
             if identity.run_id not in self._runs:
                 return None
             run, how, reason = identity.run_id, "run token", self._runs[identity.run_id]
-        return Session(Who(name, agent.id, run, how, self._confinement), reason)
+        who = Who(name, agent.id, run, how, self._confinement)
+        return Session(who, reason, generation=agent.generation)
 
-    def barred(self, who: Who) -> str | None:
+    def barred(self, session: Session) -> str | None:
         """Why this agent may do nothing at the moment, if so."""
+        who = session.who
         if self._stopped is not None:
             return self._stopped
         agent = self.agents.get(who.agent)
@@ -112,6 +123,8 @@ class Live:
         declared = self.configuration.agents[who.agent].status
         if declared != "active":
             return f"this agent is {declared}"
+        if session.generation not in {0, agent.generation}:
+            return "the agent's token has been replaced"
         if who.run and who.run not in self._runs:
             return "the run has ended"
         return None
@@ -121,7 +134,7 @@ class Live:
         return Facts(
             placeholders=self.placeholders,
             agent_id=session.who.agent_id,
-            suspended=self.barred(session.who),
+            suspended=self.barred(session),
             reason=session.reason,
             origin=session.origin,
             confinement=session.who.confinement,

@@ -35,7 +35,7 @@ from wharfinger.hold import Hold
 from wharfinger.listening import bind
 from wharfinger.live import Live
 from wharfinger.rules.configuration import Configuration
-from wharfinger.rules.types import Placement
+from wharfinger.rules.types import JSON, Placement
 from wharfinger.secret import disarm_process
 from wharfinger.snapshot import Snapshot
 from wharfinger.tasks import Tasks
@@ -80,7 +80,10 @@ class Runtime:
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Serve until `stop`."""
-        detail = {"proxy": self.proxy_url, "durable": self.live.configuration.settings.audit.durable}
+        detail: dict[str, JSON] = {
+            "proxy": self.proxy_url,
+            "durable": self.live.configuration.settings.audit.durable,
+        }
         await self.desk.book.write(events.started(self.live.policy_digest, detail=detail))
         sweeper = self.tasks.start(self._sweep(), name="sweep")
         try:
@@ -195,6 +198,7 @@ async def assemble(
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
         gate = Gate(live, desk.book, credentials, hold)
         sessions = Sessions(gate.finish)
+        live.watch(lambda: sessions.recheck(gate.objection))
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
         try:

@@ -53,7 +53,7 @@ class ClientHandler(server.LiveConnectionHandler):
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        self.sessions.connected(self.client)
+        self.sessions.connected(self.client, self._abort)
         try:
             await super().handle_client()
         finally:

@@ -40,6 +40,10 @@ class Listener(proxyserver.Proxyserver):
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: set[ClientHandler] = set()
 
+    def configure(self, updated: set[str]) -> None:
+        """Check options as mitmproxy does, but for its modes: there is one listener, and it is ours."""
+        super().configure(updated - {"mode", "server"})
+
     async def setup_servers(self) -> bool:
         """Start to accept."""
         self._server = await asyncio.start_server(self._serve, sock=self._socket, backlog=BACKLOG)

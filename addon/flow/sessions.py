@@ -77,6 +77,7 @@ class Route:
 class Link:
     """One client connection."""
 
+    close: Callable[[], None]
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
@@ -96,9 +97,9 @@ class Sessions:
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
-    def connected(self, client: Client) -> None:
-        """A client has connected."""
-        self._links[client.id] = Link()
+    def connected(self, client: Client, close: Callable[[], None]) -> None:
+        """A client has connected; `close` cuts both sides of it off."""
+        self._links[client.id] = Link(close)
 
     def leaving(self, client: Client) -> None:
         """The client has closed its side: whoever waits on its behalf may stop."""
@@ -142,6 +143,20 @@ class Sessions:
         exchange.move(Stage.ENDED)
         if exchange.permit is not None:
             self._finish(exchange.permit, ending if sent else ending.unsent())
+
+    def recheck(self, objection: Callable[[Permit], str | None]) -> int:
+        """Close every connection on which something is under way that would not be let out now."""
+        closed = 0
+        for link in tuple(self._links.values()):
+            for exchange in tuple(link.exchanges.values()):
+                if exchange.stage is not Stage.SENT or exchange.permit is None:
+                    continue
+                reason = objection(exchange.permit)
+                if reason is not None:
+                    self.end(link, exchange, Ending(Outcome.WITHHELD, reason=f"cut off: {reason}"))
+                    link.close()
+                    closed += 1
+        return closed
 
     def admitted(self, client: Client, flow_id: str, admission: Admission) -> None:
         """Open the exchange if the gate gave a permit and the client is still there."""

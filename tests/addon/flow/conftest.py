@@ -350,3 +350,11 @@ def start(tmp_path: Path, origin: Any, plain_origin: Any, test_ca: Any) -> Start
 async def proxy(start: Start) -> AsyncIterator[Proxy]:
     async with start() as running:
         yield running
+
+
+@pytest.fixture
+def reply() -> Any:
+    """Makes what the origin answers."""
+    from tests.conftest import Reply
+
+    return Reply
