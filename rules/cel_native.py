@@ -34,6 +34,8 @@ ROOTS: Final = frozenset({"input", "call", "agent", "request", "facts"})
 EXACT: Final = 2**53
 """Beyond this, integers and doubles compare by rules of their own."""
 
+_NUMBER: Final = (int, float)
+
 type Native = Callable[[Scope], Any]
 
 _ORDERS: Final = {"_<_": operator.lt, "_<=_": operator.le, "_>_": operator.gt, "_>=_": operator.ge}
@@ -65,7 +67,7 @@ def native(node: Node) -> Native | None:
 
 
 def _certain(value: object) -> bool:
-    return not isinstance(value, int | float) or abs(value) <= EXACT
+    return not isinstance(value, _NUMBER) or abs(value) <= EXACT
 
 
 def _read(root: str, name: str) -> Native:
@@ -75,7 +77,7 @@ def _read(root: str, name: str) -> Native:
         found = read(scope).get(name, ERROR)
         if isinstance(found, str):
             return found if found.isascii() else UNSURE
-        if found is ERROR or (isinstance(found, int | float) and -EXACT <= found <= EXACT):
+        if found is ERROR or (isinstance(found, _NUMBER) and -EXACT <= found <= EXACT):
             return found
         return UNSURE
 

@@ -194,13 +194,14 @@ class _Compiler:
                     )
 
     def _check_instants(self, clock: bool) -> None:
-        for case in self.model.tests if clock else ():
-            if not case.says_when:
-                self.problems.error(
-                    case.position,
-                    "the policy reads the clock, and this test does not say when it takes place",
-                    "add `at: 2026-01-14T12:00Z`, in the zone that matters",
-                )
+        """Tests of a policy that reads the clock must show that someone has thought of the time."""
+        tests = self.model.tests
+        if clock and tests and not any(case.says_when for case in tests):
+            self.problems.error(
+                tests[0].position,
+                "the policy reads the clock, and none of its tests says when it takes place",
+                "add `at: 2026-01-14T12:00Z`, in the zone that matters, to those the time decides",
+            )
 
 
 def _host_matches(host: str, pattern: str) -> bool:

@@ -78,8 +78,8 @@ def present(
     tool = read.winner
     credentialed = bool(tool is not None and tool.placements) or is_bound(read.host, credentials)
     try:
-        fields = tuple((name.lower(), value.strip(" \t")) for name, value in request.headers)
-        logins = tuple(each for each in fields if each[0] in LOGIN_FIELDS and any(spelled(each[1])))
+        fields = tuple([(name.lower(), value.strip(" \t")) for name, value in request.headers])
+        logins = tuple([each for each in fields if each[0] in LOGIN_FIELDS and any(spelled(each[1]))])
         return _Look(request, read, credentials, facts, credentialed, fields, logins).presented(tool)
     except _Misuse as misuse:
         return Presented(refusal=misuse.refusal, credentialed=credentialed)

@@ -76,7 +76,7 @@ def test_the_clock_is_the_tests_own(make: Any) -> None:
 
 def test_a_policy_that_reads_the_clock_must_say_when(make: Any) -> None:
     rules = 'allow: [{tool: get_any, when: \'within("08:00-18:00", "UTC")\'}]'
-    with pytest.raises(Exception, match="this test does not say when it takes place"):
+    with pytest.raises(Exception, match="none of its tests says when it takes place"):
         results(make, rules, "call: get_any, input: {path: x}, expect: allow")
 
 
@@ -86,3 +86,61 @@ def test_results_carry_the_decision(make: Any) -> None:
     assert result.decision is not None
     assert result.decision.trace
     assert (result.policy, result.position.file) == ("main", "policies/main.yaml")
+
+
+EXAMPLE = """
+    policy: support_refunds
+    description: Support may refund small amounts, finance signs for more
+    allow:
+      - tool: refund_payment
+        when: {max_amount_cents: 5000, require_reason: true}
+    ask:
+      - tool: refund_payment
+        when: input.amount_cents > 5000 && input.amount_cents <= 50000
+        approvers: [finance]
+        quorum: 1
+        expires: 15m
+    deny:
+      - tool: "*"
+        when: agent.environment == "prod" && !within("Mon-Fri 08:00-18:00", "Europe/Berlin")
+        because: outside business hours
+    deny_patterns: ["BEGIN [A-Z ]*PRIVATE KEY"]
+    tests:
+      - {agent: support-agent, call: refund_payment, input: {payment_id: pi_1, amount_cents: 2500}, reason: duplicate, at: 2026-01-14T12:00+01:00, expect: allow}
+      - {agent: support-agent, request: DELETE https://api.stripe.com/v1/customers/cus_1, expect: deny}
+      - {agent: support-agent, call: refund_payment, input: {payment_id: pi_1, amount_cents: 2500}, reason: duplicate, at: 2026-01-17T12:00+01:00, expect: deny}
+      - {agent: support-agent, call: refund_payment, input: {payment_id: pi_1, amount_cents: 2500}, expect: deny}
+      - {agent: support-agent, call: refund_payment, input: {payment_id: pi_1, amount_cents: 50000}, expect: ask}
+      - {agent: support-agent, call: refund_payment, input: {payment_id: pi_1, amount_cents: 50001}, expect: deny}
+    """  # noqa: E501 -- as the documentation has it
+TOOL = """
+    tool: refund_payment
+    description: Refund a Stripe payment
+    input:
+      payment_id: string
+      amount_cents: number
+    run:
+      type: http
+      method: POST
+      url: https://api.stripe.com/v1/refunds
+      auth: {secret: STRIPE_API_KEY}
+      body:
+        payment_intent: ${payment_id}
+        amount: ${amount_cents}
+    """
+
+
+def test_the_documented_policy_loads_as_it_stands_and_passes_its_tests(make: Any) -> None:
+    world = make({
+        "tools/stripe.yaml": None,
+        "tools/own.yaml": None,
+        "tools/refund_payment.yaml": TOOL,
+        "policies/support.yaml": EXAMPLE,
+        "agents.yaml": """
+            agents: {support-agent: {owner: alice, policies: [support_refunds], environment: prod}}
+            """,
+    })  # fmt: skip
+    found = cases.run(world.configuration)
+    assert [str(result) for result in found if not result.passed] == []
+    assert len(found) == 6
+    assert found[2].decision.reason == "outside business hours"
