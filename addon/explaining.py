@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from wharfinger.audit.events import Who
 from wharfinger.faults import Fault
-from wharfinger.gate import Session
 from wharfinger.rules import decide as deciding
 from wharfinger.rules import spelling
 from wharfinger.rules.configuration import Configuration
@@ -74,11 +72,6 @@ def offline(
     """The decision by the configuration on disk, with empty history and no suspension."""
     facts = Facts(placeholders, agent_id, reason=reason, origin=origin)
     return deciding.decide(configuration, request, facts, now, explain=True)
-
-
-def session(agent: str, agent_id: str, reason: str | None = None, origin: Origin = Origin.EXPLAIN) -> Session:
-    """A session to explain with: nobody is connected."""
-    return Session(Who(agent, agent_id), reason, origin)
 
 
 def as_json(decision: Decision, assumed: Iterable[str] = ()) -> dict[str, Any]:

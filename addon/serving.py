@@ -14,14 +14,16 @@ from typing import Any
 
 import click
 from wharfinger import __version__, explaining, private, snapshot, wiring
+from wharfinger.audit.events import Who
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.faults import Fault
+from wharfinger.gate import Session
 from wharfinger.office import Office
 from wharfinger.rules.configuration import Configuration
-from wharfinger.rules.types import JSON
+from wharfinger.rules.types import JSON, Origin
 from wharfinger.snapshot import Snapshot
 from wharfinger.wiring import Runtime
 
@@ -177,7 +179,8 @@ class Serving:
         headers = [(str(name), str(value)) for name, value in args.get("headers", ())]
         body = base64.b64decode(args.get("body", ""))
         request = explaining.request_of(args["agent"], args["method"], args["url"], headers, body)
-        session = explaining.session(args["agent"], agent.id if agent else "", args.get("reason"))
+        who = Who(args["agent"], agent.id if agent else "")
+        session = Session(who, args.get("reason"), Origin.EXPLAIN)
         decision = runtime.live.decide(request, session, explain=True)
         given: JSON = explaining.as_json(
             decision, ["suspensions and placeholders are those of the running proxy"]
