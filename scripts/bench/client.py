@@ -1,0 +1,210 @@
+"""The near end of a bench: raw keep-alive connections through CONNECT and TLS, in a process of its own.
+
+    python scripts/bench/client.py JOB     # JOB: JSON, see `Job`; prints JSON
+
+One thread and one selector serve all connections; each sends its next request as soon as it has the answer.
+Before the measurement every connection has made some requests.
+"""
+
+from __future__ import annotations
+
+import json
+import selectors
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+WARM_UP = 20
+"""Requests of each connection before the clock starts."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to do: `work` is `load`, `download`, `upload` or `events`."""
+
+    work: str
+    address: tuple[str, int]
+    """Of the proxy, or of the origin where there is no `proxy`."""
+    authority: str
+    host: str
+    """Server name and the name in the certificate."""
+    ca: str
+    proxy: bool = True
+    proxy_authorization: str = ""
+    requests: tuple[str, ...] = ()
+    connections: int = 1
+    seconds: float = 3.0
+    amount: int = 0
+    """Bytes of a download or upload."""
+
+
+def connect(job: Job, context: ssl.SSLContext) -> ssl.SSLSocket:
+    """A connection through the tunnel, if there is one, with its handshake done."""
+    raw = socket.create_connection(job.address, 20)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if job.proxy:
+        login = f"Proxy-Authorization: {job.proxy_authorization}\r\n" if job.proxy_authorization else ""
+        raw.sendall(f"CONNECT {job.authority} HTTP/1.1\r\nHost: {job.authority}\r\n{login}\r\n".encode())
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += raw.recv(1)
+        if b" 200 " not in answer.partition(b"\r\n")[0]:
+            raise ConnectionError(answer.decode())
+    return context.wrap_socket(raw, server_hostname=job.host)
+
+
+class Connection:
+    """One of the connections under load."""
+
+    def __init__(self, stream: ssl.SSLSocket, requests: list[bytes], offset: int) -> None:
+        self.stream = stream
+        self._requests = requests
+        self._next = offset
+        self._answer = b""
+        self.began = 0.0
+
+    def send(self) -> None:
+        self._next = (self._next + 1) % len(self._requests)
+        self._answer = b""
+        self.began = time.perf_counter()
+        self.stream.send(self._requests[self._next])
+
+    def receive(self) -> bool:
+        """Whether the answer has now come whole."""
+        while True:
+            try:
+                data = self.stream.recv(65536)
+            except ssl.SSLWantReadError:
+                return False
+            if not data:
+                raise ConnectionError(f"closed in the middle of an answer: {self._answer[:500]!r}")
+            self._answer += data
+            if complete(self._answer):
+                if not self._answer.startswith(b"HTTP/1.1 200 "):
+                    raise ConnectionError(self._answer.decode("latin-1"))
+                return True
+
+
+def complete(answer: bytes) -> bool:
+    """Whether the bytes are a whole answer."""
+    head, end, body = answer.partition(b"\r\n\r\n")
+    if not end:
+        return False
+    _, found, value = head.lower().partition(b"\r\ncontent-length:")
+    if found:
+        return len(body) >= int(value.partition(b"\r\n")[0])
+    return body.endswith(b"0\r\n\r\n")
+
+
+def load(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Latencies in seconds of every request within the time."""
+    requests = [text.encode() for text in job.requests]
+    with selectors.DefaultSelector() as selector:
+        everyone = []
+        for number in range(job.connections):
+            one = Connection(connect(job, context), requests, number)
+            one.stream.setblocking(False)
+            selector.register(one.stream, selectors.EVENT_READ, one)
+            everyone.append(one)
+        for one in everyone:
+            one.send()
+        for _ in answers(selector, WARM_UP * len(everyone)):
+            pass
+        begin = time.perf_counter()
+        taken = list(answers(selector, None, until=begin + job.seconds))
+        seconds = time.perf_counter() - begin
+    return {"latencies": taken, "seconds": seconds, "all": len(taken) + WARM_UP * job.connections}
+
+
+def answers(
+    selector: selectors.BaseSelector, count: int | None, *, until: float = float("inf")
+) -> Iterator[float]:
+    """The latency of each answer as it comes; each is followed by the next request."""
+    got = 0
+    while count is None or got < count:
+        for key, _ in selector.select(20):
+            one: Connection = key.data
+            if one.receive():
+                now = time.perf_counter()
+                got += 1
+                yield now - one.began
+                if now >= until:
+                    return
+                one.send()
+
+
+def download(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Read one large answer."""
+    with connect(job, context) as stream:
+        begin = time.perf_counter()
+        stream.sendall(job.requests[0].encode())
+        received = head = 0
+        answer = b""
+        while received - head < job.amount:
+            data = stream.recv(1 << 18)
+            if not data:
+                break
+            received += len(data)
+            if not head:
+                answer += data
+                end = answer.find(b"\r\n\r\n")
+                head = end + 4 if end >= 0 else 0
+        return {
+            "seconds": time.perf_counter() - begin,
+            "bytes": received,
+            "head": answer[:200].decode("latin-1"),
+        }
+
+
+def upload(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Send one large request, and read its answer."""
+    piece = b"0123456789abcdef" * 4096
+    with connect(job, context) as stream:
+        begin = time.perf_counter()
+        stream.sendall(job.requests[0].encode())
+        left = job.amount
+        while left > 0:
+            stream.sendall(piece[:left])
+            left -= len(piece)
+        answer = b""
+        while not complete(answer):
+            data = stream.recv(65536)
+            if not data:
+                break
+            answer += data
+        return {"seconds": time.perf_counter() - begin, "head": answer[:200].decode("latin-1")}
+
+
+def events(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Seconds from the instant that stands in each event to its coming here."""
+    taken = []
+    with connect(job, context) as stream:
+        stream.sendall(job.requests[0].encode())
+        buffer = b""
+        while not buffer.endswith(b"0\r\n\r\n"):
+            data = stream.recv(65536)
+            now = time.monotonic_ns()
+            if not data:
+                break
+            buffer += data
+            while (at := buffer.find(b'"at":')) >= 0 and (end := buffer.find(b"}", at)) >= 0:
+                taken.append((now - int(buffer[at + 5 : end])) / 1e9)
+                buffer = buffer[end:]
+    return {"latencies": taken}
+
+
+def main() -> None:
+    """Do one job."""
+    given = json.loads(sys.argv[1])
+    job = Job(**{**given, "address": tuple(given["address"])})
+    context = ssl.create_default_context(cafile=job.ca)
+    context.set_alpn_protocols(["http/1.1"])
+    work = {"load": load, "download": download, "upload": upload, "events": events}[job.work]
+    print(json.dumps(work(job, context)))
+
+
+if __name__ == "__main__":
+    main()
