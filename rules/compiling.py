@@ -320,4 +320,5 @@ def effect_of(methods: tuple[str, ...]) -> Effect:
 def _placements(auth: Auth | None) -> tuple[Placement, ...]:
     if auth is None or auth.own:
         return ()
-    return (Placement(auth.secret, auth.place, auth.name, auth.format),)
+    also = tuple(name.lower() for name in auth.also)
+    return (Placement(auth.secret, auth.place, auth.name, auth.format, also),)

@@ -105,7 +105,7 @@ class _Look:
     def presented(self, tool: Tool | None) -> Presented:
         placements = tool.placements if tool is not None else ()
         found = [placement for placement in placements if self._at_its_place(placement)]
-        exchanged = frozenset(p.name.lower() for p in found if p.place is not Place.QUERY)
+        exchanged = frozenset(name for p in found if p.place is not Place.QUERY for name in p.fields)
         parameters = frozenset(p.name for p in found if p.place is Place.QUERY) if found else frozenset()
         at_home = self._at_home() if tool is None else frozenset[str]()
         self._nowhere_else(exchanged | at_home, parameters)
@@ -123,8 +123,8 @@ class _Look:
             values = [value for name, value in pairs if name == placement.name]
             candidates = [(value, [value]) for value in values]
         else:
-            low = placement.name.lower()
-            values = [value for name, value in self.fields if name == low]
+            names = placement.fields
+            values = [value for name, value in self.fields if name in names]
             candidates = [(value, spelled(value, placement.format)) for value in values if value]
         candidates = [(value, texts) for value, texts in candidates if any(texts)]
         if not candidates:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.placeholders import Placeholders
     from wharfinger.rules.redact.fields import FieldPath
 
-type JSON = None | bool | int | float | str | Sequence[JSON] | Mapping[str, JSON]
+type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 
 UNMATCHED = "unmatched"
 """Name of the call that stands for a request no tool fits."""
@@ -132,6 +132,13 @@ class Placement:
     """Header field or query parameter."""
     format: str = "${secret}"
     """What is sent, with `${secret}` for the value. For `basic`: the text before base64."""
+    also: tuple[str, ...] = ()
+    """Other header fields (lower case) in which the agent's client may send its placeholder."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The header fields (lower case) in which the placeholder is looked for."""
+        return (self.name.lower(), *self.also)
 
 
 @dataclass(frozen=True, slots=True)

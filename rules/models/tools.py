@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.documents import MappingNode, SequenceNode
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
@@ -17,6 +17,8 @@ from wharfinger.rules.types import Effect, Place
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
 LATER_TYPES = frozenset({"graphql", "jsonrpc", "git", "websocket", "multipart"})
+SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters"})
+"""Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
 LATER_PLACES = frozenset({"path", "cookie", "body", "sigv4"})
 _TEXT_OR_LIST: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
@@ -122,6 +124,7 @@ class Auth(Written):
     """Where the credential goes; the text `own` lets the agent's own login pass."""
 
     short: ClassVar[dict[str, Any] | None] = {"const": "own"}
+    model_config = ConfigDict(json_schema_extra={"required": ["secret"]})
 
     own: bool = False
     secret: Variable = Field(default="", description="Name of the credential in credentials.yaml.")
@@ -130,6 +133,9 @@ class Auth(Written):
     format: Text = Field(
         default="Bearer ${secret}",
         description="What is sent, with ${secret} for the value; for basic the text `user:password`.",
+    )
+    also: tuple[HeaderName, ...] = Field(
+        default=(), description="Other header fields in which clients send it; it goes out in `name`."
     )
     optional: Flag = Field(default=False, description="Whether a call may go without the credential.")
 
@@ -285,7 +291,11 @@ class ToolDef(Written):
         default=None, description="Where the agent's reason may be read from: ${input}."
     )
     redact: tuple[Text, ...] = Field(default=(), description="JSONPaths of the answer that are masked.")
-    approved: Flag = Field(default=True, description="Whether an imported tool may be used.")
+    approved: Flag = Field(
+        default=True,
+        description="Whether an imported tool may be used.",
+        json_schema_extra={"const": True},
+    )
 
     @field_validator("approved")
     @classmethod
@@ -323,10 +333,9 @@ class ToolFile(Written):
         """One tool alone stands for a file with a list of one."""
         if not isinstance(data, MappingNode) or "tools" in data or "tool" not in data:
             return data
-        shared = {"api", "title", "base", "auth", "headers", "parameters"}
-        file = data.only(shared.__contains__)
+        file = data.only(SHARED.__contains__)
         alone = SequenceNode(data.file, data.mark)
-        alone.append(data.only(lambda key: key not in shared))
+        alone.append(data.only(lambda key: key not in SHARED))
         alone.items_at.append(data.mark)
         file.set("tools", alone, data.mark, data.mark)
         return file

@@ -12,7 +12,7 @@ from wharfinger.rules import configuration
 from wharfinger.rules.configuration import Configuration, Sources
 from wharfinger.rules.decide import decide
 from wharfinger.rules.placeholders import Owner, Placeholders
-from wharfinger.rules.types import Code, Facts, Verdict
+from wharfinger.rules.types import Facts, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime(2026, 1, 14, 12, tzinfo=UTC)
@@ -53,8 +53,9 @@ def open_house() -> Configuration:
 
 def presented(line) -> str | None:
     """The credential whose dummy a recorded request holds, plain or inside Basic."""
-    for value in line.request.values("authorization"):
-        scheme, _, rest = value.partition(" ")
+    for value in (*line.request.values("authorization"), *line.request.values("x-api-key")):
+        scheme, space, rest = value.partition(" ")
+        rest = rest if space else value
         text = base64.b64decode(rest).decode() if scheme.lower() == "basic" else rest
         for dummy, name in DUMMIES.items():
             if dummy in text:
@@ -69,15 +70,12 @@ def test_a_recorded_request_goes_out_with_its_credential_and_nothing_of_the_plac
     if open_house.tools.recognise(line.request).refusal is not None:
         assert decision.verdict is Verdict.DENY
         return
-    if line.request.values("x-api-key"):
-        assert decision.code is Code.MISUSE, "the tool declares another place"
-        return
     assert decision.verdict is Verdict.ALLOW, decision.reason
     name = presented(line)
     assert [placement.credential for placement in decision.placements] == ([name] if name else [])
     sent = repr(decision.forward)
     assert not [dummy for dummy in DUMMIES if dummy in sent]
-    assert "authorization" not in {field.lower() for field, _ in decision.forward}
+    assert {"authorization", "x-api-key"}.isdisjoint(field.lower() for field, _ in decision.forward)
 
 
 def test_a_key_of_the_agents_own_is_refused_where_one_is_bound(line, open_house: Configuration) -> None:
@@ -86,7 +84,9 @@ def test_a_key_of_the_agents_own_is_refused_where_one_is_bound(line, open_house:
     if presented(line) is None:
         return
     headers = tuple(
-        (n, "Bearer sk_live_of_the_agent_itself_0001") if n.lower() == "authorization" else (n, v)
+        (n, "Bearer sk_live_of_the_agent_itself_0001")
+        if n.lower() in {"authorization", "x-api-key"}
+        else (n, v)
         for n, v in line.request.headers
     )
     decision = decide(open_house, replace(line.request, headers=headers), FACTS, NOW)

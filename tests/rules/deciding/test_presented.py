@@ -261,3 +261,24 @@ def test_never_let_out_of_its_place_in_any_spelling(
         line += f"?x={quote(encoded)}"
     decision = world.decide(line, headers, body)
     assert (decision.verdict, decision.code) == (Verdict.DENY, Code.MISUSE)
+
+
+def test_a_placeholder_in_another_of_its_fields_goes_out_in_its_own(make: Any) -> None:
+    tools = """
+        api: keyed
+        base: https://api.stripe.com
+        auth: {secret: STRIPE_API_KEY, name: x-api-key, format: "${secret}", also: [Authorization]}
+        tools:
+          - tool: keyed_get
+            run: {method: GET, url: "/keyed/${id}"}
+        """
+    at = make({"tools/keyed.yaml": tools})
+    for headers in ({"X-Api-Key": STRIPE}, {"Authorization": f"Bearer {STRIPE}"}):
+        decision = at.decide("GET https://api.stripe.com/keyed/1", headers)
+        assert decision.verdict == "allow", decision.reason
+        assert [(p.name, p.format) for p in decision.placements] == [("x-api-key", "${secret}")]
+        assert {"authorization", "x-api-key"}.isdisjoint(name.lower() for name, _ in decision.forward)
+    both = at.decide(
+        "GET https://api.stripe.com/keyed/1", {"X-Api-Key": STRIPE, "Authorization": "Bearer own_one"}
+    )
+    assert (both.verdict, both.code) == ("deny", "misuse")
