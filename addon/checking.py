@@ -1,12 +1,11 @@
 """Load a configuration and run its policies' tests: what `check`, `test`, start and every reload do.
 
-Run as a module it does the same for a snapshot given on standard input, so that a running proxy can have a
-reload checked in another process. No credential source is ever run here.
+Run as a module it does the same for a snapshot given on standard input, for `wharfinger.rechecking`. No
+credential source is ever run here.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import sys
@@ -18,9 +17,6 @@ from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.problems import ConfigurationError, Problem, Severity
 from wharfinger.snapshot import Catalogue, Snapshot
-
-CHILD_TIMEOUT = 120
-"""Seconds a configuration may take to be checked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +65,6 @@ def check_files(
         return Checked(None, (*problems, *error.problems))
     results = cases.run(configuration) if run_cases else ()
     return Checked(configuration, (*problems, *configuration.warnings), tuple(results))
-
-
-async def check_in_child(files: Mapping[str, bytes]) -> dict[str, object]:
-    """Check the files in another process: `{"digest": …, "problems": […], "failed": […]}`."""
-    given = json.dumps({name: base64.b64encode(content).decode() for name, content in files.items()})
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wharfinger.checking",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        env={"PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
-    try:
-        async with asyncio.timeout(CHILD_TIMEOUT):
-            answered, _ = await child.communicate(given.encode())
-        result = json.loads(answered)
-    except TimeoutError:
-        child.kill()
-        return {"digest": None, "problems": ["checking took too long"], "failed": []}
-    except ValueError:
-        return {"digest": None, "problems": ["the checking process failed"], "failed": []}
-    return dict(result)
 
 
 def _main() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from wharfinger import agents, checking
+from wharfinger import agents, checking, rechecking
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs import bundle
@@ -110,7 +110,7 @@ class Runtime:
 
     async def reload(self, snapshot: Snapshot, person: str) -> Configuration:
         """Check one snapshot in another process, then take it over in one step. Raises `CannotStart`."""
-        answer = await checking.check_in_child(snapshot.files)
+        answer = await rechecking.check_in_child(snapshot.files)
         problems = [*_strings(answer.get("problems")), *_strings(answer.get("failed"))]
         problems.extend(str(problem) for problem in snapshot.problems if problem.severity == "error")
         if problems or not answer.get("digest"):
