@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MASKED = "[masked]"
+"""Shown in place of an agent's own login."""
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -56,6 +59,17 @@ class Permit:
     """Credentials to put in, each with the generation it was read at."""
     approval: str = ""
     used: bool = False
+
+    @property
+    def seen(self) -> Request:
+        """The request as the flow shows it: the agent's own logins are masked there."""
+        if not self.decision.own:
+            return self.request
+        own = frozenset(self.decision.own)
+        headers = tuple(
+            (name, MASKED if name.lower() in own else value) for name, value in self.request.headers
+        )
+        return replace(self.request, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +185,7 @@ class Gate:
         if permit.used:
             raise Withdrawn("the permit has been used")
         permit.used = True
-        if request != permit.request:
+        if request != permit.seen:
             raise Withdrawn("the request is not the one that was decided")
         if permit.generation != self.live.generation:
             raise Withdrawn("policies have changed since the request was decided")

@@ -10,6 +10,7 @@ from wharfinger.flow import adapter
 from wharfinger.flow.identity import as_response
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link, Stage
+from wharfinger.gate import MASKED
 from wharfinger.rules.types import Code
 
 
@@ -59,8 +60,11 @@ class Admission:
         admission = await self._parts.gate.admit(request, link.session, link)
         if admission.refusal is not None:
             self._refuse(flow, admission.refusal, early=body is None)
-        else:
-            self._parts.sessions.admitted(flow.client_conn, flow.id, admission)
+            return
+        if admission.permit is not None:
+            for name in admission.permit.decision.own:
+                flow.request.headers.set_all(name, [MASKED] * len(flow.request.headers.get_all(name)))
+        self._parts.sessions.admitted(flow.client_conn, flow.id, admission)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, *, early: bool) -> None:
         flow.response = as_response(answer)

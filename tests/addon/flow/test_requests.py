@@ -265,3 +265,33 @@ async def test_private_addresses_are_never_dialled(start: Any, host: str, plain_
         )
         assert back.startswith((b"HTTP/1.1 403", b"HTTP/1.1 502")), back
     assert plain_origin.connections == 0
+
+
+async def test_a_login_of_the_agents_own_passes_where_declared_and_shows_nowhere(
+    start: Any, origin: Any
+) -> None:
+    tools = (
+        "api: own\nbase: https://other.example.com\nauth: own\ntools:\n  - tool: whoami\n"
+        "    run: {method: GET, url: /me}\n"
+    )
+    policy = "policy: everyday\nallow:\n  - tool: whoami\n"
+    shown: list[str] = []
+
+    def observe(hook: Any) -> None:
+        flow = hook.args()[0]
+        if hook.name in {"requestheaders", "request"}:
+            return  # before the gate has decided, the flow is what the agent sent
+        if hasattr(flow, "get_state"):
+            shown.append(repr(flow.get_state()))
+
+    async with start(
+        {"tools/own.yaml": tools, "policies/everyday.yaml": policy}, observers=[observe]
+    ) as proxy:
+        tunnel = await proxy.connect("other.example.com")
+        login = ("Authorization", "Bearer my-own-session-0123456789")
+        answered = await tunnel.request("GET", "/me", [login], host="other.example.com", key=False)
+        assert answered.status == 200
+        assert origin.requests[0].header("authorization") == login[1]
+        assert shown
+        assert "my-own-session" not in "".join(shown)
+        assert "my-own-session" not in str(await proxy.settled())
