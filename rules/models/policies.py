@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.models.base import Text, Whole, Written, later, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
 from wharfinger.rules.types import UNMATCHED, Verdict
@@ -74,6 +74,14 @@ class Rule(Written):
 class _Opens(Rule):
     """A rule that may let a request out."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"tool": {"const": UNMATCHED}}},
+            "then": {"required": ["hosts"]},
+            "else": {"properties": {"hosts": False}},
+        }
+    )
+
     hosts: tuple[HostPattern, ...] | None = Field(
         default=None, min_length=1, description="For `tool: unmatched`: the hosts it is about."
     )
@@ -100,7 +108,9 @@ class Ask(_Opens):
     verdict: ClassVar[Verdict] = Verdict.ASK
 
     approvers: tuple[Name, ...] = Field(default=(), description="Teams or people; left out: the policy's.")
-    quorum: Whole = Field(default=1, ge=1, description="How many must approve.")
+    quorum: Whole = Field(
+        default=1, ge=1, description="How many must approve.", json_schema_extra={"maximum": 1}
+    )
     expires: Duration | None = Field(
         default=None, description="How long the approval may be waited for; left out: approvals.expires."
     )
@@ -126,6 +136,12 @@ class Deny(Rule):
 class Case(Written):
     """One test of a policy: a call or a request, and the verdict it must get."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["call"]}, {"required": ["request"]}],
+            "dependentRequired": {"input": ["call"], "headers": ["request"], "body": ["request"]},
+        }
+    )
     remedies: ClassVar[dict[str, str]] = {"tool": "write `call`", "inputs": "write `input`"}
 
     agent: Name = Field(description="The agent that makes it.")
@@ -159,6 +175,11 @@ class Case(Written):
 class Policy(Written):
     """One file of rules."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [key]} for key in ("tools", "allow", "ask", "deny", "deny_patterns")]
+        }
+    )
     later: ClassVar[frozenset[str]] = frozenset({"limits", "mode", "until"})
     remedies: ClassVar[dict[str, str]] = {"name": "write `policy`", "rules": "write `allow`, `ask` or `deny`"}
 

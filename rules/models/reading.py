@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from wharfinger.rules.documents import MappingNode, Source, locate, read
 from wharfinger.rules.models.base import Reading, Written
+from wharfinger.rules.models.values import spelled_duration, spelled_size
 from wharfinger.rules.problems import Problems, did_you_mean
 
 _EXPECTED = {
@@ -85,12 +86,11 @@ def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
 
 
 def _measure(bound: object, given: object) -> str:
-    """A bound in the unit the user writes: sizes with theirs, durations in seconds."""
+    """A bound as the user would write it."""
     if isinstance(bound, timedelta):
-        return f"{bound.total_seconds():g}s"
-    if isinstance(bound, int) and isinstance(given, str):
-        unit, name = (1 << 20, "MiB") if bound >= 1 << 20 else (1 << 10, "KiB")
-        return f"{bound // unit}{name}"
+        return spelled_duration(bound)
+    if isinstance(bound, int) and not isinstance(given, int):
+        return spelled_size(bound)
     return str(bound)
 
 

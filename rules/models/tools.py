@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from wharfinger.rules.documents import MappingNode, SequenceNode
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable

@@ -21,6 +21,8 @@ _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _HEADER: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
+_HOST: Final = r"^(\*|(\*\.)?([^\s/:@?#]+|\[[0-9A-Fa-f:.]+\]))$"
+"""For editors; `host_pattern` is what decides."""
 
 
 def _text(schema: dict[str, Any], check: Callable[[str], Any], what: str) -> Any:
@@ -42,12 +44,26 @@ def duration(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
 
 
+def spelled_duration(span: timedelta) -> str:
+    """A duration as it is written, in the greatest unit that gives a whole number."""
+    thousandths = span // timedelta(milliseconds=1)
+    units = {unit: int(seconds * 1000) for unit, seconds in _SECONDS.items()}
+    unit = max((unit for unit in units if thousandths % units[unit] == 0), key=units.__getitem__)
+    return f"{thousandths // units[unit]}{unit}"
+
+
 def size(text: str) -> int:
     """`64KiB`, `32MiB`, `1GiB` or `512B` as bytes."""
     match = _SIZE.fullmatch(text)
     if match is None:
         raise wrong(f'"{text}" is not a size', "write a whole number and a unit: 512B, 64KiB, 32MiB or 1GiB")
     return int(match[1]) * _BYTES[match[2]]
+
+
+def spelled_size(count: int) -> str:
+    """A number of bytes as it is written, in the greatest unit that gives a whole number."""
+    unit = max((unit for unit in _BYTES if count % _BYTES[unit] == 0), key=_BYTES.__getitem__)
+    return f"{count // _BYTES[unit]}{unit}"
 
 
 def host(text: str) -> str:
@@ -129,8 +145,7 @@ Duration = Annotated[
     timedelta, *_text({"pattern": f"^{_DURATION.pattern}$"}, duration, "a duration like 50s or 15m")
 ]
 Size = Annotated[int, *_text({"pattern": f"^{_SIZE.pattern}$"}, size, "a size like 32MiB")]
-Host = Annotated[str, *_text({}, host, "a host")]
-HostPattern = Annotated[str, *_text({}, host_pattern, "a host, *.host or *")]
+HostPattern = Annotated[str, *_text({"pattern": _HOST}, host_pattern, "a host, *.host or *")]
 PlainHost = Annotated[str, *_text({}, plain_host_pattern, "a host, *.host or *")]
 Listen = Annotated[Endpoint, *_text({}, endpoint, "host:port")]
 Pattern = Annotated[str, *_text({"format": "regex"}, pattern, "a pattern")]
