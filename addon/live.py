@@ -43,6 +43,8 @@ class Live:
         self._clock = clock
         self._confinement = confinement
         self._runs: dict[str, str | None] = {}
+        self.begun = 0
+        """How many runs there have been."""
         self._stopped: str | None = None
         self._on_change: Callable[[], object] = lambda: None
         self._all: tuple[int, SecretSet] | None = None
@@ -78,6 +80,7 @@ class Live:
     def begin_run(self, run_id: str, reason: str | None) -> None:
         """Accept tokens of this run."""
         self._runs[run_id] = reason
+        self.begun += 1
 
     def end_run(self, run_id: str) -> None:
         """Refuse tokens of this run from now on."""

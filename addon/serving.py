@@ -42,7 +42,6 @@ class Serving:
         self._ready_file = ready_file
         self._for_runs = for_runs
         self._stopping = "stopped"
-        self._seen_run = False
         self._office: Office | None = None
 
     async def run(self) -> None:
@@ -127,11 +126,9 @@ class Serving:
         idle = 0.0
         while True:
             await asyncio.sleep(0.25)
-            if self._runtime.live.runs:
-                self._seen_run, idle = True, 0.0
-                continue
-            idle += 0.25
-            if idle >= (_LAST_RUN_GRACE if self._seen_run else _FIRST_RUN_GRACE):
+            live = self._runtime.live
+            idle = 0.0 if live.runs else idle + 0.25
+            if idle >= (_LAST_RUN_GRACE if live.begun else _FIRST_RUN_GRACE):
                 self._stop("the last run has ended")
                 return
 

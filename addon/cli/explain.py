@@ -12,6 +12,8 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
 from wharfinger import explaining
 from wharfinger.cli.common import REFUSED, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
@@ -109,15 +111,20 @@ def _show(answer: dict[str, Any]) -> None:
     verdict = answer["verdict"]
     out.print(f"[bold {_COLOURS[verdict]}]{verdict}[/]  {escape(answer['reason'])}")
     if answer["help"]:
-        out.print(f"  {escape(answer['help'])}")
+        out.print(Padding(escape(answer["help"]), (0, 0, 0, 2)))
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True)
     for step in answer["steps"]:
-        rule = f"  [dim]{escape(step['rule'])}[/]" if step["rule"] else ""
-        out.print(f"  {step['kind']:<11} {escape(step['text'])}: {escape(step['result'])}{rule}")
+        text = step["text"] + (f"  ({step['rule']})" if step["rule"] else "")
+        table.add_row(step["kind"], escape(text), escape(step["result"]))
     for placed in answer["credentials"]:
-        out.print(f"  {'credential':<11} {placed['name']} goes into {placed['place']} {placed['field']}")
+        table.add_row("credential", f"{placed['name']} goes into {placed['place']} {placed['field']}", "")
     if answer["dropped"]:
-        out.print(f"  {'dropped':<11} {escape(', '.join(answer['dropped']))}")
+        table.add_row("dropped", escape(", ".join(answer["dropped"])), "")
     if answer["ask"]:
-        out.print(f"  {'approvers':<11} {', '.join(answer['ask']['people'])}")
-    out.print(f"  {'assumed':<11} {'; '.join(answer['assumed'])}")
-    out.print(f"  {'policy':<11} {answer['policy_digest'][:16]}")
+        table.add_row("approvers", escape(", ".join(answer["ask"]["people"])), "")
+    table.add_row("assumed", escape("; ".join(answer["assumed"])), "")
+    table.add_row("policy", answer["policy_digest"][:16], "")
+    out.print(Padding(table, (0, 0, 0, 2)))
