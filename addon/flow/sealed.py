@@ -18,7 +18,6 @@ from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as base
-from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.http._base import HttpCommand
 from mitmproxy.proxy.layers.http._events import (
@@ -39,6 +38,7 @@ from wharfinger.audit.events import Outcome, Sent
 from wharfinger.flow import adapter, upstream
 from wharfinger.flow.http1 import AgentSide, UpstreamSide
 from wharfinger.flow.parts import Parts
+from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.response import Incoming, Withheld
 from wharfinger.flow.sessions import Exchange, Route, Stage
 from wharfinger.gate import Ending, Permit, Withdrawn
@@ -199,7 +199,7 @@ class SealedHttpLayer(base.HttpLayer):
         stack = tunnel.LayerStack()
         if route.scheme == "https":
             context.server.sni = route.host.strip("[]")
-            stack /= tls.ServerTLSLayer(context)
+            stack /= UpstreamTls(context)
         stack /= UpstreamClient(context)
         self._parts.sessions.open_route(context.server, route)
         self.connections[context.server] = stack[0]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from mitmproxy import tls as mitm_tls
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
-from mitmproxy.proxy.layers import tls
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.modes import HttpProxy
 from wharfinger.answers import Answer
 from wharfinger.flow.parts import Parts
+from wharfinger.flow.records import AgentTls
 from wharfinger.flow.sealed import SealedHttpLayer
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
@@ -43,7 +43,7 @@ class Tunnel:
         if len(data) < 3 and data[:1] == b"\x16":
             return
         if starts_like_tls_record(data) and not context.client.tls:
-            pending.layer = tls.ClientTLSLayer(context)
+            pending.layer = AgentTls(context)
             return
         context.server.address = link.tunnel
         context.server.tls = context.client.tls
