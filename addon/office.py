@@ -1,6 +1,7 @@
 """The office as the proxy sees it: a process beside it that holds no credential and no CA key.
 
-Started with a bare environment and one inherited socket to listen on. If it dies the proxy goes on.
+Started with a bare environment and one inherited socket to listen on. If it dies the proxy goes on; if the
+proxy dies, however it dies, the office sees its standard input end and goes too.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Office:
             sock.set_inheritable(True)
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "wharfinger.control.office", str(sock.fileno()), str(data / SOCKET),
-                stdin=asyncio.subprocess.DEVNULL, env={"PYTHONDONTWRITEBYTECODE": "1"},
+                stdin=asyncio.subprocess.PIPE, env={"PYTHONDONTWRITEBYTECODE": "1"},
                 pass_fds=(sock.fileno(),),
             )  # fmt: skip
             host, port = sock.getsockname()[:2]

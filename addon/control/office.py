@@ -7,8 +7,10 @@ from reading it by DNS rebinding.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import threading
 from pathlib import Path
 
 import uvicorn
@@ -70,8 +72,16 @@ def application(data: Path, port: int) -> Starlette:
     return Starlette(routes=[Route("/", home), Route("/healthz", health)])
 
 
+def _end_with_the_proxy() -> None:
+    """Wait until standard input, which the proxy holds open, comes to its end."""
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
 def main() -> None:
-    """Serve until terminated."""
+    """Serve until terminated, or until the proxy is gone."""
+    threading.Thread(target=_end_with_the_proxy, daemon=True).start()
     handle, control = int(sys.argv[1]), Path(sys.argv[2])
     sock = socket.socket(fileno=handle)
     config = uvicorn.Config(
