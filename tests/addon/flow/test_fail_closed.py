@@ -1,4 +1,4 @@
-"""Invariant 1: closed until opened. Each hook made to raise, halt or vanish, and the origin's bytes counted."""
+"""Invariant 1: closed until opened. Each hook raises, halts or vanishes; the origin counts its bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What changes between the decision and the first byte: the origin delays its handshake, the operator acts."""
+"""What changes between decision and first byte: the origin delays its handshake, the operator acts."""
 
 from __future__ import annotations
 
