@@ -48,7 +48,8 @@ def check(snapshot: Snapshot, *, run_cases: bool = True) -> Checked:
     if any(problem.severity is Severity.ERROR for problem in snapshot.problems):
         found: tuple[Problem, ...] = ()
         try:
-            load(Sources(snapshot.files, Catalogue()))
+            unread = frozenset(p.position.file for p in snapshot.problems if p.severity is Severity.ERROR)
+            load(Sources(snapshot.files, Catalogue(), unread))
         except ConfigurationError as error:
             found = error.problems
         return Checked(None, (*snapshot.problems, *found))

@@ -84,6 +84,14 @@ class SequenceNode(list[Any]):
         """Where the list begins."""
         return Position(self.file, *self.mark)
 
+    def only(self, keep: Callable[[int], bool]) -> SequenceNode:
+        """A copy with the items whose index is to be kept, positions included."""
+        part = SequenceNode(self.file, self.mark)
+        for index in filter(keep, range(len(self))):
+            part.append(self[index])
+            part.items_at.append(self.items_at[index])
+        return part
+
 
 def locate(node: object, path: tuple[int | str, ...], *, key: bool = False) -> Position | None:
     """Where the entry at `path` below `node` stands: its value, or its key.

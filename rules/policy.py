@@ -15,6 +15,7 @@ from typing import Final
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, Subject, compile_when
 from wharfinger.rules.models.policies import Allow, Deny, Policy
 from wharfinger.rules.models.policies import Ask as AskRule
+from wharfinger.rules.names import Names
 from wharfinger.rules.patterns import Patterns
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.recognise import Toolset
@@ -63,6 +64,8 @@ class People:
 
     names: Collection[str] = ()
     teams: Mapping[str, Sequence[str]] | None = None
+    whole: bool = True
+    """False where it is not known who there is, because a file could not be read."""
 
     def resolve(self, approvers: Iterable[str]) -> frozenset[str]:
         """The people that names of teams and people stand for; everyone where none is named."""
@@ -73,14 +76,21 @@ class People:
 
 
 def compile_policy(
-    model: Policy, tools: Toolset, people: People, expires: timedelta, problems: Problems
+    model: Policy,
+    tools: Toolset,
+    people: People,
+    expires: timedelta,
+    problems: Problems,
+    *,
+    named: Names | None = None,
 ) -> CompiledPolicy:
     """Compile one policy and report everything that is wrong with it.
 
     `expires` is how long an approval may be waited for where the rule does not say it. Names of
-    approvers are checked elsewhere.
+    approvers are checked elsewhere. `named` are the names of tools with errors in them, too: a rule that
+    names one of them is not an error as well.
     """
-    return _Compiler(model, tools, people, expires, problems).policy()
+    return _Compiler(model, tools, people, expires, problems, named or Names("tool")).policy()
 
 
 @dataclass(slots=True)
@@ -90,6 +100,7 @@ class _Compiler:
     people: People
     expires: timedelta
     problems: Problems
+    named: Names
 
     def policy(self) -> CompiledPolicy:
         by_name: dict[str, list[Rule]] = {}
@@ -148,7 +159,7 @@ class _Compiler:
 
     def _ask(self, at: Position, approvers: tuple[str, ...], expires: timedelta | None) -> Ask:
         people = self.people.resolve(approvers)
-        if not people:
+        if not people and not approvers and self.people.whole:
             self.problems.error(
                 at, "the rule asks, and there is no one to approve", "name people in people.yaml"
             )
@@ -162,6 +173,8 @@ class _Compiler:
         if written == UNMATCHED or written in self.tools:
             return (written,)
         if not _WILD & set(written):
+            if not self.named.missing(written):
+                return ()
             hint = did_you_mean(written, [*self.tools.tools, UNMATCHED])
             self.problems.error(
                 at, f'there is no tool "{written}"', hint or "name one of tools/ or the catalogue"
@@ -170,7 +183,7 @@ class _Compiler:
         names = [name for name in self.tools.tools if fnmatchcase(name, written)]
         if verdict is Verdict.DENY and written == "*":
             names.append(UNMATCHED)
-        if not names:
+        if not names and not self.named.matched(written):
             self.problems.warning(at, f'"{written}" matches no tool', "the rule can never decide")
         return tuple(sorted(names))
 

@@ -110,8 +110,13 @@ class _Look:
         at_home = self._at_home() if tool is None else frozenset[str]()
         self._nowhere_else(exchanged | at_home, parameters)
         own = self._own_logins(tool, exchanged | at_home)
-        refusal = self._unusable(tool) or self._absent(tool, placements, found)
-        placed = placements if self.facts.assume_placeholder else tuple(found)
+        needed = found if tool is not None and tool.auth_optional else placements
+        refusal = next(filter(None, map(self._unusable, needed)), None) or self._absent(
+            tool, placements, found
+        )
+        placed = tuple(found)
+        if self.facts.assume_placeholder:
+            placed = tuple(each for each in placements if each in found or self._unusable(each) is None)
         return Presented(() if refusal else placed, refusal, exchanged, own, self.credentialed)
 
     # The declared place
@@ -164,20 +169,18 @@ class _Look:
                 )
         return None
 
-    def _unusable(self, tool: Tool | None) -> Refusal | None:
-        """Why the tool's credential cannot be put in here, if it cannot."""
-        for placement in tool.placements if tool is not None else ():
-            credential = self.credentials.get(placement.credential)
-            if credential is None or not credential.goes_to(self.read.host):
-                return Refusal(
-                    Code.DENIED,
-                    f"{placement.credential} may not go to this host",
-                    "Ask the operator to list the host in credentials.yaml.",
-                )
-            if self.request.scheme != "https":
-                return Refusal(
-                    Code.DENIED, f"{placement.credential} goes out over https only", "Use an https URL."
-                )
+    def _unusable(self, placement: Placement) -> Refusal | None:
+        """Why a credential cannot be put in here, if it cannot."""
+        name = placement.credential
+        credential = self.credentials.get(name)
+        if credential is None:
+            help_ = f"Ask the operator to declare {name} in credentials.yaml."
+            return Refusal(Code.DENIED, f"the tool needs the credential {name}, and there is none", help_)
+        if not credential.goes_to(self.read.host):
+            help_ = "Ask the operator to list the host in credentials.yaml."
+            return Refusal(Code.DENIED, f"{name} may not go to this host", help_)
+        if self.request.scheme != "https":
+            return Refusal(Code.DENIED, f"{name} goes out over https only", "Use an https URL.")
         return None
 
     # Everywhere else

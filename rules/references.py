@@ -1,18 +1,23 @@
 """What the files of a configuration say of one another: every name that is used must exist.
 
-Run after every file was read for itself; a file that could not be read is not held against the others.
+Run after every file was read for itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from wharfinger.rules.models.agents import AgentsFile, PeopleFile
+from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
 from wharfinger.rules.models.policies import Policy
-from wharfinger.rules.models.tools import Auth, ToolFile
-from wharfinger.rules.problems import Position, Problems, did_you_mean
+from wharfinger.rules.models.tools import Auth, ToolDef, ToolFile
+from wharfinger.rules.names import Declared
+from wharfinger.rules.places import Endpoint
+from wharfinger.rules.problems import Position, Problems
 from wharfinger.rules.redact.fields import FieldPath, NotAPath
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.tools import Tool
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
@@ -20,40 +25,32 @@ if TYPE_CHECKING:
 
 def check_references(  # noqa: PLR0917 - every file, once
     built: Configuration,
-    agents: AgentsFile | None,
-    people: PeopleFile | None,
+    agents: AgentsFile,
+    people: PeopleFile,
     files: Iterable[ToolFile],
-    policies: Iterable[Policy],
-    unread: Collection[str],
+    policies: Collection[Policy],
+    declared: Declared,
     problems: Problems,
 ) -> None:
     """Report every name that does not exist, and hosts that do not meet."""
-    if agents is not None:
-        _agents(built, agents, unread, problems)
-    if people is not None:
-        _teams(built, people, problems)
+    _agents(agents, declared, problems)
+    _teams(people, declared, problems)
     for file in files:
-        _tools(built, file, unread, problems)
+        _Tools(built, file, policies, declared, problems).check()
     for policy in policies:
-        _approvers(built, policy, unread, problems)
+        _approvers(policy, declared, problems)
         _open_hosts(built, policy, problems)
-    _claims(built, problems)
+    _variables(built, problems)
 
 
-def _missing(problems: Problems, at: Position, what: str, name: str, known: Collection[str]) -> None:
-    hint = did_you_mean(name, known) or (
-        f"there are: {', '.join(sorted(known))}" if known else "declare it first"
-    )
-    problems.error(at, f'there is no {what} "{name}"', hint)
+# People and agents
 
 
-def _agents(built: Configuration, file: AgentsFile, unread: Collection[str], problems: Problems) -> None:
+def _agents(file: AgentsFile, declared: Declared, problems: Problems) -> None:
     for name, agent in file.agents.items():
-        if agent.owner not in built.people and "people.yaml" not in unread:
-            _missing(problems, agent.at("owner"), "person", agent.owner, built.people)
+        declared.people.check(agent.owner, agent.at("owner"), problems)
         for index, policy in enumerate(agent.policies):
-            if policy not in built.policies and not problems.errors:
-                _missing(problems, agent.at("policies", index), "policy", policy, built.policies)
+            declared.policies.check(policy, agent.at("policies", index), problems)
         if not agent.policies:
             problems.warning(
                 file.at("agents", name, key=True), f'the agent "{name}" has no policy, so it can do nothing',
@@ -61,75 +58,160 @@ def _agents(built: Configuration, file: AgentsFile, unread: Collection[str], pro
             )  # fmt: skip
 
 
-def _teams(built: Configuration, file: PeopleFile, problems: Problems) -> None:
+def _teams(file: PeopleFile, declared: Declared, problems: Problems) -> None:
     for name, members in file.teams.items():
-        if name in built.people:
+        if name in declared.people.known:
             problems.error(
                 file.at("teams", name, key=True), f'"{name}" is a person and a team', "rename the team"
             )
         for index, member in enumerate(members):
-            if member not in built.people:
-                _missing(problems, file.at("teams", name, index), "person", member, built.people)
+            declared.people.check(member, file.at("teams", name, index), problems)
 
 
-def _tools(built: Configuration, file: ToolFile, unread: Collection[str], problems: Problems) -> None:
-    declared = built.credentials
-    reported: set[str] = set()
-    for definition in file.tools:
+def _approvers(policy: Policy, declared: Declared, problems: Problems) -> None:
+    known = declared.approvers
+    for index, name in enumerate(policy.approvers):
+        known.check(name, policy.at("approvers", index), problems)
+    for rule in policy.ask:
+        for index, name in enumerate(rule.approvers):
+            known.check(name, rule.at("approvers", index), problems)
+
+
+# Tools and credentials
+
+
+class _Tools:
+    """Checks the tools of one file against the credentials.
+
+    What is wrong with a user's tool is an error. A built-in tool that cannot be used as things are is a
+    warning, if a rule would let it out: its calls are denied.
+    """
+
+    def __init__(
+        self,
+        built: Configuration,
+        file: ToolFile,
+        policies: Collection[Policy],
+        declared: Declared,
+        problems: Problems,
+    ) -> None:
+        self._built = built
+        self._file = file
+        self._policies = policies
+        self._declared = declared
+        self._problems = problems
+
+    def check(self) -> None:
+        """Report all that is wrong."""
+        undeclared: dict[str, list[str]] = {}
+        out_of_reach: dict[tuple[str, str], list[str]] = {}
+        for definition in self._file.tools:
+            self._redactions(definition)
+            tool = self._built.tools.get(definition.tool)
+            if tool is None or tool.builtin is not self._file.builtin:
+                continue  # it has errors, or another has taken its place
+            for placement in tool.placements:
+                credential = self._built.credentials.get(placement.credential)
+                if credential is None:
+                    if self._declared.credentials.missing(placement.credential):
+                        undeclared.setdefault(placement.credential, []).append(tool.name)
+                elif not any(_meets(endpoint, credential) for endpoint in tool.endpoints):
+                    where = ", ".join(sorted(tool.hosts)) or "the tool's host"
+                    out_of_reach.setdefault((placement.credential, where), []).append(tool.name)
+        if self._file.builtin:
+            self._warn(undeclared, out_of_reach)
+        else:
+            self._report(undeclared, out_of_reach)
+
+    def _redactions(self, definition: ToolDef) -> None:
         for index, path in enumerate(definition.redact):
             try:
                 FieldPath.compile(path)
             except NotAPath as error:
-                problems.error(definition.at("redact", index), str(error), "write it like $.user.email")
-        tool = built.tools.get(definition.tool)
-        for placement in tool.placements if tool is not None else ():
-            name = placement.credential
-            if name not in declared:
-                if name not in reported and not file.builtin and "credentials.yaml" not in unread:
-                    _missing(problems, _secret_at(file, definition.run.auth), "credential", name, declared)
-                    reported.add(name)
-                continue
-            if tool is not None and not any(_meets(host, declared[name].hosts) for host in tool.hosts):
-                problems.error(
-                    definition.position,
-                    f"the credential {name} may not go to {', '.join(sorted(tool.hosts))}",
+                self._problems.error(definition.at("redact", index), str(error), "write it like $.user.email")
+
+    def _report(
+        self, undeclared: dict[str, list[str]], out_of_reach: dict[tuple[str, str], list[str]]
+    ) -> None:
+        definitions = {definition.tool: definition for definition in self._file.tools}
+        for name, tools in undeclared.items():
+            at = self._secret_at(definitions[tools[0]])
+            self._declared.credentials.check(name, at, self._problems)
+        for (name, where), tools in out_of_reach.items():
+            for tool in tools:
+                self._problems.error(
+                    definitions[tool].position,
+                    f"the credential {name} may not go to {where}",
                     "add the host to `hosts:` of the credential, or use another",
                 )
 
+    def _secret_at(self, definition: ToolDef) -> Position:
+        own, shared = definition.run.auth, self._file.auth
+        if isinstance(own, Auth):
+            return own.at("secret")
+        return shared.at("secret") if shared is not None else self._file.position
 
-def _secret_at(file: ToolFile, own: object) -> Position:
-    if isinstance(own, Auth):
-        return own.at("secret")
-    return file.auth.at("secret") if file.auth is not None else file.position
+    def _warn(self, undeclared: dict[str, list[str]], out_of_reach: dict[tuple[str, str], list[str]]) -> None:
+        for name, tools in undeclared.items():
+            for at, opened in _opened(self._policies, self._needing(tools)):
+                self._problems.warning(
+                    at,
+                    f"{_list(opened)} cannot be called: the credential {name} is not declared",
+                    f"declare {name} in credentials.yaml",
+                )
+        for (name, where), tools in out_of_reach.items():
+            opened = sorted(
+                {tool for _, each in _opened(self._policies, self._needing(tools)) for tool in each}
+            )
+            if opened:
+                self._problems.warning(
+                    self._built.credentials[name].at("hosts"),
+                    f"{_list(opened)} cannot be called: the credential {name} may not go to {where}",
+                    "add the host, if it may",
+                )
+
+    def _needing(self, names: Iterable[str]) -> list[Tool]:
+        """Those of the tools that cannot do without their credential."""
+        return [tool for name in names if not (tool := self._built.tools[name]).auth_optional]
 
 
-def _meets(host: str, allowed: Iterable[str]) -> bool:
-    """Whether a tool's host (which may hold variables) and a credential's can be the same."""
-    for pattern in allowed:
-        if host == pattern or "$" in host or "*" in host:
-            return True
-        if pattern.startswith("*.") and host.endswith(pattern[1:]):
-            return True
+def _opened(policies: Iterable[Policy], tools: Collection[Tool]) -> Iterator[tuple[Position, list[str]]]:
+    """Where policies let any of these tools out, and which."""
+    for policy in policies if tools else ():
+        named = [(name, policy.at("tools", index)) for index, name in enumerate(policy.tools)]
+        named += [(rule.tool, rule.at("tool")) for rule in (*policy.allow, *policy.ask)]
+        for pattern, at in named:
+            if found := [tool.name for tool in tools if fnmatchcase(tool.name, pattern)]:
+                yield at, found
+
+
+def _list(names: Collection[str]) -> str:
+    first = f'"{min(names)}"'
+    return f"{first} and {len(names) - 1} more" if len(names) > 1 else first
+
+
+def _meets(endpoint: Endpoint, credential: Credential) -> bool:
+    """Whether an endpoint, which may have variables in its host, and a credential's hosts can be the same."""
+    for pattern in credential.hosts:
+        host = pattern
+        if pattern.startswith("*."):  # stands for one label, as certificates read it
+            first = endpoint.labels[0]
+            host = first.write({variable.name: "x" for variable in first.variables}) + pattern[1:]
+        try:
+            if endpoint.read(host) is not None:
+                return True
+        except Refused:
+            continue
     return False
 
 
-def _approvers(built: Configuration, policy: Policy, unread: Collection[str], problems: Problems) -> None:
-    if "people.yaml" in unread:
-        return
-    known = {*built.people, *built.teams}
-    for index, name in enumerate(policy.approvers):
-        if name not in known:
-            _missing(problems, policy.at("approvers", index), "person or team", name, known)
-    for rule in policy.ask:
-        for index, name in enumerate(rule.approvers):
-            if name not in known:
-                _missing(problems, rule.at("approvers", index), "person or team", name, known)
+# Hosts and variables
 
 
 def _open_hosts(built: Configuration, policy: Policy, problems: Problems) -> None:
     for rule in (*policy.allow, *policy.ask):
         for index, host in enumerate(rule.hosts or ()):
-            bound = [name for name, held in built.credentials.items() if _overlap(host, held.hosts)]
+            bound = [name for name, held in built.credentials.items() if _overlap(host, held)]
             if bound:
                 problems.error(
                     rule.at("hosts", index),
@@ -138,19 +220,16 @@ def _open_hosts(built: Configuration, policy: Policy, problems: Problems) -> Non
                 )
 
 
-def _overlap(one: str, others: Iterable[str]) -> bool:
-    for other in others:
-        a, b = one.removeprefix("*"), other.removeprefix("*")
-        if one in {other, "*"}:
-            return True
-        if one.startswith("*.") and (b.endswith(a) or a.endswith(b)):
-            return True
-        if other.startswith("*.") and one.endswith(b):
-            return True
-    return False
+def _overlap(opened: str, credential: Credential) -> bool:
+    """Whether what a rule opens holds a host that the credential may go to."""
+    if opened == "*":
+        return True
+    if opened.startswith("*."):
+        return any(bound.removeprefix("*").endswith(opened[1:]) for bound in credential.hosts)
+    return credential.goes_to(opened)
 
 
-def _claims(built: Configuration, problems: Problems) -> None:
+def _variables(built: Configuration, problems: Problems) -> None:
     """Two credentials may not claim one variable."""
     owner: dict[str, str] = {name: name for name in built.credentials}
     for name, credential in built.credentials.items():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from wharfinger.rules.documents import MappingNode, Source, locate, read
+from wharfinger.rules.documents import MappingNode, SequenceNode, Source, locate, read
 from wharfinger.rules.models.base import Reading, Written
 from wharfinger.rules.models.values import spelled_duration, spelled_size
 from wharfinger.rules.problems import Problems, did_you_mean
@@ -26,6 +28,19 @@ _BOUNDS = {"greater_than_equal": ("at least", "ge"), "less_than_equal": ("at mos
 _QUOTABLE = 80
 """How much of a user's text a message repeats."""
 
+type Path = tuple[int | str, ...]
+"""Keys and indices that lead to a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part[T: Written]:
+    """A file as far as it could be read."""
+
+    node: MappingNode | None
+    """The document; None if there is none."""
+    model: T | None
+    """What is left of it without its broken entries, to look for more problems in."""
+
 
 def read_model[T: Written](
     kind: type[T], source: Source, problems: Problems, *, quote: bool = True
@@ -35,34 +50,66 @@ def read_model[T: Written](
     `quote` false keeps the file's values out of the messages: where secrets might have been written.
     """
     before = len(problems.errors)
-    node = read(source, problems)
-    model = None if node is None else validated(kind, node, problems, quote=quote)
+    model = read_part(kind, source, problems, quote=quote).model
     return model if len(problems.errors) == before else None
+
+
+def read_part[T: Written](
+    kind: type[T], source: Source, problems: Problems, *, quote: bool = True
+) -> Part[T]:
+    """As much of the file as makes sense, every problem in it added to `problems`."""
+    node = read(source, problems)
+    return Part(node, None if node is None else validated(kind, node, problems, quote=quote))
 
 
 def validated[T: Written](
     kind: type[T], node: MappingNode, problems: Problems, *, quote: bool = True
 ) -> T | None:
-    """The mapping as a `kind`, or None after every problem in it was added to `problems`."""
-    before = len(problems.errors)
-    model: T | None = None
+    """The mapping as a `kind`, its broken entries reported and left out; None if none is left."""
     try:
-        model = kind.model_validate(node, context=Reading(problems))
+        return kind.model_validate(node, context=Reading(problems))
     except ValidationError as invalid:
-        for error in invalid.errors(include_url=False):
-            if error["type"] == "too_short" and error["input"]:
-                continue  # pydantic counts the items that were valid: the others have their own errors
-            _report(error, node, problems, quote=quote)
-    return model if len(problems.errors) == before else None
+        broken = _reported(invalid, node, problems, quote=quote)
+    try:
+        return kind.model_validate(_without(node, broken), context=Reading(Problems()))
+    except ValidationError:
+        return None
 
 
-def _report(error: Any, node: MappingNode, problems: Problems, *, quote: bool) -> None:
-    path = error["loc"]
-    key = bool(path) and path[-1] == "[key]"
-    message, hint = _in_our_words(error, quote=quote)
-    at = locate(node, path[:-1] if key else path, key=key) or node.position
-    if at not in {problem.position for problem in problems.errors}:  # what YAML refused needs no second word
-        problems.error(at, message, hint)
+def _without(node: MappingNode, broken: Iterable[Path]) -> MappingNode:
+    """The mapping without its broken entries: of lists and mappings in it the items, else the whole value."""
+    inner: dict[str, set[int | str]] = {}
+    for path in broken:
+        inner.setdefault(str(path[0]), set()).update(path[1:2])
+    rest = node.only(lambda key: inner.get(key, True) != set())
+    for key in inner.keys() & rest.keys():
+        dict.__setitem__(rest, key, _kept(rest[key], inner[key]))
+    return rest
+
+
+def _kept(held: object, gone: set[int | str]) -> object:
+    if isinstance(held, MappingNode | SequenceNode):
+        return held.only(lambda entry: entry not in gone)
+    return held
+
+
+def _reported(invalid: ValidationError, node: MappingNode, problems: Problems, *, quote: bool) -> list[Path]:
+    """Report the errors; where they are."""
+    refused = {problem.position for problem in problems.errors}
+    broken: list[Path] = []
+    for error in invalid.errors(include_url=False):
+        path = error["loc"]
+        key = bool(path) and path[-1] == "[key]"
+        path = path[:-1] if key else path
+        if path:
+            broken.append(path)
+        if error["type"] == "too_short" and error["input"]:
+            continue  # pydantic counts the items that were valid: the others have their own errors
+        at = locate(node, path, key=key) or node.position
+        if at not in refused:  # what YAML refused needs no second word
+            refused.add(at)
+            problems.error(at, *_in_our_words(error, quote=quote))
+    return broken
 
 
 def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
