@@ -8,7 +8,9 @@ made again: a deny wins, and the approval stands only for the rules it was given
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from wharfinger.live import Live
 
 AGAIN = "Ask the person to decide, then send exactly the same request again; it goes through once approved."
+LEFT = "the agent left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,6 @@ class Hold:
     book: Book
     approvals: Approvals
     limit: timedelta
-    _waits: set[asyncio.Task[Approval]] = field(default_factory=set)
 
     async def settle(
         self, decision_id: str, request: Request, decision: Decision, session: Session, presence: Presence
@@ -56,17 +58,30 @@ class Hold:
         volatile = [pair for pair in request.headers if headers.is_volatile(pair[0].lower())]
         try:
             asked = await self.approvals.ask(session.who.agent_id, request, decision, volatile)
-            await self.book.write(events.held(decision_id, session.who, request, decision, approval=asked.id))
-            answered = await self._wait(asked, presence)
         except TooManyPending as fault:
             return await self._refuse(decision_id, request, decision, session, Code.LIMIT, str(fault.args[0]))
+        with self._leaving(decision_id, request, decision, session, asked.id):
+            await self.book.write(events.held(decision_id, session.who, request, decision, approval=asked.id))
+            answered = await self._wait(asked, presence)
         if answered is None:
             return await self._refuse(
-                decision_id, request, decision, session, Code.APPROVAL_PENDING, "the agent left", asked.id
+                decision_id, request, decision, session, Code.APPROVAL_PENDING, LEFT, asked.id
             )
         if answered.state is not State.APPROVED:
             return await self._unanswered(decision_id, request, decision, session, answered)
         return await self._use(decision_id, request, session, answered)
+
+    @contextlib.contextmanager
+    def _leaving(
+        self, decision_id: str, request: Request, decision: Decision, session: Session, approval: str
+    ) -> Iterator[None]:
+        """Where the agent leaves in the middle of the block, which is then cancelled, say so in the book."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            refused = _refused(decision, Code.APPROVAL_PENDING, LEFT)
+            self.book.submit(events.refused(decision_id, session.who, request, refused, approval=approval))
+            raise
 
     async def _wait(self, asked: Approval, presence: Presence) -> Approval | None:
         """The approval once answered or once the hold ends; None where the agent left first."""
@@ -86,7 +101,8 @@ class Hold:
         if again.verdict is not Verdict.ASK:
             return Settled(again, generation)
         try:
-            await self.approvals.consume(approval.id, again)
+            with self._leaving(decision_id, request, again, session, approval.id):
+                await self.approvals.consume(approval.id, again)
         except (NotUsable, WrongState) as fault:
             return await self._refuse(
                 decision_id, request, again, session, Code.APPROVAL_PENDING, str(fault.args[0]), approval.id
@@ -118,10 +134,7 @@ class Hold:
         reason: str,
         approval: str = "",
     ) -> Settled:
-        pending = code is Code.APPROVAL_PENDING
-        refused = replace(
-            decision, verdict=Verdict.DENY, code=code, reason=reason, help=AGAIN if pending else ""
-        )
+        refused = _refused(decision, code, reason)
         await self.book.write(events.refused(decision_id, session.who, request, refused, approval=approval))
         answer = Answer(
             code,
@@ -131,7 +144,7 @@ class Hold:
             tool=decision.calls[0].tool if decision.calls else None,
             rule=str(decision.rules[0]) if decision.rules else None,
             approval=approval or None,
-            retry_after=20 if pending else None,
+            retry_after=20 if code is Code.APPROVAL_PENDING else None,
         )
         return Settled(refused, refusal=answer)
 
@@ -145,3 +158,8 @@ class Hold:
             await self.approvals.give_back(approval)
         except ApprovalError:
             return
+
+
+def _refused(decision: Decision, code: Code, reason: str) -> Decision:
+    help_text = AGAIN if code is Code.APPROVAL_PENDING else ""
+    return replace(decision, verdict=Verdict.DENY, code=code, reason=reason, help=help_text)
