@@ -1,0 +1,358 @@
+"""A proxy in a process of its own, with the configuration that a user would write, and its commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wharfinger.audit import reader
+from wharfinger.demo import certificates
+
+from . import apis
+from .standins import Seen, StandIn
+
+PATIENCE = 40.0
+"""Seconds any one process may take."""
+AGENT, APPROVER = "bot", "bob"
+
+SETTINGS = """\
+version: 1
+listen: 127.0.0.1:{listen}
+console: 127.0.0.1:0
+data: ./data
+catalogue: [stripe, github, slack, openai, anthropic, git, pypi]
+resolve: {resolve}
+upstream: {{ca: {{"*": stand-in-ca.pem}}}}
+approvals: {{hold: {hold}, expires: 5m, resume_within: 5m}}
+"""
+
+FILES = {
+    "agents.yaml": "agents:\n  bot: {owner: alice, policies: [work]}\n  idle: {owner: alice, policies: []}\n",
+    "people.yaml": "people:\n  alice: {role: admin}\n  bob: {role: approver}\nteams:\n  finance: [bob]\n",
+    "policies/work.yaml": """\
+policy: work
+description: What the clients of these tests may do
+allow:
+  - tool: stripe_get_payment_intent
+  - tool: stripe_create_refund
+    when: {max_amount: 5000}
+  - tool: github_get_authenticated_user
+  - tool: github_create_issue
+  - tool: slack_post_message
+    when: {channel: {in: ["#agents"]}}
+  - tool: openai_create_chat_completion
+  - tool: anthropic_create_message
+  - tool: git_list_refs_to_fetch*
+  - tool: git_fetch*
+  - tool: git_list_refs_to_push
+    when: {repo: shop}
+  - tool: pypi_list_files
+    when: {require_reason: true}
+  - tool: unmatched
+    hosts: [docs.python.org]
+    when: input.method == "GET"
+ask:
+  - tool: stripe_create_refund
+    when: given("amount") && input.amount > 5000 && input.amount <= 50000
+    approvers: [finance]
+deny:
+  - tool: stripe_create_refund
+    when: given("amount") && input.amount > 50000
+    because: refunds above 500.00 are made by finance
+  - tool: github_delete_*
+    because: agents delete nothing at GitHub
+  - tool: git_push*
+    because: agents push nothing
+  - tool: git_list_refs_to_push*
+    when: {repo: closed}
+    because: this repository is closed to agents
+  - tool: anthropic_create_message
+    when: given("mcp_servers")
+    because: remote MCP servers would be called past this proxy
+tests:
+  - {agent: bot, call: stripe_create_refund, input: {payment_intent: pi_1, amount: 5000}, expect: allow}
+  - {agent: bot, call: stripe_create_refund, input: {payment_intent: pi_1, amount: 5001}, expect: ask}
+  - {agent: bot, call: github_delete_repo, input: {owner: a, repo: b}, expect: deny}
+""",
+}
+
+CREDENTIALS = {
+    "STRIPE_API_KEY": ("env:STRIPE_API_KEY", "sk_live_", "sk_test_", [apis.STRIPE]),
+    "GITHUB_TOKEN": ("file:secrets/github", "ghp_", "ghp_", [apis.GITHUB, apis.GIT, "uploads.github.com"]),
+    "SLACK_BOT_TOKEN": ("exec:[/bin/cat, {folder}/secrets/slack]", "xoxb-", "xoxb-", [apis.SLACK]),
+    "OPENAI_API_KEY": ("file:secrets/openai", "sk-", "sk-", [apis.OPENAI]),
+    "ANTHROPIC_API_KEY": ("file:secrets/anthropic", "sk-ant-", "sk-ant-", [apis.ANTHROPIC]),
+}
+"""Source, how the real one and the placeholder begin, and the hosts; one of each kind of source."""
+
+
+def until[T](what: str, found: Callable[[], T], patience: float = PATIENCE) -> T:
+    """Wait until `found` gives something true, and give it."""
+    end = time.monotonic() + patience
+    while not (value := found()):
+        assert time.monotonic() < end, f"waited {patience} s in vain: {what}"
+        time.sleep(0.02)
+    return value
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a process did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def said(self) -> str:
+        return self.out + self.err
+
+
+@dataclass
+class World:
+    """The APIs, with the real keys that they know."""
+
+    root: Path
+    ca: certificates.StandInCa
+    keys: Mapping[str, str]
+    hosts: dict[str, StandIn]
+
+    @classmethod
+    def open(cls, root: Path) -> World:
+        keys = {name: begins + secrets.token_hex(20) for name, (_, begins, _, _) in CREDENTIALS.items()}
+        ca = certificates.make(root, apis.HOSTS)
+        (root / "git").mkdir()
+        answers = {
+            apis.STRIPE: apis.stripe(keys["STRIPE_API_KEY"]),
+            apis.GITHUB: apis.github(keys["GITHUB_TOKEN"]),
+            apis.SLACK: apis.slack(keys["SLACK_BOT_TOKEN"]),
+            apis.OPENAI: apis.openai(keys["OPENAI_API_KEY"]),
+            apis.ANTHROPIC: apis.anthropic(keys["ANTHROPIC_API_KEY"]),
+            apis.GIT: apis.git(keys["GITHUB_TOKEN"], root / "git"),
+            apis.PYPI: apis.page,
+            apis.DOCS: apis.page,
+        }
+        hosts = {host: StandIn(host, ca.context(), answer) for host, answer in answers.items()}
+        return cls(root, ca, keys, hosts)
+
+    def close(self) -> None:
+        for host in self.hosts.values():
+            host.close()
+
+    def configure(self, name: str, *, hold: str = "30s", listen: int = 0, **replaced: str) -> Path:
+        """Write a configuration folder; `replaced` are whole files, `/` written as `__`."""
+        folder = self.root / name
+        (folder / "secrets").mkdir(parents=True, mode=0o700)
+        for credential in CREDENTIALS:
+            path = folder / "secrets" / credential.partition("_")[0].lower()
+            path.touch(mode=0o600)
+            path.write_text(self.keys[credential] + "\n")
+        resolve = json.dumps({f"{host}:443": stand_in.address for host, stand_in in self.hosts.items()})
+        rows = {
+            name: {"from": source.format(folder=folder), "placeholder": placeholder, "hosts": hosts}
+            for name, (source, _, placeholder, hosts) in CREDENTIALS.items()
+        }
+        files = {
+            "wharfinger.yaml": SETTINGS.format(listen=listen, resolve=resolve, hold=hold),
+            "credentials.yaml": json.dumps({"credentials": rows}),
+            "stand-in-ca.pem": self.ca.root.read_text(),
+            **FILES,
+            **{f"{name.replace('__', '/')}.yaml": text for name, text in replaced.items()},
+        }
+        for path, text in files.items():
+            (folder / path).parent.mkdir(exist_ok=True, mode=0o700)
+            (folder / path).write_text(text)
+        return folder
+
+
+@dataclass
+class Operator:
+    """Whoever runs wharfinger on one configuration folder: the commands, and `up`."""
+
+    world: World
+    folder: Path
+    home: Path
+    logs: Path
+    up: subprocess.Popen[bytes] | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    """What the shell of the operator has beside a path and a home."""
+    count: int = 0
+
+    @classmethod
+    def at(cls, world: World, folder: Path) -> Operator:
+        home, logs = world.root / f"{folder.name}-home", world.root / f"{folder.name}-logs"
+        for made in (home, logs, home / "work"):
+            made.mkdir(mode=0o700, exist_ok=True)
+        return cls(world, folder, home, logs)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        bare = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LANG": "C.UTF-8", "COLUMNS": "160"}
+        return bare | {"PYTHONDONTWRITEBYTECODE": "1"} | self.variables
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def typed(self, *arguments: str) -> list[str]:
+        """The command line: the command, `--config`, and the rest."""
+        command, *rest = arguments
+        group = [rest.pop(0)] if command in {"approvals", "people", "audit", "agents", "ca"} else []
+        return [
+            sys.executable, "-m", "wharfinger.cli.main", command, *group, "--config", str(self.folder), *rest
+        ]  # fmt: skip
+
+    def run(self, *arguments: str, expect: int | None = 0, **variables: str) -> Ran:
+        """Run a command to its end."""
+        process = subprocess.run(
+            self.typed(*arguments), env=self.environment | variables, cwd=self.home / "work",
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+        ran = Ran(process.returncode, process.stdout, process.stderr)
+        assert expect is None or ran.code == expect, f"{arguments}: exit code {ran.code}\n{ran.said}"
+        return ran
+
+    def people(self) -> None:
+        """Make the keys of both people."""
+        self.run("people", "key", "alice", "--no-passphrase")
+        self.run("people", "key", APPROVER, "--no-passphrase", "--as", "alice")
+
+    def begin(self, *arguments: str, **variables: str) -> subprocess.Popen[bytes]:
+        """Start a command; its output goes to files in `logs`."""
+        self.count += 1
+        name = f"{arguments[0]}-{self.count}"
+        with (self.logs / f"{name}.out").open("wb") as out, (self.logs / f"{name}.err").open("wb") as err:
+            return subprocess.Popen(
+                self.typed(*arguments), env=self.environment | variables, cwd=self.home / "work",
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            )  # fmt: skip
+
+    def start(self) -> dict[str, Any]:
+        """`up`, until it is ready: what its ready file says. STRIPE_API_KEY is in its environment."""
+        ready = self.logs / "ready.json"
+        ready.unlink(missing_ok=True)
+        key = {"STRIPE_API_KEY": self.world.keys["STRIPE_API_KEY"]}
+        self.up = self.begin("up", "--ready-file", str(ready), **key)
+        until("the proxy is ready", lambda: ready.exists() or self.up.poll() is not None)  # type: ignore[union-attr]
+        assert ready.exists(), self.logged()
+        return dict(json.loads(ready.read_text()))
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """End `up`: its exit code."""
+        if self.up is None:
+            return 0
+        self.up.send_signal(number)
+        try:
+            return self.up.wait(PATIENCE)
+        finally:
+            self.up.kill()
+            self.up.wait()
+            self.up = None
+
+    def logged(self) -> str:
+        """All that `up` and its like have printed."""
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.logs.glob("*-*.???")))
+
+    def events(self, after: int = -1) -> list[dict[str, Any]]:
+        """Events of the book behind the one numbered `after`."""
+        if not (self.data / "audit").is_dir():
+            return []
+        return [dict(record.members) for record in reader.records(self.data / "audit") if record.seq > after]
+
+    def mark(self) -> int:
+        """The number of the last event, once every outcome is written."""
+        events = until("every intent has its outcome", self._settled)
+        return int(events[-1]["seq"])
+
+    def _settled(self) -> list[dict[str, Any]]:
+        events = self.events()
+        ids = {
+            kind: {event["decision"] for event in events if event["kind"] == kind}
+            for kind in ("intent", "outcome")
+        }
+        return [] if ids["intent"] - ids["outcome"] else events
+
+
+@dataclass
+class Agent:
+    """The agent's side: an environment, and processes in it."""
+
+    environment: Mapping[str, str]
+    home: Path
+    heard: list[str]
+    """Everything that any of its processes printed: nothing secret may be in it."""
+
+    @classmethod
+    def of(cls, operator: Operator) -> Agent:
+        home = operator.world.root / f"{operator.folder.name}-agent"
+        home.mkdir(exist_ok=True)
+        given = operator.run("env", "--agent", AGENT, "--format", "json").json
+        bare = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        return cls(bare | given, home, [])
+
+    def begin(self, *command: str, **variables: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, env={**self.environment, **variables}, cwd=self.home, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def end(self, process: subprocess.Popen[str]) -> Ran:
+        try:
+            out, err = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
+            process.wait()
+        self.heard += [out, err]
+        return Ran(process.returncode, out, err)
+
+    def run(self, *command: str, **variables: str) -> Ran:
+        return self.end(self.begin(*command, **variables))
+
+    def python(self, script: Sequence[str | Path]) -> Ran:
+        return self.run(sys.executable, *map(str, script))
+
+
+class Watch:
+    """What has come to one host, and into the book, since the watch was set."""
+
+    def __init__(self, operator: Operator, host: str) -> None:
+        self._operator, self._host = operator, operator.world.hosts[host]
+        self._mark = operator.mark()
+        self._connected, self._received = len(self._host.connected), len(self._host.requests)
+
+    @property
+    def requests(self) -> list[Seen]:
+        """Requests that arrived."""
+        return self._host.requests[self._received :]
+
+    @property
+    def connected(self) -> list[float]:
+        """Connections that were made, by the time."""
+        return self._host.connected[self._connected :]
+
+    def kinds(self, *wanted: str) -> list[str]:
+        """The kinds of the events written, in order; only those wanted, where any are named."""
+        kinds = [str(event["kind"]) for event in self.events()]
+        return [kind for kind in kinds if kind in wanted] if wanted else kinds
+
+    def events(self) -> list[dict[str, Any]]:
+        """The events written."""
+        return self._operator.events(self._mark)

@@ -1,0 +1,76 @@
+"""git through the running proxy, from and to a real repository behind the name github.com."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from staging import apis
+from staging.stage import Agent, Operator, Watch, World
+
+pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+
+
+@pytest.fixture(scope="module")
+def repository(world: World) -> Path:
+    """A bare repository behind the stand-in, with one commit."""
+    bare, work = world.root / "git" / "acme" / "shop.git", world.root / "shop-work"
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(world.root), "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@example.com",
+        "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@example.com",
+    }  # fmt: skip
+    for command in (
+        ["git", "init", "-q", "-b", "main", str(work)],
+        ["git", "-C", str(work), "commit", "-q", "--allow-empty", "-m", "first"],
+        ["git", "clone", "-q", "--bare", str(work), str(bare)],
+    ):
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    return bare
+
+
+@pytest.fixture
+def ahead(agent: Agent, repository: Path, tmp_path: Path) -> str:
+    """A clone with a commit to push."""
+    clone = str(tmp_path / "clone")
+    agent.run("git", "clone", "https://github.com/acme/shop.git", clone)
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    agent.run("git", *who, "-C", clone, "commit", "-q", "--allow-empty", "-m", "second")
+    return clone
+
+
+def test_clone_and_fetch(world: World, operator: Operator, agent: Agent, repository: Path) -> None:
+    """By its SSH spelling, which is led to HTTPS; the login is the real token, in the tool's own form."""
+    watch = Watch(operator, apis.GIT)
+    ran = agent.run("git", "clone", "git@github.com:acme/shop.git", "clone")
+    assert ran.code == 0, ran.said
+    assert agent.run("git", "-C", "clone", "fetch").code == 0
+    log = agent.run("git", "-C", "clone", "log", "--format=%s")
+    assert log.out == "first\n"
+    assert {seen.method for seen in watch.requests} == {"GET", "POST"}
+    config = (agent.home / "clone/.git/config").read_text()
+    assert world.keys["GITHUB_TOKEN"] not in config
+    assert agent.environment["GITHUB_TOKEN"] not in config
+
+
+def test_a_refused_push_reaches_nobody(operator: Operator, agent: Agent, ahead: str) -> None:
+    """Reading the refs is allowed here, the push itself is not. Git shows no body of an answer to a push."""
+    watch = Watch(operator, apis.GIT)
+    ran = agent.run("git", "-C", ahead, "push")
+    assert ran.code != 0
+    assert "403" in ran.err
+    assert watch.kinds("denied") == ["denied"]
+    assert [(seen.method, seen.path) for seen in watch.requests] == [("GET", "/acme/shop.git/info/refs")]
+
+
+def test_a_refusal_is_given_in_words(operator: Operator, agent: Agent, ahead: str) -> None:
+    """Where git shows what it is told, it shows our reason; it does not try again."""
+    watch = Watch(operator, apis.GIT)
+    ran = agent.run("git", "-C", ahead, "push", "https://github.com/acme/closed.git", "main")
+    assert ran.code != 0
+    assert "remote: wharfinger: This repository is closed to agents" in ran.err
+    assert not watch.connected
+    assert watch.kinds() == ["denied"]
