@@ -36,6 +36,7 @@ class Office:
                 "stop what listens there, or set `console:` in wharfinger.yaml (port 0 takes a free one)",
             ) from error
         with sock:
+            sock.listen()  # so that connections are accepted from now on, while the process still starts
             sock.set_inheritable(True)
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "wharfinger.control.office", str(sock.fileno()), str(data / SOCKET),
