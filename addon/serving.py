@@ -189,8 +189,9 @@ class Serving:
         return [name for name, value in values.items() if secrets.redact(value.encode())[1]]
 
     async def _kill(self, person: str, reason: str) -> object:
-        self._runtime.live.stop_all(f"everything was stopped by {person}" + (f": {reason}" if reason else ""))
-        asyncio.get_running_loop().call_later(0.1, self._stop, f"stopped by {person}")
+        said = f"stopped by {person}" + (f": {reason}" if reason else "")
+        self._runtime.live.stop_all(f"everything was {said}")
+        asyncio.get_running_loop().call_later(0.1, self._stop, said)
         return None
 
 
