@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -47,7 +48,7 @@ def _print(records: Iterable[Record], *, as_json: bool) -> int:
 def _line(record: Record) -> Text:
     held = record.members
     verdict = str(held.get("verdict", ""))
-    what = " ".join(record.tools) or str(held.get("action", ""))
+    what = " ".join(record.tools) or _commanded(held)
     where = f"{held.get('method', '')} {held.get('host', '')}{held.get('path', '')}" if "host" in held else ""
     status = " ".join(
         str(held[name])
@@ -60,6 +61,13 @@ def _line(record: Record) -> Text:
     text.append(printable("  ".join(part for part in parts if part)))
     text.append(f"  {held.get('decision') or held.get('approval') or ''}", "dim")
     return text
+
+
+def _commanded(held: Mapping[str, Any]) -> str:
+    """What a person commanded: the action, and its arguments that say something."""
+    args = held.get("detail", {}).get("args", {}) if held.get("kind") == "control" else {}
+    shown = [f"{name}={value}" for name, value in args.items() if isinstance(value, str) and value]
+    return " ".join([str(held.get("action", "")), *shown])
 
 
 @audit_command.command("tail")
