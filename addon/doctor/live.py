@@ -128,7 +128,12 @@ def refusal(standing: Standing, data: Path) -> Iterator[Finding]:
 
 
 def _stranger(proxy: str) -> Iterator[Finding]:
-    answer = _get(f"http://{HOST}/", proxy, None)
+    try:
+        answer = _get(f"http://{HOST}/", proxy, None)
+    except httpx2.HTTPError as error:
+        why = str(error) or type(error).__name__
+        yield fail("identity", f"{proxy} gave no answer to a request without a token: {why}", "restart it")
+        return
     if answer.status_code == 407:
         yield ok("identity", "a request without an agent's token was turned away")
     else:
