@@ -121,7 +121,6 @@ class _Compiler:
             volatile=frozenset(name.lower() for name in self.file.headers.volatile),
             redact=definition.redact,
             reason=reason,
-            timeout=run.timeout,
             digest=identity.digest(self.file, definition, specs, effect, auth),
             builtin=self.file.builtin,
             position=definition.position,

@@ -155,7 +155,6 @@ class _Deciding:
             ask=judgement.ask,
             response=self._response(read, shown) if opened else ResponseRules(),
             trace=tuple(self._trace(read, shown, dropped, judgement)) if self.explain else (),
-            timeout=read.winner.timeout if read.winner is not None else None,
         )
 
     def _subjects(self, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:

@@ -32,7 +32,6 @@ def digest(
         "body": [plain(run.body)] if run.has_body else [],
         "encoding": run.encoding,
         "extra": run.extra,
-        "timeout": run.timeout.total_seconds() if run.timeout else None,
         "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
         "pass": sorted(name.lower() for name in file.headers.passed),
         "volatile": sorted(name.lower() for name in file.headers.volatile),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from wharfinger.rules import bodies, headers, matching, spelling, trees
 from wharfinger.rules import inputs as typed
@@ -94,7 +93,6 @@ class Tool:
     """JSONPaths of the response that are masked, as written."""
     reason: str | None
     """The input that the call's reason may be read from."""
-    timeout: timedelta | None
     digest: str
     """SHA-256 (hex) over the canonical form of the template."""
     builtin: bool

@@ -232,4 +232,3 @@ class Decision:
     ask: Ask | None = None
     response: ResponseRules = ResponseRules()
     trace: tuple[Step, ...] = ()
-    timeout: timedelta | None = None

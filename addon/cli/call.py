@@ -23,7 +23,7 @@ from wharfinger.rules.refusal import Refused
 from wharfinger.rules.tools import FilledRequest, Tool
 from wharfinger.rules.types import Place
 
-_ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 600.0  # models take minutes over an answer
 """How long to wait for an answer where the tool does not say, beside the time that approvals are held."""
 
 
@@ -136,8 +136,7 @@ def _send(place: Here, run: Run, tool: Tool, filled: FilledRequest, reason: str 
         fields.append((b"Content-Type", sent.content_type.encode()))
     if reason:
         fields.append((b"Wharfinger-Reason", reason.encode()))
-    wait = tool.timeout.total_seconds() if tool.timeout else _ANSWER_SECONDS
-    wait += place.configuration.settings.approvals.hold.total_seconds()
+    wait = _ANSWER_SECONDS + place.configuration.settings.approvals.hold.total_seconds()
     trusted = ssl.create_default_context(cafile=str(DataFolder(place.data).client / "bundle.pem"))
     try:
         with httpx2.Client(proxy=run.door.url, verify=trusted, trust_env=False, timeout=wait) as client:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 from wharfinger.rules.documents import MappingNode, SequenceNode
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
-from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
+from wharfinger.rules.models.values import HeaderName, Name, Pattern, Variable
 from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.types import Effect, Place
 
@@ -208,7 +208,7 @@ class Run(Written):
     """How the tool's request is made, and by what it is recognised."""
 
     later: ClassVar[frozenset[str]] = frozenset(
-        {"redirects", "operation", "field", "args", "params", "service"}  # of types that come later
+        {"redirects", "timeout", "operation", "field", "args", "params", "service"}  # some of later types
     )
     remedies: ClassVar[dict[str, str]] = {
         "path": "write `url`",
@@ -227,7 +227,6 @@ class Run(Written):
     extra: Literal["allow", "deny"] | None = Field(
         default=None, description="Whether fields and parameters beyond the template may pass."
     )
-    timeout: Duration | None = Field(default=None, description="How long to wait for the answer, like 30s.")
     auth: Auth | None = Field(default=None, description="The credential, if not the API's.")
 
     @field_validator("type", mode="before")
@@ -329,8 +328,9 @@ class ToolFile(Written):
     base: Texts = Field(default=(), description="URL, or URLs, that the tools' paths are below.")
     auth: Auth | None = Field(default=None, description="The credential of all tools that name none.")
     headers: Headers = Field(default_factory=Headers, description="Headers beyond the base set.")
-    parameters: dict[Variable, InputSpec] = Field(
-        default_factory=dict, description="What a catalogue entry must give, used as ${param.name} in `base`."
+    parameters: dict[Variable, Text] = Field(
+        default_factory=dict,
+        description="What a catalogue entry must give, in words by name; used as ${param.name} in `base`.",
     )
     tools: tuple[ToolDef, ...] = Field(min_length=1, description="The tools.")
 

@@ -165,7 +165,6 @@ def test_the_digest_says_whether_templates_are_the_same(compile_tools: Any) -> N
         tool(base + ", encoding: form"),
         tool(base + ", auth: {secret: X}"),
         tool(base + ", auth: own"),
-        tool(base + ", timeout: 5s"),
         tool(base, "effect: read"),
         tool(base, "input: {a: integer}"),
         tool(base, "input: {a: {pattern: x}}"),

@@ -67,7 +67,7 @@ FILES = {
             reason: ${note}
             redact: ["$.customer.email"]
           - tool: get_refund
-            run: {method: GET, url: "/v1/refunds/${id}", timeout: 5s}
+            run: {method: GET, url: "/v1/refunds/${id}"}
         """,
     "tools/github.yaml": """
         api: github
