@@ -94,6 +94,15 @@ class SealedHttpLayer(base.HttpLayer):
         )
         self.connections[context.client] = self._agent_side
 
+    def inner(self) -> layer.Layer | None:
+        """What runs inside the CONNECT answered here, once this layer only passes on bytes; else None."""
+        if self._agent_side.state != self._agent_side.passthrough or self.command_sources:
+            return None
+        inside = [stream.child_layer for stream in self.streams.values()]
+        if len(inside) != 1:
+            return None
+        return inside[0].layer if isinstance(inside[0], layer.NextLayer) else inside[0]
+
     # Towards the children: where every HTTP event passes.
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
