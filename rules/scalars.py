@@ -51,6 +51,7 @@ def resolve(text: str, at: Position, problems: Problems) -> Any:
         if math.isfinite(number):
             return number
         problems.error(at, f'"{text}" is not a finite number', "quote it if it is text")
+        return text
     for pattern, word, what in _SURPRISES:
         if pattern.fullmatch(text):
             hint = f'quote it if it is text: "{text}"'
