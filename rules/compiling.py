@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wharfinger.rules import headers, identity, inputs, places, template, trees
+from wharfinger.rules import fieldnames, identity, inputs, places, template, trees
 from wharfinger.rules.bodies import Media
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.models.base import plain
@@ -27,7 +27,7 @@ MEDIA = {
 }
 """Which kinds of body an `encoding` reads; None for one that is not read."""
 
-_ENDS_HERE = headers.HOP_BY_HOP | headers.FRAMING | {"host", "content-encoding", "trailer"}
+_ENDS_HERE = fieldnames.HOP_BY_HOP | fieldnames.FRAMING | {"host", "content-encoding", "trailer"}
 _UNREAD = frozenset({"content-encoding"})
 """Passes for tools that do not read the body, whatever it is encoded in."""
 _NO_BODY = Fields({})
@@ -49,13 +49,13 @@ def _passed_headers(file: ToolFile, problems: Problems) -> frozenset[str]:
     for name in file.headers.passed:
         low = name.lower()
         at = file.headers.at("pass")
-        if low in headers.ACTING:
-            what = headers.ACTING[low]
+        if low in fieldnames.ACTING:
+            what = fieldnames.ACTING[low]
             hint = "make it an input, under `run: headers:` of the tools that take it"
             problems.error(
                 at, f'the header "{name}" changes the {what} of a call and cannot pass unseen', hint
             )
-        elif low in _ENDS_HERE or low.startswith(headers.OWN_PREFIXES):
+        elif low in _ENDS_HERE or low.startswith(fieldnames.OWN_PREFIXES):
             problems.error(at, f'the header "{name}" ends at the proxy and cannot pass', "leave it out")
         elif low == "authorization":
             hint = "write `auth: own` for the agent's own login"
@@ -191,7 +191,7 @@ class _Compiler:
             if (
                 low in _ENDS_HERE
                 or low in {"authorization", "cookie"}
-                or low.startswith(headers.OWN_PREFIXES)
+                or low.startswith(fieldnames.OWN_PREFIXES)
             ):
                 self.error(at, f'the header "{name}" cannot stand in a template', "leave it out")
             else:

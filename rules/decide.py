@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules import bodies, digests, headers, patterns, presented, spelling
 from wharfinger.rules.conditions import Scope
+from wharfinger.rules.headers import Passes, Plan
 from wharfinger.rules.judging import Judgement, judge
-from wharfinger.rules.presented import LOGIN_FIELDS, Presented
+from wharfinger.rules.presented import Presented
 from wharfinger.rules.recognise import Recognised
 from wharfinger.rules.redact.fields import FieldPath
 from wharfinger.rules.refusal import Refusal
@@ -89,12 +90,12 @@ class _Deciding:
         agent = self.configuration.agents.get(self.request.agent)
         barred = self._barred(agent)
         if barred is not None or agent is None:
-            return self._refused(read, barred or _UNKNOWN, Presented())
+            return self._refused(read, barred or _UNKNOWN)
         shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
         refusal = shown.refusal if shown.refusal and shown.refusal.code is Code.MISUSE else read.refusal
         refusal = refusal or shown.refusal
         if refusal is not None:
-            return self._refused(read, refusal, shown)
+            return self._refused(read, refusal, shown.own)
         return self._judged(read, shown, agent)
 
     def _barred(self, agent: Agent | None) -> Refusal | None:
@@ -114,6 +115,8 @@ class _Deciding:
             return read
         (call,) = read.calls
         given = self.facts.reason
+        if given is None and read.reason is None and call.reason is None:
+            return read
         argument = given if self.facts.origin is not Origin.PROXY else None
         reason = _reason(read.reason, argument, call, given)
         return read if reason == call.reason else replace(read, calls=(replace(call, reason=reason),))
@@ -125,7 +128,8 @@ class _Deciding:
     # The rules
 
     def _judged(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
-        kept, dropped = self._forwarded(read, shown)
+        plan = self._plan(read, shown)
+        kept = plan.outgoing(self.request)
         path = read.target.path.canonical if read.target is not None else ""
         judgement = judge(
             [self.configuration.policies[name] for name in agent.policies],
@@ -136,25 +140,24 @@ class _Deciding:
             explain=self.explain,
         )
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
-            return self._refused(read, problem, shown)
+            return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
-        digest = self._digest(read, shown, kept, path)
         return Decision(
-            verdict=judgement.verdict,
-            code=_CODES[judgement.verdict],
-            reason=judgement.reason,
-            help=judgement.help,
-            policy_digest=self.configuration.digest,
-            calls=read.calls,
-            rules=judgement.rules,
+            judgement.verdict,
+            _CODES[judgement.verdict],
+            judgement.reason,
+            judgement.help,
+            self.configuration.digest,
+            read.calls,
+            judgement.rules,
             placements=shown.placements if opened else (),
             forward=kept if opened else (),
-            dropped=dropped,
+            dropped=plan.dropped,
             own=shown.own,
-            digest=digest,
+            digest=self._digest(read, shown, plan.covered(kept), path),
             ask=judgement.ask,
-            response=self._response(read, shown) if opened else ResponseRules(),
-            trace=tuple(self._trace(read, shown, dropped, judgement)) if self.explain else (),
+            response=_response(read.winner, shown.credentialed) if opened else _CLOSED,
+            trace=tuple(self._trace(read, shown, plan.dropped, judgement)) if self.explain else (),
         )
 
     def _subjects(self, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
@@ -211,47 +214,32 @@ class _Deciding:
 
     # What goes upstream
 
-    def _forwarded(
-        self, read: Recognised, shown: Presented
-    ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-        passed = read.winner.passed if read.winner is not None else frozenset[str]()
-        passed = (passed | frozenset(shown.own)) - shown.exchanged
-        if not shown.own:
-            passed -= LOGIN_FIELDS - (
-                read.winner.declared_headers if read.winner is not None else frozenset()
+    def _plan(self, read: Recognised, shown: Presented) -> Plan:
+        tool, ranges = read.winner, not shown.credentialed
+        if tool is None:
+            passes = Passes(own=shown.own, exchanged=shown.exchanged, ranges=ranges)
+        else:
+            passes = Passes(
+                tool.passed, tool.declared_headers, tool.volatile, shown.own, shown.exchanged, ranges
             )
-        kept, dropped = headers.forward(self.request, passed, ranges=not shown.credentialed)
-        return kept, tuple(name for name in dropped if name not in shown.exchanged)
+        return headers.plan(self.request, shown.names, passes)
 
-    def _digest(
-        self, read: Recognised, shown: Presented, kept: tuple[tuple[str, str], ...], path: str
-    ) -> str:
-        query = spelling.canonical_pairs(read.target.query) if read.target is not None else ""
-        return digests.request_digest(
+    def _digest(self, read: Recognised, shown: Presented, fields: list[tuple[str, str]], path: str) -> str:
+        query = read.target.query if read.target is not None else ()
+        return digests.digest_of(
             agent_id=self.facts.agent_id,
             calls=read.calls,
             request=self.request,
-            target=f"{path}?{query}" if query else path,
+            target=f"{path}?{spelling.canonical_pairs(query)}" if query else path,
             body=digests.body_form(read.body, self.request.body),
-            forward=kept,
-            volatile=read.winner.volatile if read.winner is not None else frozenset(),
+            fields=fields,
             credentials=[placement.credential for placement in shown.placements],
             policy=self.configuration.digest,
         )
 
-    def _response(self, read: Recognised, shown: Presented) -> ResponseRules:
-        tool = read.winner
-        own = tool is not None and tool.auth_own
-        declared = tool is not None and "cookie" in tool.passed
-        return ResponseRules(
-            redact=_paths(tool.redact) if tool is not None else (),
-            cookies=declared or own or not shown.credentialed,
-            credentialed=shown.credentialed,
-        )
-
     # Refusals and the trace
 
-    def _refused(self, read: Recognised, refusal: Refusal, shown: Presented) -> Decision:
+    def _refused(self, read: Recognised, refusal: Refusal, own: tuple[str, ...] = ()) -> Decision:
         trace = tuple(self._refusal_trace(read, refusal)) if self.explain else ()
         return Decision(
             Verdict.DENY,
@@ -260,7 +248,7 @@ class _Deciding:
             refusal.help,
             self.configuration.digest,
             calls=read.calls,
-            own=shown.own,
+            own=own,
             trace=trace,
         )
 
@@ -297,6 +285,7 @@ class _Deciding:
         yield Step("verdict", judgement.reason, judgement.verdict.value)
 
 
+_CLOSED: Final = ResponseRules()
 _UNKNOWN: Final = Refusal(Code.DENIED, "this agent is not registered", "Ask the operator to add it.")
 
 
@@ -309,6 +298,18 @@ def _reason(header: str | None, argument: str | None, call: Call, run: str | Non
     return None
 
 
+def _response(tool: Tool | None, credentialed: bool) -> ResponseRules:
+    """How the response is treated: cookies of hosts with a credential are withheld, if not declared."""
+    if tool is None:
+        return _response_rules((), not credentialed, credentialed)
+    cookies = not credentialed or tool.auth_own or "cookie" in tool.passed
+    return _response_rules(tool.redact, cookies, credentialed)
+
+
 @lru_cache(maxsize=8192)
+def _response_rules(redact: tuple[str, ...], cookies: bool, credentialed: bool) -> ResponseRules:
+    return ResponseRules(_paths(redact), cookies, credentialed)
+
+
 def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:
     return tuple(FieldPath.compile(text) for text in written)

@@ -59,10 +59,34 @@ def request_digest(
     lowered = ((name.lower(), value) for name, value in forward)
     fields = [field for field in lowered if not headers.is_volatile(field[0], volatile)]
     fields.sort(key=itemgetter(0))  # stable: fields of one name stay in order
+    return digest_of(
+        agent_id=agent_id,
+        calls=calls,
+        request=request,
+        target=target,
+        body=body,
+        fields=fields,
+        credentials=credentials,
+        policy=policy,
+    )
+
+
+def digest_of(
+    *,
+    agent_id: str,
+    calls: Iterable[Call],
+    request: Request,
+    target: str,
+    body: JSON,
+    fields: list[tuple[str, str]],
+    credentials: Iterable[str],
+    policy: str,
+) -> str:
+    """The same, where the fields that count are known: names in lower case, sorted by name."""
     return digest(
         "request",
         agent_id,
-        [[call.tool, call.template, dict(call.inputs), dict(call.extras)] for call in calls],
+        [[call.tool, call.template, call.inputs, call.extras] for call in calls],
         [request.method, request.scheme, request.host, request.port, target],
         body,
         fields,

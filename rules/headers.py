@@ -4,136 +4,37 @@ Rules (DESIGN 3): only fields of the published base set, or declared by the tool
 are dropped and named in the event. A field that changes what a call does (`ACTING`) is an input of a tool
 that declares it, else a refusal: dropping it in silence would make another call of it. Connection
 control, framing and our own fields never pass. Names are compared in lower case.
+
+A client sends the same names again and again, so what names alone decide is decided once and kept
+(`Names`, `Plan`), within bounds that no agent can push.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from wharfinger.rules import spelling
+from wharfinger.rules.fieldnames import (
+    ACTING,
+    BASE,
+    BASE_PREFIXES,
+    FRAMING,
+    HOP_BY_HOP,
+    LOGIN_FIELDS,
+    OWN_PREFIXES,
+    RANGES,
+    SINGLE,
+    VOLATILE,
+    VOLATILE_PREFIXES,
+    plain,
+)
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.types import Code, Request
-
-BASE = {
-    "accept": "what the client can read",
-    "accept-charset": "what the client can read",
-    "accept-encoding": "what the client can read",
-    "accept-language": "what the client can read",
-    "cache-control": "freshness of the answer",
-    "content-language": "describes the body",
-    "content-md5": "describes the body, which is sent as received",
-    "content-type": "describes the body, and is read strictly",
-    "date": "time of sending",
-    "idempotency-key": "makes a repeated call one call",
-    "if-match": "narrows the call",
-    "if-modified-since": "narrows the call",
-    "if-none-match": "narrows the call",
-    "if-unmodified-since": "narrows the call",
-    "pragma": "freshness of the answer",
-    "request-id": "correlation",
-    "traceparent": "correlation (W3C Trace Context)",
-    "tracestate": "correlation (W3C Trace Context)",
-    "user-agent": "names the client",
-    "x-client-request-id": "correlation",
-    "x-correlation-id": "correlation",
-    "x-request-id": "correlation",
-    "x-requested-with": "names the client",
-}
-"""The published base set: fields that go upstream for every tool, each with why it may."""
-
-BASE_PREFIXES = ("x-stainless-",)
-"""Families of the base set: the generated SDKs of several vendors describe themselves with these."""
-
-RANGES = frozenset({"range", "if-range"})
-"""Dropped where a secret might come back: two halves of it would pass any redaction."""
-
-VOLATILE = frozenset(
-    {
-        "accept-encoding",
-        "date",
-        "idempotency-key",
-        "traceparent",
-        "tracestate",
-        "user-agent",
-        "x-amz-date",
-        "x-request-id",
-    }
-)
-"""Fields left out of the request digest (DESIGN 6): they differ when the same request is sent again."""
-
-VOLATILE_PREFIXES = ("amz-sdk-", "x-stainless-")
-
-HOP_BY_HOP = frozenset({"connection", "expect", "http2-settings", "keep-alive", "te", "upgrade"})
-"""Fields that end at this hop (RFC 9110 7.6.1); `Expect` is answered here."""
-
-FRAMING = frozenset({"content-length", "transfer-encoding"})
-"""Written anew from the body that was decided on."""
-
-OWN_PREFIXES = ("proxy-", "wharfinger-")
-
-ACTING = {
-    "x-http-method-override": "method",
-    "x-http-method": "method",
-    "x-method-override": "method",
-    "x-original-method": "method",
-    "x-original-url": "path",
-    "x-original-uri": "path",
-    "x-rewrite-url": "path",
-    "x-forwarded-path": "path",
-    "x-forwarded-uri": "path",
-    "x-forwarded-prefix": "path",
-    "forwarded": "host",
-    "x-forwarded-host": "host",
-    "x-forwarded-port": "host",
-    "x-forwarded-proto": "host",
-    "x-forwarded-server": "host",
-    "x-host": "host",
-    "x-http-host-override": "host",
-    "x-original-host": "host",
-    "impersonate-user": "identity",
-    "impersonate-group": "identity",
-    "impersonate-uid": "identity",
-    "sudo": "identity",
-    "x-goog-user-project": "account",
-    "x-goog-iam-authority-selector": "identity",
-    "stripe-account": "account",
-    "stripe-context": "account",
-    "openai-organization": "account",
-    "openai-project": "account",
-    "x-amz-acl": "permissions",
-    "x-amz-copy-source": "source",
-    "x-amz-grant-full-control": "permissions",
-    "x-amz-grant-read": "permissions",
-    "x-amz-grant-read-acp": "permissions",
-    "x-amz-grant-write": "permissions",
-    "x-amz-grant-write-acp": "permissions",
-    "x-amz-bypass-governance-retention": "permissions",
-    "x-amz-mfa": "permissions",
-    "x-amz-target": "operation",
-    "soapaction": "operation",
-    "destination": "target",
-    "overwrite": "target",
-    "depth": "target",
-    "x-base-url": "host",
-}
-"""Fields that change what a call does, and what of it: inputs of a tool that declares them, else refused."""
-
-SINGLE = frozenset(
-    {
-        "authorization",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "host",
-        "idempotency-key",
-        "proxy-authorization",
-        "transfer-encoding",
-        "wharfinger-reason",
-    }
-)
-"""Fields that may stand once only; which of two would count differs from server to server."""
 
 CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
 """Content codings that a body may have where its tool does not read it; one, not a chain of them."""
@@ -144,26 +45,121 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _READ_HERE = (SINGLE - {"wharfinger-reason"}) | ACTING.keys()
 """Fields whose values decide something: plain ASCII only."""
 
+KEPT_NAMES: Final = 512
+"""How many sequences of names are kept, and (twice as many) plans of what goes upstream."""
+KEPT_SIZE: Final = 2_048
+"""Characters of names beyond which a request's are read anew each time."""
+_NONE: Final = frozenset[str]()
 
-type Fields = Mapping[str, tuple[str, ...]]
-"""Values by name in lower case, without the blanks around them."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """What the names of a request's fields say, whatever the values."""
+
+    low: tuple[str, ...]
+    """In lower case, in order."""
+    repeated: bool
+    """Whether one stands more than once."""
+    special: bool
+    """Whether there is one of those about coding and framing."""
+    connection: bool
+    acting: tuple[str, ...]
+    """Those that change what a call does."""
+    logins: tuple[str, ...]
+    """Those that APIs read a credential from."""
+    kept: bool
+    """Whether they are few enough to be kept."""
+
+
+class Fields(dict[str, tuple[str, ...]]):
+    """Values by name in lower case, without the blanks around them."""
+
+    __slots__ = ("names",)
+    names: Names
+
+
+_kept: Final[dict[tuple[str, ...], Names]] = {}
+
+
+def names(given: tuple[str, ...]) -> Names:
+    """What these names say. Raises `Refused` for one that must not stand in a request."""
+    found = _kept.get(given)
+    if found is None:
+        found = _named(given, tuple([_lower(name) for name in given]))
+        if found.kept:
+            if len(_kept) >= KEPT_NAMES:
+                _kept.clear()
+            _kept[given] = found
+    return found
+
+
+def _named(given: tuple[str, ...], low: tuple[str, ...]) -> Names:
+    different = tuple(dict.fromkeys(low))
+    return Names(
+        low,
+        repeated=len(different) != len(low),
+        special=not _SPECIAL.isdisjoint(low),
+        connection="connection" in low,
+        acting=tuple(name for name in different if plain(name) in ACTING),
+        logins=tuple(name for name in different if name in LOGIN_FIELDS),
+        kept=sum(map(len, given)) <= KEPT_SIZE,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _lower(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise Refused("a header's name has characters that must not stand in one", "Send a plain name.")
+    return name.lower()
+
+
+def is_base(name: str) -> bool:
+    """Whether the field (lower case) is of the published base set."""
+    return name in BASE or name.startswith(BASE_PREFIXES)
+
+
+def is_volatile(name: str, own: frozenset[str] = frozenset()) -> bool:
+    """Whether the field (lower case) is left out of the request digest; `own` is the API file's list."""
+    return name in VOLATILE or name in own or name.startswith(VOLATILE_PREFIXES)
+
+
+# Reading
 
 
 def read(request: Request) -> Fields:
     """The request's fields by name. Raises `Refused` for names or values that must not stand in one."""
-    fields: dict[str, tuple[str, ...]] = {}
-    for name, value in request.headers:
-        low = _lower(name)
-        if not (value.isascii() and value.isprintable()) and not _permitted(low, value):
+    known = names(tuple([name for name, _ in request.headers]))
+    values = [value.strip(" \t") for _, value in request.headers]
+    text = "".join(values)
+    if not (text.isascii() and text.isprintable()):
+        _check_values(known, values)
+    return _fields(known, values)
+
+
+def as_received(request: Request) -> Fields:
+    """The same of a request that must not be sent, to see what else is wrong with it. Never raises."""
+    given = tuple([name for name, _ in request.headers])
+    known = _named(given, tuple([name.lower() for name in given]))
+    return _fields(known, [value.strip(" \t") for _, value in request.headers])
+
+
+def _fields(known: Names, values: list[str]) -> Fields:
+    fields = Fields(zip(known.low, [(value,) for value in values], strict=True))
+    if known.repeated:
+        fields.clear()
+        for low, value in zip(known.low, values, strict=True):
+            fields[low] = (*fields.get(low, ()), value)
+    fields.names = known
+    return fields
+
+
+def _check_values(known: Names, values: list[str]) -> None:
+    for low, value in zip(known.low, values, strict=True):
+        if not _VALUE.fullmatch(value) or (low in _READ_HERE and not value.isascii()):
             shown = f'"{low}"' if low in BASE or low in _READ_HERE else "of the request"
             raise Refused(
                 f"the header {shown} has a control or foreign character", "Send plain text on one line."
             )
-        if low in fields:
-            fields[low] = (*fields[low], value.strip(" \t"))
-        else:
-            fields[low] = (value.strip(" \t"),)
-    return fields
 
 
 def check(request: Request) -> Refusal | None:
@@ -177,26 +173,27 @@ def check(request: Request) -> Refusal | None:
 
 def check_fields(request: Request, fields: Fields) -> None:
     """`check` for fields that have been read. Raises `Refused`."""
-    if len(fields) != len(request.headers):
+    known = fields.names
+    if known.repeated:
         _repeated(fields)
     _host(request, fields)
-    if "connection" in fields:
+    if known.connection:
         _nominations(fields)
-    if not fields.keys().isdisjoint(_SPECIAL):
+    if known.special:
         _framing(fields)
 
 
-def acting(fields: Fields, declared: frozenset[str] = frozenset()) -> Refusal | None:
+def acting(fields: Fields, declared: frozenset[str] = _NONE) -> Refusal | None:
     """Refuse fields of `ACTING` that are not `declared` (lower case) as inputs or constants by the tool.
 
     Servers behind CGI or WSGI cannot tell `_` from `-` in a name, so neither spelling gets by.
     """
-    for name in fields:
-        plain = name.replace("_", "-") if "_" in name else name
-        if plain in ACTING and name not in declared:
+    for name in fields.names.acting:
+        if name not in declared:
+            shown = plain(name)
             return Refusal(
                 Code.DENIED,
-                f'the header "{plain}" changes the {ACTING[plain]} of the call, and no tool here declares it',
+                f'the header "{shown}" changes the {ACTING[shown]} of the call, and no tool here declares it',
                 "Leave the header out, or ask the operator for a tool that takes it as an input.",
             )
     return None
@@ -204,21 +201,10 @@ def acting(fields: Fields, declared: frozenset[str] = frozenset()) -> Refusal | 
 
 def encoded(fields: Fields) -> Refusal | None:
     """Refuse a body that is compressed or encoded: for tools that read it, and where no tool does."""
-    values = fields.get("content-encoding", ("identity",))
-    if values[0].lower() == "identity":
+    values = fields.get("content-encoding")
+    if values is None or values[0].lower() == "identity":
         return None
     return Refusal(Code.BAD_REQUEST, "the body is compressed or encoded", "Send it without Content-Encoding.")
-
-
-@lru_cache(maxsize=4096)
-def _lower(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise Refused("a header's name has characters that must not stand in one", "Send a plain name.")
-    return name.lower()
-
-
-def _permitted(name: str, value: str) -> bool:
-    return bool(_VALUE.fullmatch(value)) and (name not in _READ_HERE or value.isascii())
 
 
 def _repeated(fields: Fields) -> None:
@@ -242,7 +228,10 @@ def _host(request: Request, fields: Fields) -> None:
         return  # :authority says it there, and has been read into host and port
     if len(values) != 1:
         raise Refused("the request has no Host header, or more than one", "Send exactly one.")
-    named = spelling.authority(values[0], spelling.DEFAULT_PORTS.get(request.scheme))
+    default = spelling.DEFAULT_PORTS.get(request.scheme)
+    if values[0] == request.host and request.port == default and spelling.host(request.host):
+        return  # the same text in both places
+    named = spelling.authority(values[0], default)
     if named != (spelling.host(request.host), request.port):
         raise Refused("the Host header names another host than the connection", "Let them agree.")
 
@@ -259,47 +248,93 @@ def _framing(fields: Fields) -> None:
         raise Refused("the request asks for a protocol upgrade", "Use plain HTTP requests.")
 
 
-def is_base(name: str) -> bool:
-    """Whether the field (lower case) is of the published base set."""
-    return name in BASE or name.startswith(BASE_PREFIXES)
+# What goes upstream
 
 
-def is_volatile(name: str, own: frozenset[str] = frozenset()) -> bool:
-    """Whether the field (lower case) is left out of the request digest; `own` is the API file's list."""
-    return name in VOLATILE or name in own or name.startswith(VOLATILE_PREFIXES)
+class Passes(NamedTuple):
+    """What passes for one request beyond the base set, and what does not. All names are in lower case."""
+
+    passed: frozenset[str] = _NONE
+    """Declared or passed by the tool; fields that hold logins pass only if they are in `declared`, too."""
+    declared: frozenset[str] = _NONE
+    """Inputs and constants of the tool."""
+    volatile: frozenset[str] = _NONE
+    """What the API's own list leaves out of the request digest."""
+    own: tuple[str, ...] = ()
+    """Fields with a login of the agent's own, which pass."""
+    exchanged: tuple[str, ...] = ()
+    """Fields that a credential takes the place of: neither forwarded nor named."""
+    ranges: bool = True
+    """False where a secret could come back in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What becomes of the fields of requests with these names, each by its place among them."""
+
+    kept: tuple[int, ...]
+    host: int
+    """Where among the kept `Host` stands, which is written anew; -1 if it does not."""
+    dropped: tuple[str, ...]
+    """Names in lower case."""
+    digested: tuple[tuple[str, int], ...]
+    """What the request digest covers: name in lower case and place among the kept, sorted by name."""
+
+    def outgoing(self, request: Request) -> tuple[tuple[str, str], ...]:
+        """The fields that go upstream, in order; `Host` in canonical form."""
+        given = request.headers
+        kept = [given[place] for place in self.kept]
+        if self.host >= 0:
+            kept[self.host] = (kept[self.host][0], host_value(request))
+        return tuple(kept)
+
+    def covered(self, outgoing: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:
+        """Of what goes upstream, what the request digest covers."""
+        return [(name, outgoing[place][1]) for name, place in self.digested]
+
+
+def plan(request: Request, known: Names, passes: Passes) -> Plan:
+    """Which fields go upstream, and which do not.
+
+    `Authorization`, `Cookie` and other places of credentials are in no base set: pass them where they may
+    go. Connection control, framing, `Proxy-*` and `Wharfinger-*` are neither forwarded nor named.
+    """
+    nominated = _nominated({"connection": request.values("connection")}) if known.connection else _NONE
+    return (_plan if known.kept else _plan.__wrapped__)(known, passes, nominated)
+
+
+@lru_cache(maxsize=2 * KEPT_NAMES)
+def _plan(known: Names, passes: Passes, nominated: frozenset[str]) -> Plan:
+    passed = passes.passed | frozenset(passes.own)
+    if not passes.own:
+        passed -= LOGIN_FIELDS - passes.declared
+    dropped: dict[str, None] = {}
+    kept: list[tuple[str, int]] = []
+    for place, low in enumerate(known.low):
+        if low in HOP_BY_HOP or low in FRAMING or low.startswith(OWN_PREFIXES) or low in passes.exchanged:
+            continue
+        free = low in passed or is_base(low) or (low in RANGES and passes.ranges)
+        if low == "host" or (free and low not in nominated):
+            kept.append((low, place))
+        else:
+            dropped[low] = None
+    lows = [low for low, _ in kept]
+    digested = [(low, at) for at, low in enumerate(lows) if not is_volatile(low, passes.volatile)]
+    digested.sort(key=itemgetter(0))  # stable: fields of one name stay in order
+    host = lows.index("host") if "host" in lows else -1
+    return Plan(tuple(place for _, place in kept), host, tuple(dropped), tuple(digested))
 
 
 def forward(
-    request: Request, passed: frozenset[str] = frozenset(), *, ranges: bool = True
+    request: Request, passed: frozenset[str] = _NONE, *, ranges: bool = True
 ) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The fields that go upstream, in order, and the names (lower case) of those dropped.
-
-    `passed` are the names (lower case) that the tool declares or passes. `Authorization`, `Cookie` and
-    other places of credentials are in no base set: pass them where they may go. `ranges` is False where
-    a secret could come back in the answer. Connection control, framing, `Proxy-*` and `Wharfinger-*` are
-    neither forwarded nor named; `Host` is written anew, in canonical form, where it stood.
-    """
-    nominated = _nominated({"connection": request.values("connection")})
-    kept: list[tuple[str, str]] = []
-    dropped: dict[str, None] = {}
-    for name, value in request.headers:
-        low = name.lower()
-        if low in HOP_BY_HOP or low in FRAMING or low.startswith(OWN_PREFIXES):
-            continue
-        if low == "host":
-            kept.append((name, host_value(request)))
-        elif low in nominated or (low in RANGES and not ranges) or not (low in passed or _free(low)):
-            dropped[low] = None
-        else:
-            kept.append((name, value))
-    return tuple(kept), tuple(dropped)
+    """The fields that go upstream, and the names of those dropped, where just `passed` may pass."""
+    known = names(tuple([name for name, _ in request.headers]))
+    planned = plan(request, known, Passes(passed, passed, ranges=ranges))
+    return planned.outgoing(request), planned.dropped
 
 
-def _free(name: str) -> bool:
-    return is_base(name) or name in RANGES
-
-
-def _nominated(fields: Fields) -> frozenset[str]:
+def _nominated(fields: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
     """Fields that `Connection` names as ending at this hop (RFC 9110 7.6.1)."""
     values = fields.get("connection", ())
     return frozenset(part.strip().lower() for value in values for part in value.split(","))

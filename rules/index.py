@@ -47,17 +47,20 @@ class _Node:
             return self.variable
         return self.mixed.setdefault(segment.shape, (segment, _Node()))[1]
 
-    def step(self, segment: str) -> Iterator[_Node]:
-        """The nodes that a request's next segment leads to."""
-        found = self.constants.get(segment)
-        if found is not None:
-            yield found
+
+def _below(nodes: list[_Node], segment: str) -> list[_Node]:
+    """The nodes that a request's next segment leads to."""
+    found: list[_Node] = []
+    for node in nodes:
+        constant = node.constants.get(segment)
+        if constant is not None:
+            found.append(constant)
         if segment:
-            if self.variable is not None:
-                yield self.variable
-            for text, node in self.mixed.values():
-                if text.fits(segment):
-                    yield node
+            if node.variable is not None:
+                found.append(node.variable)
+            if node.mixed:
+                found.extend(below for text, below in node.mixed.values() if text.fits(segment))
+    return found
 
 
 class Index:
@@ -104,7 +107,7 @@ class Index:
                 for node in nodes:
                     if node.rests:
                         found.extend(node.rests.get(method, ()))
-            nodes = [below for node in nodes for below in node.step(segment)]
+            nodes = _below(nodes, segment)
             if not nodes:
                 break
         for node in nodes:

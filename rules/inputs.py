@@ -7,8 +7,8 @@ the input and the bound, never the value.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import re2
@@ -35,6 +35,24 @@ def pattern(text: str) -> Any:
         raise ValueError(str(error)) from None
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in INT64
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_TESTS: Mapping[Kind, Callable[[object], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "integer": _is_integer,
+    "number": _is_number,
+    "array": lambda value: isinstance(value, list),
+    "object": lambda value: isinstance(value, dict),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """One input, ready to check values."""
@@ -53,11 +71,23 @@ class Input:
     description: str = ""
     others: tuple[Kind, ...] = ()
     """Types that the value may have instead; then there are no bounds."""
+    kinds: tuple[Kind, ...] = field(init=False, repr=False)
+    """All types that the value may have."""
+    _is: Callable[[object], bool] = field(init=False, repr=False, compare=False)
+    """Whether a value is of one of the types."""
+    _free: bool = field(init=False, repr=False)
+    """Whether any value of the type will do."""
 
-    @property
-    def kinds(self) -> tuple[Kind, ...]:
-        """All types that the value may have."""
-        return (self.kind, *self.others)
+    def __post_init__(self) -> None:
+        """Work out once what every value is compared with."""
+        kinds = (self.kind, *self.others)
+        tests = [_TESTS[kind] for kind in kinds]
+        bounds = (self.enum, self.pattern, self.minimum, self.maximum)
+        object.__setattr__(self, "kinds", kinds)
+        object.__setattr__(
+            self, "_is", tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
+        )
+        object.__setattr__(self, "_free", all(bound is None for bound in bounds))
 
     @property
     def what(self) -> str:
@@ -67,13 +97,16 @@ class Input:
     def read(self, value: object, *, textual: bool) -> JSON:
         """The typed value; `textual` if it stands in a path, query, header or form. Raises `BadInput`."""
         typed = self._from_text(value) if textual else value
-        if not any(_is_a(typed, kind) for kind in self.kinds):
+        if not self._is(typed):
             wanted = " or ".join(_ARTICLE.get(kind, f"a {kind}") for kind in self.kinds)
             raise BadInput(f'the input "{self.name}" is not {wanted}')
-        self._check(typed)
+        if not self._free:
+            self._check(typed)
         return typed  # type: ignore[return-value]
 
     def _from_text(self, value: object) -> object:
+        if type(value) is str and self.kind == "string":
+            return value
         if isinstance(value, Repeated):
             if "array" not in self.kinds:
                 raise BadInput(f'the input "{self.name}" stands more than once')
@@ -105,22 +138,6 @@ def _from_text(text: str, kind: Kind) -> object:
     if kind == "boolean":
         return _WORDS.get(text)
     return [text] if kind == "array" else text
-
-
-def _is_a(value: object, kind: Kind) -> bool:
-    match kind:
-        case "string":
-            return isinstance(value, str)
-        case "boolean":
-            return isinstance(value, bool)
-        case "integer":
-            return isinstance(value, int) and not isinstance(value, bool) and value in INT64
-        case "number":
-            return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        case "array":
-            return isinstance(value, list)
-        case "object":
-            return isinstance(value, dict)
 
 
 def enumeration(kind: Kind, values: tuple[JSON, ...]) -> frozenset[bytes]:
@@ -164,13 +181,12 @@ def bind(
         except BadInput as bad:
             problems.append(str(bad))
         else:
-            if name in good and canonical_json(good[name]) != canonical_json(typed):
+            if name not in good:
+                good[name] = typed
+            elif canonical_json(good[name]) != canonical_json(typed):
                 problems.append(f'the input "{name}" has two values')
-            good.setdefault(name, typed)
         seen.add(name)
-    problems.extend(
-        f'the input "{name}" is missing'
-        for name, spec in inputs.items()
-        if spec.required and name not in seen
-    )
+    for name, spec in inputs.items():
+        if name not in seen and spec.required:
+            problems.append(f'the input "{name}" is missing')
     return good, problems

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wharfinger.rules import bodies, extras, headers, inputs, trees
+from wharfinger.rules import bodies, extras, inputs, trees
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.extras import fold
 from wharfinger.rules.places import Endpoint
@@ -35,19 +35,19 @@ class Reading:
     target: Target
     query: Mapping[str, JSON]
     """The query's names nested by their brackets."""
-    fields: headers.Fields
+    fields: Mapping[str, tuple[str, ...]]
     body: Body
     reason: str | None
     """What the header `Wharfinger-Reason` says."""
 
 
-def reading(fields: headers.Fields, host: str, target: Target, body: Body) -> Reading:
+def reading(fields: Mapping[str, tuple[str, ...]], host: str, target: Target, body: Body) -> Reading:
     """Put together what is known of a request. Raises `Refused` if its query can be nested in two ways."""
     query = bodies.structure(target.query, "query") if target.query else {}
     return Reading(host, target, query, fields, body, reason_of(fields))
 
 
-def reason_of(fields: headers.Fields) -> str | None:
+def reason_of(fields: Mapping[str, tuple[str, ...]]) -> str | None:
     """What the header `Wharfinger-Reason` says, if it says anything."""
     values = fields.get("wharfinger-reason")
     if not values or not values[0]:
@@ -80,9 +80,11 @@ def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
             return None
     except Refused as refused:
         found.problems.append(refused.refusal.reason)
-    if not trees.read(tool.query, reading.query, found, textual=True) or not _read_headers(
-        tool, reading, found
+    if (reading.query or tool.query.fields) and not trees.read(
+        tool.query, reading.query, found, textual=True
     ):
+        return None
+    if tool.headers and not _read_headers(tool, reading, found):
         return None
     in_query: dict[str, JSON] = {}
     if found.extras:
@@ -97,7 +99,7 @@ def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
     if refused_extras:
         problems.append(refused_extras)
         beyond = beyond if extras.size(beyond) <= extras.LIMIT else {}
-    return Fit(tool, _call(tool, values, beyond, reading), _refusal(tool, problems))
+    return Fit(tool, _call(tool, values, beyond, reading), _refusal(tool, problems) if problems else None)
 
 
 def _read_place(tool: Tool, endpoint: Endpoint, reading: Reading, found: Found) -> bool:
@@ -109,7 +111,8 @@ def _read_place(tool: Tool, endpoint: Endpoint, reading: Reading, found: Found) 
     in_path = tool.path.read(reading.target.path)
     if in_path is None:
         return False
-    found.bound.extend((name, value, True) for name, value in in_path.items())
+    for name, value in in_path.items():
+        found.bound.append((name, value, True))
     return True
 
 
@@ -154,21 +157,10 @@ def _call(tool: Tool, values: Mapping[str, JSON], beyond: Mapping[str, JSON], re
     if reason is None and tool.reason is not None:
         given = values.get(tool.reason)
         reason = given if isinstance(given, str) and given.strip() else None
-    return Call(
-        tool=tool.name,
-        template=tool.digest,
-        effect=tool.effect,
-        inputs=values,
-        extras=beyond,
-        reason=reason,
-        sensitive=tool.sensitive,
-        description=tool.description,
-    )
+    return Call(tool.name, tool.digest, tool.effect, values, beyond, reason, tool.sensitive, tool.description)
 
 
-def _refusal(tool: Tool, problems: list[str]) -> Refusal | None:
-    if not problems:
-        return None
+def _refusal(tool: Tool, problems: list[str]) -> Refusal:
     shown = list(dict.fromkeys(problems))
     more = f"; and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return Refusal(Code.DENIED, "; ".join(shown[:_SHOWN]) + more, tool.takes())

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from wharfinger.rules import headers
+from wharfinger.rules.headers import Fields, Names
 from wharfinger.rules.models.agents import Credential
 from wharfinger.rules.placeholders import Owner
 from wharfinger.rules.recognise import Recognised
@@ -22,42 +24,22 @@ from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.types import Code, Facts, Place, Placement, Request
 
-LOGIN_FIELDS: Final = frozenset(
-    {
-        "authorization",
-        "api-key",
-        "apikey",
-        "dd-api-key",
-        "dd-application-key",
-        "private-token",
-        "job-token",
-        "x-access-token",
-        "x-amz-security-token",
-        "x-api-key",
-        "x-api-token",
-        "x-apikey",
-        "x-auth-key",
-        "x-auth-token",
-        "x-functions-key",
-        "x-gitlab-token",
-        "x-goog-api-key",
-        "x-shopify-access-token",
-        "x-vault-token",
-    }
-)
-"""Header fields that APIs read a credential from, in lower case. `Cookie` is stripped, not judged."""
-
 SCHEMES: Final = frozenset({"bearer", "token", "apikey", "bot", "key"})
 """Words that stand before a bare credential in a header."""
+
+APART: Final = 64 << 10
+"""Bytes of body from which it is searched apart from the head, rather than copied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
     """What came of looking: how credentials are put in, or why the request is refused."""
 
+    names: Names
+    """Of the request's header fields."""
     placements: tuple[Placement, ...] = ()
     refusal: Refusal | None = None
-    exchanged: frozenset[str] = frozenset()
+    exchanged: tuple[str, ...] = ()
     """Header fields (lower case) that hold the placeholder and are replaced, not forwarded."""
     own: tuple[str, ...] = ()
     """Header fields (lower case) that hold the agent's own login and pass; masked wherever they are shown."""
@@ -77,12 +59,11 @@ def present(
     """Look at everything a request presents. The request has been recognised, as `read`."""
     tool = read.winner
     credentialed = bool(tool is not None and tool.placements) or is_bound(read.host, credentials)
+    fields = read.fields if read.fields is not None else headers.as_received(request)
     try:
-        fields = tuple([(name.lower(), value.strip(" \t")) for name, value in request.headers])
-        logins = tuple([each for each in fields if each[0] in LOGIN_FIELDS and any(spelled(each[1]))])
-        return _Look(request, read, credentials, facts, credentialed, fields, logins).presented(tool)
+        return _Look(request, read, credentials, facts, credentialed, fields).presented(tool)
     except _Misuse as misuse:
-        return Presented(refusal=misuse.refusal, credentialed=credentialed)
+        return Presented(fields.names, refusal=misuse.refusal, credentialed=credentialed)
 
 
 def is_bound(host: str, credentials: Mapping[str, Credential]) -> bool:
@@ -97,27 +78,28 @@ class _Look:
     credentials: Mapping[str, Credential]
     facts: Facts
     credentialed: bool
-    fields: tuple[tuple[str, str], ...]
-    """Header fields, names in lower case, values without the blanks around them."""
-    logins: tuple[tuple[str, str], ...]
-    """Those that APIs read a credential from, if there is anything in them."""
+    fields: Fields
 
     def presented(self, tool: Tool | None) -> Presented:
         placements = tool.placements if tool is not None else ()
-        found = [placement for placement in placements if self._at_its_place(placement)]
-        exchanged = frozenset(name for p in found if p.place is not Place.QUERY for name in p.fields)
-        parameters = frozenset(p.name for p in found if p.place is Place.QUERY) if found else frozenset()
-        at_home = self._at_home() if tool is None else frozenset[str]()
-        self._nowhere_else(exchanged | at_home, parameters)
-        own = self._own_logins(tool, exchanged | at_home)
-        needed = found if tool is not None and tool.auth_optional else placements
-        refusal = next(filter(None, map(self._unusable, needed)), None) or self._absent(
-            tool, placements, found
-        )
-        placed = tuple(found)
+        found = tuple([placement for placement in placements if self._at_its_place(placement)])
+        exchanged: tuple[str, ...] = ()
+        parameters: tuple[str, ...] = ()
+        for placement in found:
+            if placement.place is Place.QUERY:
+                parameters += (placement.name,)
+            else:
+                exchanged += placement.fields
+        known = exchanged if tool is not None else self._at_home()
+        self._nowhere_else(known, parameters)
+        own = self._own_logins(tool, known)
+        refusal = self._unplaceable(tool, found) or self._absent(tool, placements, found)
+        placed = found
         if self.facts.assume_placeholder:
             placed = tuple(each for each in placements if each in found or self._unusable(each) is None)
-        return Presented(() if refusal else placed, refusal, exchanged, own, self.credentialed)
+        return Presented(
+            self.fields.names, () if refusal else placed, refusal, exchanged, own, self.credentialed
+        )
 
     # The declared place
 
@@ -125,13 +107,13 @@ class _Look:
         """Whether the agent's placeholder is where the tool declares it; anything else there is misuse."""
         if placement.place is Place.QUERY:
             pairs = self.read.target.query if self.read.target is not None else ()
-            values = [value for name, value in pairs if name == placement.name]
-            candidates = [(value, [value]) for value in values]
+            presented = [(value, [value]) for name, value in pairs if name == placement.name and value]
         else:
-            names = placement.fields
-            values = [value for name, value in self.fields if name in names]
-            candidates = [(value, spelled(value, placement.format)) for value in values if value]
-        candidates = [(value, texts) for value, texts in candidates if any(texts)]
+            values = [value for name in placement.fields for value in self.fields.get(name, ())]
+            if len(values) == 1 and self._is_mine(values[0], placement):
+                return True
+            presented = [(value, spelled(value, placement.format)) for value in values if value]
+        candidates = [(value, texts) for value, texts in presented if any(texts)]
         if not candidates:
             return False
         if len(candidates) > 1:
@@ -148,6 +130,11 @@ class _Look:
             self._use(placement.credential),
         )
 
+    def _is_mine(self, value: str, placement: Placement) -> bool:
+        """Whether a value is, to the letter, what the tool's format makes of the agent's placeholder."""
+        mine = self.facts.placeholders.of(self.request.agent, placement.credential)
+        return mine is not None and value == placement.format.replace("${secret}", mine)
+
     def _use(self, credential: str) -> str:
         names = (credential, *(self.credentials[credential].env if credential in self.credentials else ()))
         return (
@@ -156,9 +143,11 @@ class _Look:
         )
 
     def _absent(
-        self, tool: Tool | None, placements: tuple[Placement, ...], found: list[Placement]
+        self, tool: Tool | None, placements: tuple[Placement, ...], found: tuple[Placement, ...]
     ) -> Refusal | None:
         if tool is None or tool.auth_optional or self.facts.assume_placeholder:
+            return None
+        if len(found) == len(placements):
             return None
         for placement in placements:
             if placement not in found:
@@ -169,6 +158,16 @@ class _Look:
                 )
         return None
 
+    def _unplaceable(self, tool: Tool | None, found: tuple[Placement, ...]) -> Refusal | None:
+        """Why one of the credentials that the call needs cannot be put in here, if so."""
+        if tool is None:
+            return None
+        for placement in found if tool.auth_optional else tool.placements:
+            refusal = self._unusable(placement)
+            if refusal is not None:
+                return refusal
+        return None
+
     def _unusable(self, placement: Placement) -> Refusal | None:
         """Why a credential cannot be put in here, if it cannot."""
         name = placement.credential
@@ -176,7 +175,7 @@ class _Look:
         if credential is None:
             help_ = f"Ask the operator to declare {name} in credentials.yaml."
             return Refusal(Code.DENIED, f"the tool needs the credential {name}, and there is none", help_)
-        if not credential.goes_to(self.read.host):
+        if self.read.host not in credential.hosts and not credential.goes_to(self.read.host):
             help_ = "Ask the operator to list the host in credentials.yaml."
             return Refusal(Code.DENIED, f"{name} may not go to this host", help_)
         if self.request.scheme != "https":
@@ -185,12 +184,21 @@ class _Look:
 
     # Everywhere else
 
-    def _at_home(self) -> frozenset[str]:
+    def _logins(self) -> dict[str, list[str]]:
+        """Fields that APIs read a credential from, and what each presents; empty ones are left out."""
+        held = {}
+        for name in self.fields.names.logins:
+            texts = [text for value in self.fields[name] for text in spelled(value)]
+            if any(texts):
+                held[name] = texts
+        return held
+
+    def _at_home(self) -> tuple[str, ...]:
         """Login fields that hold the agent's placeholder for this very host, where no tool fits.
 
         Where the host cannot be read, for any.
         """
-        return frozenset(name for name, value in self.logins if self._is_home(spelled(value)))
+        return tuple(name for name, texts in self._logins().items() if self._is_home(texts))
 
     def _is_home(self, texts: Iterable[str]) -> bool:
         owners = [owner for text in texts if (owner := self.facts.placeholders.exact(text)) is not None]
@@ -201,17 +209,24 @@ class _Look:
             name in self.credentials and self.credentials[name].goes_to(self.read.host) for name in mine
         )
 
-    def _nowhere_else(self, fields: frozenset[str], parameters: frozenset[str]) -> None:
+    def _nowhere_else(self, known: tuple[str, ...], parameters: tuple[str, ...]) -> None:
         """Refuse a placeholder in any other byte of the request."""
         target = self.request.target
         if parameters and self.read.target is not None:
             rest = (f"{k}={v}" for k, v in self.read.target.query if k not in parameters)
             target = "&".join((target.partition("?")[0], *rest))
-        lines = [f"{name}: {value}" for name, value in self.fields if name not in fields]
-        head = "\0".join((target, *lines)).encode("latin-1", "replace")
-        owners = self.facts.placeholders.scan(head + b"\0" + self.request.body if self.request.body else head)
+        texts = [target, *self.fields]
+        for name, values in self.fields.items():
+            if name not in known:
+                texts.extend(values)
+        placeholders, body = self.facts.placeholders, self.request.body
+        head = "\0".join(texts).encode("latin-1", "replace")
+        if body is None or len(body) > APART:
+            owners = {*placeholders.scan(head), *placeholders.scan(body or b"")}
+        else:
+            owners = set(placeholders.scan(b"%b\0%b" % (head, body)))
         if owners:
-            self._misused(set(owners))
+            self._misused(owners)
 
     def _misused(self, owners: set[Owner]) -> None:
         for owner in sorted(owners, key=lambda o: (o.agent == self.request.agent, o.agent, o.credential)):
@@ -225,17 +240,19 @@ class _Look:
                 "A placeholder goes to its own host, in its own place, as it is; leave it out elsewhere.",
             )
 
-    def _own_logins(self, tool: Tool | None, known: frozenset[str]) -> tuple[str, ...]:
+    def _own_logins(self, tool: Tool | None, known: tuple[str, ...]) -> tuple[str, ...]:
         """Fields with a login of the agent's own that pass; refused where a credential is bound."""
-        fields = {name for name, _ in self.logins} - known
+        if all(name in known for name in self.fields.names.logins):
+            return ()
+        fields = sorted(name for name in self._logins() if name not in known)
         if tool is not None and tool.auth_own:
-            return tuple(sorted(fields))
+            return tuple(fields)
         if self.credentialed and fields:
             raise _Misuse(
-                f'the request holds a credential of your own in "{min(fields)}", and the host has one bound',
+                f'the request holds a credential of your own in "{fields[0]}", and the host has one bound',
                 "Leave it out, and use the placeholder of your environment where the tool takes one.",
             )
-        return () if tool is not None else tuple(sorted(fields))
+        return () if tool is not None else tuple(fields)
 
 
 def spelled(value: str, written: str = "${secret}") -> list[str]:

@@ -46,6 +46,8 @@ class Recognised:
     """Whether the body was read, or there was none."""
     reason: str | None = None
     """What the header `Wharfinger-Reason` says."""
+    fields: headers.Fields | None = None
+    """The header fields; None where they must not be sent as they are."""
 
 
 class Toolset:
@@ -91,43 +93,46 @@ class Toolset:
 
     def recognise(self, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
         """Recognise a request; `limit` is how many bytes of body are parsed (`limits.parse`)."""
+        fields = None
         try:
-            return self._recognise(request, limit)
+            fields = headers.read(request)
+            headers.check_fields(request, fields)
+            return self._recognise(request, fields, limit)
         except Refused as refused:
-            return Recognised(refusal=refused.refusal)
+            return Recognised(refusal=refused.refusal, fields=fields)
 
     def streams(self, request: Request) -> bool:
         """Whether the body of this request is to pass unread, by what its head says."""
         head = self.recognise(replace(request, body=None))
         return head.refusal is None and head.winner is not None and head.winner.stream
 
-    def _recognise(self, request: Request, limit: int) -> Recognised:
-        fields = headers.read(request)
-        headers.check_fields(request, fields)
+    def _recognise(self, request: Request, fields: headers.Fields, limit: int) -> Recognised:
         method = spelling.method(request.method, self.methods)
         host = spelling.host(request.host)
         target = spelling.target(request.target)
         found = self._index.find(request.scheme, host, request.port, method, target.path)
         if not found:
             return _unmatched(request, fields, host, target)
-        body, problem = _body(request, found, limit)
+        body, problem = _body(request, fields, found, limit)
         read = reading(fields, host, target, body)
         if problem is not None:
-            return Recognised(refusal=problem, host=host, target=target, body=body, reason=read.reason)
+            return Recognised((), None, (), problem, host, target, body, reason=read.reason, fields=fields)
         fits = [one for entry in found if (one := fit(entry.tool, entry.endpoint, read)) is not None]
         if not fits:
             return _unmatched(request, fields, host, target)
         winner = fits[0]
+        refusal = winner.refusal or _headers(winner.tool, fields)
         return Recognised(
-            calls=(winner.call,),
-            winner=winner.tool,
-            fitting=tuple(fits),
-            refusal=winner.refusal or _headers(winner.tool, fields),
-            host=host,
-            target=target,
-            body=body,
-            body_read=not body.problem,
-            reason=read.reason,
+            (winner.call,),
+            winner.tool,
+            tuple(fits),
+            refusal,
+            host,
+            target,
+            body,
+            not body.problem,
+            read.reason,
+            fields,
         )
 
 
@@ -136,26 +141,25 @@ def recognise(toolset: Toolset, request: Request, limit: int = bodies.DEFAULT_LI
     return toolset.recognise(request, limit)
 
 
-def _body(request: Request, found: list[Entry], limit: int) -> tuple[Body, Refusal | None]:
+def _body(
+    request: Request, fields: headers.Fields, found: list[Entry], limit: int
+) -> tuple[Body, Refusal | None]:
     """The body as the found tools read it; a refusal if one of them must read it and it does not parse."""
-    accepted: set[Media] = set()
     readers = [entry.tool.media for entry in found if entry.tool.media is not None]
-    for media in readers:
-        accepted |= media
     if request.body is None:
         body = Body(Media.OTHER, problem="the body is sent as a stream and cannot be read first")
     elif not readers:
         return Body(Media.OTHER, problem="no tool here reads the body"), None
     else:
-        body = bodies.read(request, limit)
+        body = bodies.read_as(fields.get("content-type", ()), request.body, limit)
     if not readers or body.media is Media.NONE:
         return body, None
     problem = body.problem
-    if not problem and body.media not in accepted:
+    if not problem and not any(body.media in media for media in readers):
         problem = "the body is not of a kind that the tool reads"
     if not problem:
         return body, None
-    types = " or ".join(sorted(_TYPES[media] for media in accepted))
+    types = " or ".join(sorted(_TYPES[media] for media in frozenset[Media]().union(*readers)))
     return body, Refusal(Code.DENIED, problem, f"Send the body as {types}, and say so in Content-Type.")
 
 
@@ -177,7 +181,7 @@ def _unmatched(request: Request, fields: headers.Fields, host: str, target: spel
         inputs={"host": host, "method": method, "path": target.path.canonical},
         reason=reason,
     )
-    return Recognised(calls=(call,), refusal=refusal, host=host, target=target, reason=reason)
+    return Recognised((call,), None, (), refusal, host, target, reason=reason, fields=fields)
 
 
 # Building

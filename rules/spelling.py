@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
@@ -48,6 +48,7 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_IN_VALUE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~!$&'()*+,=:@-][A-Za-z0-9._~!$&'()*+,=:@-]*)+/?", re.ASCII)
+_NOWHERE = frozenset[int]()
 _SEGMENT_SAFE = "!$&'()*+,=:@-._~"
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -174,13 +175,15 @@ class Path:
 
     segments: tuple[str, ...]
     """Decoded once."""
-    encoded: frozenset[int] = frozenset()
+    encoded: frozenset[int] = _NOWHERE
     """Which segments hold an encoded slash: only `${x:encoded}` may match these."""
+    plain: str = field(default="", compare=False, repr=False)
+    """The path as received, where that is the canonical spelling."""
 
     @property
     def canonical(self) -> str:
         """The one spelling that stands for all spellings of this path."""
-        return "".join("/" + quote(segment, safe=_SEGMENT_SAFE) for segment in self.segments)
+        return self.plain or "".join("/" + quote(segment, safe=_SEGMENT_SAFE) for segment in self.segments)
 
 
 def path(text: str) -> Path:
@@ -188,7 +191,7 @@ def path(text: str) -> Path:
     if len(text) > MAX_TARGET:
         raise Refused("the path is too long", f"Keep path and query within {MAX_TARGET} characters.")
     if _PLAIN_PATH.fullmatch(text):
-        return Path(tuple(text[1:].split("/")))
+        return Path(tuple(text[1:].split("/")), _NOWHERE, text)
     if not _TARGET.fullmatch(text) or "?" in text:
         raise Refused(
             "the path has characters that must not stand in one",
@@ -296,4 +299,4 @@ def target(text: str) -> Target:
     if len(text) > MAX_TARGET:
         raise Refused("path and query are too long", f"Keep path and query within {MAX_TARGET} characters.")
     raw_path, _, raw_query = text.partition("?")
-    return Target(path(raw_path), query(raw_query))
+    return Target(path(raw_path), query(raw_query) if raw_query else ())

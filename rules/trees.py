@@ -164,7 +164,12 @@ def _read_fields(node: Fields, value: object, found: Found, textual: bool, path:
         return _wrong_shape(node, found, path, "an object")
     held: dict[str, object] = {} if absent else value  # type: ignore[assignment]
     for key, below in node.fields.items():
-        if not read(below, held.get(key, ABSENT), found, textual=textual, path=_join(path, key)):
+        given = held.get(key, ABSENT)
+        if isinstance(below, Text):
+            fits = given is ABSENT or _read_text(below, given, found, textual)
+        else:
+            fits = read(below, given, found, textual=textual, path=_join(path, key))
+        if not fits:
             return False
     if not held.keys() <= node.fields.keys():
         beyond = {_join(path, key): item for key, item in held.items() if key not in node.fields}
