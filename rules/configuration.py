@@ -99,10 +99,10 @@ class _Loader:
 
     # Files
 
-    def _file[T: Written](self, kind: type[T], name: str, *, quote: bool = True) -> Part[T]:
+    def _file[T: Written](self, kind: type[T], name: str, *, secret: bool = False) -> Part[T]:
         if name not in self._sources.files:
             return Part(None, None)
-        return read_part(kind, Source(name, self._sources.files[name]), self._problems, quote=quote)
+        return read_part(kind, Source(name, self._sources.files[name], secret=secret), self._problems)
 
     def _absent(self, name: str) -> bool:
         """Whether there is no such file, readable or not."""
@@ -132,7 +132,7 @@ class _Loader:
         name = "credentials.yaml"
         if self._absent(name):
             return CredentialsFile()
-        part = self._file(CredentialsFile, name, quote=False)
+        part = self._file(CredentialsFile, name, secret=True)
         self._declared.credentials.add_keys(part.node, "credentials", CredentialsFile.keys())
         return part.model or CredentialsFile()
 

@@ -33,6 +33,8 @@ class Source:
     name: str
     text: bytes
     builtin: bool = False
+    secret: bool = False
+    """Whether its values are kept out of messages: someone might have written a secret there."""
 
 
 class MappingNode(dict[str, Any]):
@@ -111,6 +113,18 @@ def locate(node: object, path: tuple[int | str, ...], *, key: bool = False) -> P
     return found
 
 
+def value_at(node: object, path: tuple[int | str, ...], otherwise: object = None) -> object:
+    """What stands at `path` below `node`; `otherwise` where the document has nothing there."""
+    for step in path:
+        if isinstance(node, MappingNode) and step in node:
+            node = node[str(step)]
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node):
+            node = node[step]
+        else:
+            return otherwise
+    return node
+
+
 def read(source: Source, problems: Problems) -> MappingNode | None:
     """The document in `source`, or None if none can be made of it; every problem found is added.
 
@@ -119,7 +133,7 @@ def read(source: Source, problems: Problems) -> MappingNode | None:
     text = _decode(source, problems)
     if text is None:
         return None
-    document = _Builder(source.name, problems).build(text)
+    document = _Builder(source.name, problems, secret=source.secret).build(text)
     if document is not None and not isinstance(document.value, MappingNode):
         problems.error(
             Position(source.name, *document.mark),
@@ -177,6 +191,7 @@ class _Builder:
 
     file: str
     problems: Problems
+    secret: bool = False
     stack: list[MappingNode | SequenceNode] = field(default_factory=list)
     keys: list[tuple[str, Mark] | None] = field(default_factory=list)
     """For each open mapping, the key that waits for its value."""
@@ -213,7 +228,8 @@ class _Builder:
                     self._error(mark, "a second document begins here", "use one file for each; remove `---`")
                     return False
             case yaml.AliasEvent():
-                self._error(mark, f'the alias "*{event.anchor}" is not allowed', "write the value out")
+                name = self._shown("alias", f"*{event.anchor}")
+                self._error(mark, f"{name} is not allowed", "write the value out")
                 self._add(None, mark, complete=False)
             case yaml.ScalarEvent():
                 self._properties(event, mark)
@@ -237,13 +253,14 @@ class _Builder:
 
     def _properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark) -> None:
         if event.anchor is not None:
-            self._error(
-                mark, f'the anchor "&{event.anchor}" is not allowed', "write the value out where it is used"
-            )
+            name = self._shown("anchor", f"&{event.anchor}")
+            self._error(mark, f"{name} is not allowed", "write the value out where it is used")
         if event.tag is not None:
-            self._error(
-                mark, f'the tag "{event.tag}" is not allowed', "quote the value if it is meant as text"
-            )
+            name = self._shown("tag", event.tag)
+            self._error(mark, f"{name} is not allowed", "quote the value if it is meant as text")
+
+    def _shown(self, what: str, text: str) -> str:
+        return f"the {what}" if self.secret else f'the {what} "{text}"'
 
     def _open(self, node: MappingNode | SequenceNode, mark: Mark) -> bool:
         if len(self.stack) >= MAX_DEPTH:
@@ -263,8 +280,10 @@ class _Builder:
         if self._expects_key():
             self._key(event, mark)
         else:
-            plain = not event.style
-            self._add(resolve(event.value, self._at(mark), self.problems) if plain else event.value, mark)
+            value: Any = event.value
+            if not event.style:
+                value = resolve(value, self._at(mark), self.problems, secret=self.secret)
+            self._add(value, mark)
 
     def _key(self, event: yaml.ScalarEvent, mark: Mark) -> None:
         mapping = self.stack[-1]

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from wharfinger.rules.problems import Position, Problems
 
+_QUOTABLE: Final = 80
+"""How much of a user's text a message repeats."""
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
@@ -34,36 +36,38 @@ _SURPRISES: Final = (
 )
 
 
-def resolve(text: str, at: Position, problems: Problems) -> Any:
+def resolve(text: str, at: Position, problems: Problems, *, secret: bool = False) -> Any:
     """What an unquoted scalar means; what has more than one reading is an error.
 
-    None, a boolean, a 64-bit integer, a finite float, or the text itself: dates stay text.
+    None, a boolean, a 64-bit integer, a finite float, or the text itself: dates stay text. With `secret`
+    no message repeats the text.
     """
+    shown = "the value" if secret else f'"{text[:_QUOTABLE]}"'
     low = text.lower()
     if low in _WORDS:
         return _WORDS[low]
     if text[0] not in "+-.0123456789yYnNoO":  # nothing else can begin a number or a surprise
         return text
     if _INTEGER.fullmatch(text):
-        return _bounded(text, at, problems)
+        return _bounded(text, shown, at, problems)
     if _FLOAT.fullmatch(text):
         number = float(text)
         if math.isfinite(number):
             return number
-        problems.error(at, f'"{text}" is not a finite number', "quote it if it is text")
+        problems.error(at, f"{shown} is not a finite number", "quote it if it is text")
         return text
     for pattern, word, what in _SURPRISES:
         if pattern.fullmatch(text):
-            hint = f'quote it if it is text: "{text}"'
+            hint = "quote it if it is text" + ("" if secret else f': "{text[:_QUOTABLE]}"')
             problems.error(
-                at, f'"{text}" may be read as {what}', f"{hint}; else write {word}" if word else hint
+                at, f"{shown} may be read as {what}", f"{hint}; else write {word}" if word else hint
             )
             return word == "true" if word else text
     return text
 
 
-def _bounded(text: str, at: Position, problems: Problems) -> int:
+def _bounded(text: str, shown: str, at: Position, problems: Problems) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
-        problems.error(at, f'"{text[:24]}" does not fit into 64 bits', "quote it if it is text")
+        problems.error(at, f"{shown} does not fit into 64 bits", "quote it if it is text")
         return 0
     return int(text)

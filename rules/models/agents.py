@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.documents import flow_list
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
-from wharfinger.rules.models.values import HostPattern, Name, Variable
+from wharfinger.rules.models.values import HostPattern, Name, Prefix, Variable
 
 KINDS = ("bearer", "basic", "header", "query")
 
@@ -110,7 +110,7 @@ class Credential(Written):
     kind: Literal["bearer", "basic", "header", "query"] = Field(
         default="bearer", description="What the value is; basic: `user:password`."
     )
-    placeholder: Annotated[Text, Field(pattern=r"^[A-Za-z0-9_-]{0,32}$")] = Field(
+    placeholder: Prefix = Field(
         default="", description="What the placeholder begins with, for clients that check it."
     )
     weak: Flag = Field(default=False, description="Whether the value may be shorter than 16 bytes.")

@@ -124,6 +124,8 @@ class Written(BaseModel):
 
 def listed(value: Any) -> Any:
     """For keys that take one text or a list of them: always the list."""
+    if not isinstance(value, str | list | tuple):
+        raise wrong("expected a text or a list of texts")
     return [value] if isinstance(value, str) else value
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from wharfinger.rules.documents import MappingNode, SequenceNode, Source, locate, read
+from wharfinger.rules.documents import MappingNode, SequenceNode, Source, locate, read, value_at
 from wharfinger.rules.models.base import Reading, Written
-from wharfinger.rules.models.values import spelled_duration, spelled_size
-from wharfinger.rules.problems import Problems, did_you_mean
+from wharfinger.rules.models.values import spelled_size
+from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 _EXPECTED = {
     "string_type": "text",
@@ -42,34 +41,32 @@ class Part[T: Written]:
     """What is left of it without its broken entries, to look for more problems in."""
 
 
-def read_model[T: Written](
-    kind: type[T], source: Source, problems: Problems, *, quote: bool = True
-) -> T | None:
-    """The file as a `kind`, or None after every problem in it was added to `problems`.
-
-    `quote` false keeps the file's values out of the messages: where secrets might have been written.
-    """
+def read_model[T: Written](kind: type[T], source: Source, problems: Problems) -> T | None:
+    """The file as a `kind`, or None after every problem in it was added to `problems`."""
     before = len(problems.errors)
-    model = read_part(kind, source, problems, quote=quote).model
+    model = read_part(kind, source, problems).model
     return model if len(problems.errors) == before else None
 
 
-def read_part[T: Written](
-    kind: type[T], source: Source, problems: Problems, *, quote: bool = True
-) -> Part[T]:
+def read_part[T: Written](kind: type[T], source: Source, problems: Problems) -> Part[T]:
     """As much of the file as makes sense, every problem in it added to `problems`."""
     node = read(source, problems)
+    quote = not source.secret
     return Part(node, None if node is None else validated(kind, node, problems, quote=quote))
 
 
 def validated[T: Written](
     kind: type[T], node: MappingNode, problems: Problems, *, quote: bool = True
 ) -> T | None:
-    """The mapping as a `kind`, its broken entries reported and left out; None if none is left."""
+    """The mapping as a `kind`, its broken entries reported and left out; None if nothing is left.
+
+    Without `quote` messages do not repeat values.
+    """
+    refused = {problem.position for problem in problems.errors}
     try:
         return kind.model_validate(node, context=Reading(problems))
     except ValidationError as invalid:
-        broken = _reported(invalid, node, problems, quote=quote)
+        broken = _reported(invalid, node, problems, refused, quote=quote)
     try:
         return kind.model_validate(_without(node, broken), context=Reading(Problems()))
     except ValidationError:
@@ -93,9 +90,11 @@ def _kept(held: object, gone: set[int | str]) -> object:
     return held
 
 
-def _reported(invalid: ValidationError, node: MappingNode, problems: Problems, *, quote: bool) -> list[Path]:
-    """Report the errors; where they are."""
-    refused = {problem.position for problem in problems.errors}
+def _reported(
+    invalid: ValidationError, node: MappingNode, problems: Problems, refused: Set[Position], *, quote: bool
+) -> list[Path]:
+    """Report the errors but those where YAML was refused already; where all of them are."""
+    strange = {problem.position for problem in problems.errors} - refused
     broken: list[Path] = []
     for error in invalid.errors(include_url=False):
         path = error["loc"]
@@ -106,16 +105,26 @@ def _reported(invalid: ValidationError, node: MappingNode, problems: Problems, *
         if error["type"] == "too_short" and error["input"]:
             continue  # pydantic counts the items that were valid: the others have their own errors
         at = locate(node, path, key=key) or node.position
-        if at not in refused:  # what YAML refused needs no second word
-            refused.add(at)
-            problems.error(at, *_in_our_words(error, quote=quote))
+        if at in refused or (error["type"] == "missing" and _misspelt(node, path, strange)):
+            continue  # that has been said
+        problems.error(at, *_in_our_words(error, node, quote=quote))
     return broken
 
 
-def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
-    kind, context, given = error["type"], error.get("ctx", {}), error.get("input")
+def _misspelt(node: MappingNode, path: Path, strange: Set[Position]) -> bool:
+    """Whether a missing key is near an unknown one of its mapping, which was reported."""
+    around = value_at(node, path[:-1])
+    unknown = [
+        key for key in around if locate(around, (key,), key=True) in strange
+    ] if isinstance(around, MappingNode) else []  # fmt: skip
+    return bool(did_you_mean(str(path[-1]), unknown))
+
+
+def _in_our_words(error: Any, node: MappingNode, *, quote: bool) -> tuple[str, str]:
+    kind, context, path = error["type"], error.get("ctx", {}), error["loc"]
+    given = value_at(node, path, error.get("input"))
     if kind == "wharfinger":
-        return str(context["message"]), str(context["hint"])
+        return _unquoted(context["message"], given, quote=quote or path[-1:] == ("[key]",)), context["hint"]
     if kind == "missing":
         return f'missing key "{error["loc"][-1]}"', ""
     if kind in {"literal_error", "enum"}:
@@ -132,10 +141,12 @@ def _in_our_words(error: Any, *, quote: bool) -> tuple[str, str]:
     return str(error["msg"])[:1].lower() + str(error["msg"])[1:], ""
 
 
+def _unquoted(message: str, given: object, *, quote: bool) -> str:
+    return message.replace(f'"{given}"', "this") if isinstance(given, str) and not quote else message
+
+
 def _measure(bound: object, given: object) -> str:
     """A bound as the user would write it."""
-    if isinstance(bound, timedelta):
-        return spelled_duration(bound)
     if isinstance(bound, int) and not isinstance(given, int):
         return spelled_size(bound)
     return str(bound)

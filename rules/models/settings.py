@@ -66,7 +66,10 @@ def _split_port(text: str) -> tuple[str, int | None]:
     if not colon or text.endswith("]") or (":" in name and not name.startswith("[")):
         return text, None
     if not (port.isascii() and port.isdigit() and 1 <= int(port[:6]) <= 65535):
-        raise wrong(f'"{text}" has a port that is none', "ports are whole numbers from 1 to 65535")
+        raise wrong(
+            f'"{text}" is not host or host:port',
+            "write it without scheme and path; ports are whole numbers from 1 to 65535",
+        )
     return name, int(port)
 
 
@@ -200,7 +203,7 @@ class Settings(Written):
     @classmethod
     def _version(cls, value: Any) -> Any:
         if value != 1 or isinstance(value, bool):
-            raise wrong(f'version "{value}" is not known', "write `version: 1`")
+            raise wrong("this version of the file's format is not known", "write `version: 1`")
         return value
 
     def pin(self, host: str, port: int) -> Pin | None:

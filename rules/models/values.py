@@ -21,6 +21,7 @@ _BYTES: Final = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _NAME: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 _VARIABLE: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"
 _HEADER: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}"
+_PREFIX: Final = r"[A-Za-z0-9_-]{0,32}"
 _HOST: Final = r"^(\*|(\*\.)?([^\s/:@?#]+|\[[0-9A-Fa-f:.]+\]))$"
 """For editors; `host_pattern` is what decides."""
 
@@ -74,7 +75,8 @@ def host(text: str) -> str:
         return spelling.host(text)
     except Refused as refused:
         port = ":" in text and not text.startswith("[")
-        hint = "write the name alone, without a port" if port else refused.refusal.help
+        help_ = refused.refusal.help
+        hint = "write the name alone, without a port" if port else help_[:1].lower() + help_[1:]
         raise wrong(f'"{text}" is not a host', hint) from None
 
 
@@ -163,6 +165,14 @@ Variable = Annotated[
         {"pattern": f"^{_VARIABLE}$"},
         _matching(_VARIABLE, "a name", "use letters, digits and `_`, not beginning with a digit"),
         "a name",
+    ),
+]
+Prefix = Annotated[
+    str,
+    *_text(
+        {"pattern": f"^{_PREFIX}$"},
+        _matching(_PREFIX, "the beginning of a placeholder", "use letters, digits, `_` and `-`, at most 32"),
+        "a text",
     ),
 ]
 HeaderName = Annotated[
