@@ -6,6 +6,8 @@ wrong without quoting anything it has read.
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import os
 import stat
 import threading
@@ -50,11 +52,28 @@ class Environment:
     def take(self, name: str) -> str | None:
         """The variable's value, removed from the environment; None if it was never set."""
         with self._lock:
+            if self._variables is os.environ:
+                _erase(name)
             value = self._variables.pop(name, None)
             if value is not None:
                 self._taken[name] = Secret(name, value)
             secret = self._taken.get(name)
         return None if secret is None else secret.reveal()
+
+
+def _erase(name: str) -> None:
+    """Overwrite the variable's value where the process was given it.
+
+    Taken out of the environment only, it would still stand in /proc/PID/environ (proc_pid_environ(5)).
+    """
+    head = os.fsencode(name) + b"="
+    entries = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
+    if not entries:
+        return
+    for address in itertools.takewhile(bool, (entries[number] for number in itertools.count())):
+        entry = ctypes.string_at(address)
+        if entry.startswith(head):
+            ctypes.memset(address + len(head), 0, len(entry) - len(head))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """Sources: the value and nothing else, or a plain reason that quotes none of it."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -43,6 +46,25 @@ def test_a_variable_is_taken_out_of_the_environment_when_read(monkeypatch):
     assert "WHARFINGER_TEST_KEY" not in os.environ
     assert found.fetch() == VALUE
     assert VALUE not in repr(found) + repr(vars(environment))
+
+
+TAKE = """\
+from pathlib import Path
+from wharfinger.credentials.sources import Environment
+assert Environment().take("WHARFINGER_TEST_KEY") == "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+print(Path("/proc/self/environ").read_text())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc")
+def test_a_variable_that_was_taken_is_not_in_proc_either():
+    """What a process was started with can be read there as long as it runs; other variables stay."""
+    variables = {"WHARFINGER_TEST_KEY": VALUE, "WHARFINGER_TEST_KEY_2": "other"}
+    said = subprocess.run(
+        [sys.executable, "-c", TAKE], env=variables, capture_output=True, text=True, check=True
+    ).stdout
+    assert VALUE not in said
+    assert "WHARFINGER_TEST_KEY_2=other" in said
 
 
 def test_a_variable_that_is_not_set_is_named():
