@@ -8,18 +8,20 @@ https://platform.openai.com/docs/api-reference and https://docs.claude.com/en/ap
 from __future__ import annotations
 
 import base64
+import gzip
+import json
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from .standins import Answer, Reply, Seen
 
 STRIPE, GITHUB, SLACK = "api.stripe.com", "api.github.com", "slack.com"
 OPENAI, ANTHROPIC = "api.openai.com", "api.anthropic.com"
-GIT, PYPI, DOCS = "github.com", "pypi.org", "docs.python.org"
-HOSTS = (STRIPE, GITHUB, SLACK, OPENAI, ANTHROPIC, GIT, PYPI, DOCS)
+GIT, PYPI, DOCS, MIRROR = "github.com", "pypi.org", "docs.python.org", "mirror.example.com"
+HOSTS = (STRIPE, GITHUB, SLACK, OPENAI, ANTHROPIC, GIT, PYPI, DOCS, MIRROR)
 
 WORDS = ("Refunds ", "take ", "ten ", "days.")
 """What the models say, piece by piece."""
@@ -163,6 +165,15 @@ def page(_seen: Seen) -> Reply:
     return Reply(200, b"<title>stand-in</title>", {"Content-Type": "text/html"})
 
 
-KEYED: dict[str, Callable[[str], Answer]] = {
-    STRIPE: stripe, GITHUB: github, SLACK: slack, OPENAI: openai, ANTHROPIC: anthropic,
-}  # fmt: skip
+def mirror(seen: Seen) -> Reply:
+    """All that was sent comes back: in a redirect, in header fields, and in the body, packed or in pieces."""
+    told = "; ".join(f"{name}={value}" for name, value in seen.headers)
+    body = json.dumps({"target": seen.target, "headers": seen.headers, "body": seen.body.decode()}).encode()
+    body += base64.b64encode(told.encode()) + b"\n" + quote(told, safe="").encode()
+    fields = {"Content-Type": "text/plain", "X-Told": told, "Location": f"https://{MIRROR}{seen.target}"}
+    status = 302 if seen.path.startswith("/redirect") else 200
+    if seen.path.startswith("/packed"):
+        return Reply(status, gzip.compress(body), fields | {"Content-Encoding": "gzip"})
+    if seen.path.startswith("/pieces"):
+        return Reply(status, b"", fields, [bytes([byte]) for byte in body])
+    return Reply(status, body, fields)

@@ -38,10 +38,36 @@ approvals: {{hold: {hold}, expires: 5m, resume_within: 5m}}
 FILES = {
     "agents.yaml": "agents:\n  bot: {owner: alice, policies: [work]}\n  idle: {owner: alice, policies: []}\n",
     "people.yaml": "people:\n  alice: {role: admin}\n  bob: {role: approver}\nteams:\n  finance: [bob]\n",
+    "tools/mirror.yaml": f"""\
+api: mirror
+base: https://{apis.MIRROR}
+tools:
+  - tool: mirror_bearer
+    effect: read
+    run:
+      method: [GET, POST]
+      url: "/${{how}}/bearer"
+      encoding: any
+      body: stream
+      auth: {{secret: MIRROR_KEY}}
+  - tool: mirror_basic
+    run:
+      method: GET
+      url: "/${{how}}/basic"
+      auth: {{secret: MIRROR_KEY, in: basic, format: "user:${{secret}}"}}
+  - tool: mirror_header
+    run:
+      method: GET
+      url: "/${{how}}/header"
+      auth: {{secret: MIRROR_KEY, in: header, name: X-Mirror-Key, format: "${{secret}}"}}
+  - tool: mirror_query
+    run: {{method: GET, url: "/${{how}}/query", auth: {{secret: MIRROR_KEY, in: query, name: key}}}}
+""",
     "policies/work.yaml": """\
 policy: work
 description: What the clients of these tests may do
 allow:
+  - tool: mirror_*
   - tool: stripe_get_payment_intent
   - tool: stripe_create_refund
     when: {max_amount: 5000}
@@ -90,6 +116,7 @@ CREDENTIALS = {
     "GITHUB_TOKEN": ("file:secrets/github", "ghp_", "ghp_", [apis.GITHUB, apis.GIT, "uploads.github.com"]),
     "SLACK_BOT_TOKEN": ("exec:[/bin/cat, {folder}/secrets/slack]", "xoxb-", "xoxb-", [apis.SLACK]),
     "OPENAI_API_KEY": ("file:secrets/openai", "sk-", "sk-", [apis.OPENAI]),
+    "MIRROR_KEY": ("file:secrets/mirror", "mk/+", "", [apis.MIRROR]),
     "ANTHROPIC_API_KEY": ("file:secrets/anthropic", "sk-ant-", "sk-ant-", [apis.ANTHROPIC]),
 }
 """Source, how the real one and the placeholder begin, and the hosts; one of each kind of source."""
@@ -144,6 +171,7 @@ class World:
             apis.GIT: apis.git(keys["GITHUB_TOKEN"], root / "git"),
             apis.PYPI: apis.page,
             apis.DOCS: apis.page,
+            apis.MIRROR: apis.mirror,
         }
         hosts = {host: StandIn(host, ca.context(), answer) for host, answer in answers.items()}
         return cls(root, ca, keys, hosts)
@@ -190,6 +218,8 @@ class Operator:
     variables: dict[str, str] = field(default_factory=dict)
     """What the shell of the operator has beside a path and a home."""
     count: int = 0
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the ready file of the last `up` said."""
 
     @classmethod
     def at(cls, world: World, folder: Path) -> Operator:
@@ -248,7 +278,8 @@ class Operator:
         self.up = self.begin("up", "--ready-file", str(ready), **key)
         until("the proxy is ready", lambda: ready.exists() or self.up.poll() is not None)  # type: ignore[union-attr]
         assert ready.exists(), self.logged()
-        return dict(json.loads(ready.read_text()))
+        self.told = json.loads(ready.read_text())
+        return self.told
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """End `up`: its exit code."""
