@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.people_keys import person_key
@@ -39,7 +39,7 @@ def list_agents(config: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("agent", "owner", "environment", "policies", "status", box=None)
+    table = Table(Column("agent", no_wrap=True), "owner", "environment", "policies", "status", box=None)
     for row in rows:
         status = row["status"] + (f" ({row['suspended']})" if row["suspended"] else "")
         table.add_row(

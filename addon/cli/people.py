@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 from wharfinger import people
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
@@ -35,7 +35,7 @@ def list_people(config: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("person", "role", "keys", box=None)
+    table = Table("person", "role", Column("keys", no_wrap=True), box=None)
     for row in rows:
         keys = "\n".join(key["fingerprint"] for key in row["keys"]) or "none"
         table.add_row(escape(row["name"]), row["role"] or "not in people.yaml", keys)

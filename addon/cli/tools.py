@@ -67,7 +67,7 @@ def show_tool(config: Path | None, name: str, *, as_json: bool) -> None:
         return
     out = Console(highlight=False, soft_wrap=True)
     for label, value in _lines(tool):
-        out.print(f"{label:<12} {escape(value)}" if label else f"{'':<12} {escape(value)}")
+        out.print(f"{label:<12} {escape(value)}")
 
 
 def _lines(tool: Tool) -> Iterator[tuple[str, str]]:
