@@ -123,7 +123,7 @@ async def test_an_ask_is_approved_from_another_terminal_and_sent_once(proxy, ori
     (row,) = rows
     assert (row["state"], row["agent"], row["request"]["reason"]) == ("pending", "robot", "für Ö")
     assert origin.requests == []
-    assert row["id"] in (await proxy.type_("approvals", "list")).out
+    assert row["id"] in (await proxy.type_("approvals", "list", COLUMNS="50")).out
     assert "create_thing" in (await proxy.type_("approvals", "show", row["id"])).out
     approved = await proxy.type_("approvals", "approve", row["id"], "--as", "alice")
     assert approved.code == 0, approved.err
