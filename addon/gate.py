@@ -256,6 +256,8 @@ class Gate:
         """Wait until every outcome handed in so far is written."""
         while self._endings:
             await asyncio.gather(*tuple(self._endings), return_exceptions=True)
+            # Where all of them are done already, nothing above has given way to the callbacks that drop them.
+            await asyncio.sleep(0)
 
 
 def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:
