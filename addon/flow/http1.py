@@ -1,8 +1,9 @@
 """HTTP/1 at both ends, read strictly and within limits before anything else looks at it.
 
-What mitmproxy 12.3.1 lets through and this refuses (each seen in an experiment): heads without end, bare
-CR, NUL and folded lines in header values, whitespace other than a space in the request line, unknown
-versions, origin-form sent straight to the proxy, trailers (which crash its connection). A refusal here is
+What mitmproxy 12.3.1 lets through and this refuses (each seen in an experiment): heads and chunk lines
+without end, bare CR, NUL and folded lines in header values, whitespace other than a space in the request
+line, unknown versions, transfer codings besides chunked, origin-form sent straight to the proxy, trailers
+(which crash its connection), an empty line before a request (which hangs it). A refusal here is
 answered, reported and closes the connection; nothing has been opened upstream.
 """
 
@@ -22,8 +23,13 @@ from mitmproxy.proxy.layers.http import _http1 as base
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
+    HttpEvent,
+    RequestData,
+    RequestEndOfMessage,
     RequestHeaders,
     RequestProtocolError,
+    ResponseData,
+    ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
 )
@@ -32,16 +38,26 @@ from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
 
-# RFC 9112 section 3 and RFC 9110 section 5.5, without the leniencies.
+# RFC 9112 sections 3 and 4 and RFC 9110 section 5.5, without the leniencies.
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e]+ HTTP/1\.[01]", re.ASCII)
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?", re.ASCII)
 _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*", re.ASCII)
-_RESPONSE_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*", re.ASCII)
 
 RESPONSE_HEAD_LIMIT = 256 * 1024
 """Bytes of an upstream's response head."""
 
+CHUNK_LINE_LIMIT = 16 * 1024
+"""Bytes of a chunk's size with its extensions, or of trailers: what h11 would wait for without end."""
+
+MAX_INTERIM = 64
+"""Interim responses (RFC 9110 section 15.2) before the response itself."""
+
 MAX_FIELDS = 200
 """Header fields of one request."""
+
+_LARGE = "the request head is larger than this proxy accepts"
+_NOT_A_REQUEST = "the request line is not a method, a target and HTTP/1.0 or 1.1, one space apart"
+_TWO_FRAMINGS = "the request's framing can be read in more than one way"
 
 type Report = Callable[[Answer], Answer]
 """Records a refusal made before a request could be read, and returns it with its decision id."""
@@ -71,6 +87,51 @@ def _reader(size: int | None, chunked: type[ChunkedReader]) -> base.TBodyReader:
     return Http10Reader() if size == -1 else ContentLengthReader(size)
 
 
+def _next_head(buf: ReceiveBuffer) -> list[bytes] | None:
+    """The lines of the next head; None while it is not whole. Empty lines before it are skipped."""
+    while (lines := buf.maybe_extract_lines()) is not None:
+        if lines:
+            return [bytes(line) for line in lines]
+    return None
+
+
+def _frames_twice(version: bytes, fields: list[bytes]) -> bool:
+    """Whether the head's framing can be read in two ways, or is a coding that nothing here undoes.
+
+    RFC 9112 section 6.3 has rules for such messages; each of them has been read differently by somebody.
+    """
+    codings: list[bytes] = []
+    lengths = 0
+    for field in fields:
+        name, _, value = field.partition(b":")
+        low = name.lower()
+        if low == b"transfer-encoding":
+            codings.append(value.strip(b" \t").lower())
+        elif low == b"content-length":
+            lengths += 1
+    return len(codings) + lengths > 1 or (
+        bool(codings) and (codings != [b"chunked"] or version == b"HTTP/1.0")
+    )
+
+
+def _body(reader: base.TBodyReader, buf: ReceiveBuffer, event: events.Event) -> tuple[bytes, bool]:
+    """What `event` brought of a body, in one piece, and whether the body has ended. Raises h11's error.
+
+    In one piece, since a body of one-byte chunks would otherwise cost an event for each byte.
+    """
+    parts: list[bytes] = []
+    while True:
+        got = reader(buf) if isinstance(event, events.DataReceived) else reader.read_eof()
+        if got is None:
+            break
+        if isinstance(got, h11.EndOfMessage):
+            return b"".join(parts), True
+        parts.append(bytes(got.data))
+    if isinstance(reader, ChunkedReader) and len(buf) > CHUNK_LINE_LIMIT:
+        raise h11.RemoteProtocolError("a chunk's size line has no end")
+    return b"".join(parts), False
+
+
 class AgentSide(base.Http1Server):
     """The connection to the agent."""
 
@@ -85,42 +146,55 @@ class AgentSide(base.Http1Server):
         if not isinstance(event, events.DataReceived):
             yield from super().read_headers(event)
             return
-        lines = self.buf.maybe_extract_lines()
-        if not lines:
+        head = _next_head(self.buf)
+        if head is None:
             if len(self.buf) > self._head_limit:
-                yield from self._refuse("the request head is larger than this proxy accepts", status=431)
+                yield from self._refuse(_LARGE, status=431)
+            elif not self._may_be_request():
+                yield from self._refuse(_NOT_A_REQUEST)
             return
-        head = [bytes(line) for line in lines]
         problem = self._problem(head)
         if problem is not None:
-            yield from self._refuse(problem)
+            yield from self._refuse(problem, status=431 if problem is _LARGE else 400)
             return
         try:
             self.request = http1.read_request_head(head)
             size = http1.expected_http_body_size(self.request)
+            if size != 0 and self.request.method == "CONNECT":
+                raise ValueError("a tunnel has no body")
             self._settle_destination(head[0].split(b" ")[1])
         except ValueError:
-            yield from self._refuse("the request's framing can be read in more than one way")
+            yield from self._refuse(_TWO_FRAMINGS)
             return
         except Refused as refused:
             yield from self._refuse(refused.refusal.reason)
             return
         yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size == 0))
+        if self.state != self.read_headers:
+            return  # refused on its head
         self.body_reader = _reader(size, _NoTrailers)
         self.state = self.read_body
         yield from self.state(event)
 
+    def _may_be_request(self) -> bool:
+        """Whether what came so far can become a request: another protocol's client would wait for ever."""
+        line, end, _ = bytes(self.buf).partition(b"\n")
+        return not end or bool(_REQUEST_LINE.fullmatch(line.removesuffix(b"\r")))
+
     def _problem(self, head: list[bytes]) -> str | None:
         if sum(map(len, head)) > self._head_limit or len(head) > MAX_FIELDS:
-            return "the request head is larger than this proxy accepts"
+            return _LARGE
         line, *fields = head
         if not _REQUEST_LINE.fullmatch(line):
-            return "the request line is not a method, a target and HTTP/1.0 or 1.1, one space apart"
+            return _NOT_A_REQUEST
         if not all(map(_FIELD.fullmatch, fields)):
             return "a header field is folded, unnamed or holds a control byte"
-        method, target, _ = line.split(b" ")
+        method, target, version = line.split(b" ")
+        if _frames_twice(version, fields):
+            return _TWO_FRAMINGS
         if self._tunnel:
-            return None if target.startswith(b"/") else "inside a tunnel the target starts with /"
+            inside = target.startswith(b"/") and method.upper() != b"CONNECT"
+            return None if inside else "inside a tunnel the target starts with /"
         if method != b"CONNECT" and not target.lower().startswith(b"http://"):
             return "a proxy is sent CONNECT, or an absolute http:// target"
         return None
@@ -138,13 +212,32 @@ class AgentSide(base.Http1Server):
 
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Read the body; a broken one is answered before the connection closes."""
-        for command in super().read_body(event):
-            if isinstance(command, commands.CloseConnection) and not self.request_done and not self.response:
-                answer = self._report(
-                    Answer(Code.BAD_REQUEST, "the request body is broken or carries trailers", close=True)
-                )
-                yield commands.SendData(self.conn, answer.raw())
-            yield command
+        try:
+            data, ended = _body(self.body_reader, self.buf, event)
+        except h11.ProtocolError:
+            yield from self._broken()
+            return
+        if data:
+            yield ReceiveHttp(RequestData(self.stream_id, data))
+        if ended and self.state == self.read_body and self.request is not None:
+            if self.request.method != "CONNECT":
+                yield ReceiveHttp(RequestEndOfMessage(self.stream_id))
+            yield from self.mark_done(request=True)
+
+    def _broken(self) -> layer.CommandGenerator[None]:
+        reason = "the request body is broken, cut short or carries trailers"
+        if self.response is None:
+            answer = self._report(Answer(Code.BAD_REQUEST, reason, close=True))
+            yield commands.SendData(self.conn, answer.raw())
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
+        yield ReceiveHttp(RequestProtocolError(self.stream_id, reason, ErrorCode.GENERIC_CLIENT_ERROR))
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """Send a part of the response; an interim one leaves the request unanswered."""
+        yield from super().send(event)
+        if isinstance(event, ResponseHeaders) and event.response.status_code < 200:
+            self.response = None
 
     def _refuse(self, reason: str, status: int = 400) -> layer.CommandGenerator[None]:
         answer = self._report(Answer(Code.BAD_REQUEST, reason, status=status, close=True))
@@ -161,32 +254,46 @@ class AgentSide(base.Http1Server):
 
 
 class UpstreamSide(base.Http1Client):
-    """The connection to the upstream."""
+    """The connection to the upstream. No message from here quotes a byte of it: it may be the secret."""
+
+    _interim = 0
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """Read one response head; interim responses other than 101 are skipped."""
-        if not isinstance(event, events.DataReceived) or not self.request:
-            yield from super().read_headers(event)
+        if not self.request:
+            # Closed while idle, or a response that nobody has asked for.
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
             return
-        while True:
-            lines = self.buf.maybe_extract_lines()
-            if not lines:
-                if len(self.buf) > RESPONSE_HEAD_LIMIT:
-                    yield from self._broken("the upstream's response head is too large")
-                return
-            head = [bytes(line) for line in lines]
-            if len(head) < 1 or not all(map(_RESPONSE_FIELD.fullmatch, head[1:])):
-                yield from self._broken("the upstream's response head is malformed")
-                return
+        if not isinstance(event, events.DataReceived):
+            yield from self._broken("the upstream closed the connection without an answer")
+            return
+        while (head := _next_head(self.buf)) is not None:
             try:
-                response = http1.read_response_head(head)
+                response = self._response(head)
                 size = http1.expected_http_body_size(self.request, response)
             except ValueError:
                 yield from self._broken("the upstream's response head is malformed")
                 return
             if not 100 <= response.status_code < 200 or response.status_code == 101:
-                break
-        yield from self._begin(response, size, event)
+                self._interim = 0
+                yield from self._begin(response, size, event)
+                return
+            self._interim += 1
+            if self._interim > MAX_INTERIM:
+                yield from self._broken("the upstream sends interim responses only")
+                return
+        if len(self.buf) > RESPONSE_HEAD_LIMIT:
+            yield from self._broken("the upstream's response head is too large")
+
+    @staticmethod
+    def _response(head: list[bytes]) -> http.Response:
+        line, *fields = head
+        if not _STATUS_LINE.fullmatch(line) or not all(map(_FIELD.fullmatch, fields)):
+            raise ValueError("a line of the head is malformed")
+        if sum(map(len, head)) > RESPONSE_HEAD_LIMIT or _frames_twice(line[:8], fields):
+            raise ValueError("the framing can be read in more than one way")
+        return http1.read_response_head(head)
 
     def _begin(
         self, response: http.Response, size: int | None, event: events.DataReceived
@@ -199,6 +306,24 @@ class UpstreamSide(base.Http1Client):
         self.body_reader = _reader(size, _DropTrailers)
         self.state = self.read_body
         yield from self.state(event)
+
+    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Read the body of the response."""
+        if self.stream_id is None:
+            yield commands.CloseConnection(self.conn)
+            return
+        try:
+            data, ended = _body(self.body_reader, self.buf, event)
+        except h11.ProtocolError:
+            yield from self._broken("the upstream's response body is broken or cut short")
+            return
+        if data:
+            yield ReceiveHttp(ResponseData(self.stream_id, data))
+        if ended:
+            # Where the request is still being sent, nothing more is read until it is.
+            self.state = self.done
+            yield ReceiveHttp(ResponseEndOfMessage(self.stream_id))
+            yield from self.mark_done(response=True)
 
     def _broken(self, reason: str) -> layer.CommandGenerator[None]:
         yield commands.CloseConnection(self.conn)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,8 @@ deny:
 
 OTHERS = {
     "agents.yaml": (
-        "agents:\n  bot: {owner: alice, policies: [everyday]}\n  second: {owner: alice, policies: [everyday]}\n"
+        "agents:\n  bot: {owner: alice, policies: [everyday]}\n"
+        "  second: {owner: alice, policies: [everyday]}\n"
     ),
     "people.yaml": "people:\n  alice: {email: alice@example.com, role: admin}\n",
     "credentials.yaml": (
@@ -358,3 +359,96 @@ def reply() -> Any:
     from tests.conftest import Reply
 
     return Reply
+
+
+class Attacker:
+    """Sends bytes as they are, and tells from the origins' records and the book what came of them."""
+
+    def __init__(self, proxy: Proxy, origins: Sequence[Any]) -> None:
+        self.proxy, self._origins = proxy, origins
+
+    async def inside(self, raw: bytes, host: str = "api.example.com", port: int = 443) -> bytes:
+        """Send `raw` in a TLS tunnel; what came back until the proxy closed or had answered whole."""
+        tunnel = await self.proxy.connect(host, port=port)
+        return await self._talk(tunnel.reader, tunnel.writer, raw)
+
+    async def outside(self, raw: bytes) -> bytes:
+        """Send `raw` to the proxy itself."""
+        return await self._talk(*await self.proxy.open(), raw)
+
+    @staticmethod
+    async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, raw: bytes) -> bytes:
+        writer.write(raw)
+        back = bytearray()
+        try:
+            while not _whole(back) and (data := await asyncio.wait_for(reader.read(65536), 1.0)):
+                back += data
+        except TimeoutError:
+            back += b"<silence>"
+        except OSError:
+            back += b"<reset>"
+        writer.transport.abort()
+        return bytes(back)
+
+    def seen(self) -> tuple[int, int]:
+        """Connections made to origins, and bytes received by them."""
+        return sum(o.connections for o in self._origins), sum(o.bytes_received for o in self._origins)
+
+    async def all_refused(
+        self,
+        vectors: Mapping[str, bytes],
+        *,
+        inside: bool = True,
+        host: str = "api.example.com",
+        statuses: Sequence[int] = (400,),
+    ) -> None:
+        """Each vector is refused in our words, recorded, and no origin hears of it; the proxy lives."""
+        wrong: dict[str, str] = {}
+        for name, raw in vectors.items():
+            before, booked = self.seen(), await self.booked()
+            back = await (self.inside(raw, host) if inside else self.outside(raw))
+            problem = _problem(back, statuses)
+            if problem is None and self.seen() != before:
+                problem = "an origin was spoken to"
+            new = (await self.booked())[len(booked) :]
+            if problem is None and (not new or "intent" in new):
+                problem = f"in the book: {new}"
+            if problem is not None:
+                wrong[name] = problem
+        assert wrong == {}
+        await self.serves()
+
+    async def booked(self) -> list[str]:
+        """The kinds of all events in the book, once all are written."""
+        await self.proxy.runtime.gate.drain()
+        records = reader.records(self.proxy.runtime.desk.data.audit)
+        return [str(record.members["kind"]) for record in records]
+
+    async def serves(self) -> None:
+        """The proxy still serves."""
+        assert (await self.proxy.request("GET", "/items/1")).status == 200
+
+
+def _whole(back: bytes | bytearray) -> bool:
+    """Whether `back` is one whole message with a Content-Length."""
+    head, end, body = bytes(back).partition(b"\r\n\r\n")
+    return bool(end) and b"\r\ncontent-length: %d\r\n" % len(body) in head.lower() + b"\r\n"
+
+
+def _problem(back: bytes, statuses: Sequence[int]) -> str | None:
+    """Why `back` is not one whole refusal in our shape, if it is not."""
+    head, _, body = back.partition(b"\r\n\r\n")
+    if not head.startswith(tuple(b"HTTP/1.1 %d " % status for status in statuses)):
+        return f"answered {back[:200]!r}"
+    try:
+        shape = json.loads(body)["error"]["type"]
+    except (ValueError, KeyError, TypeError):
+        return f"not our shape: {body[-200:]!r}"
+    if shape != "wharfinger" or b"\r\nWharfinger-Decision: d_" not in head:
+        return f"not our shape: {back[:300]!r}"
+    return None
+
+
+@pytest.fixture
+def attacker(proxy: Proxy, origin: Any, plain_origin: Any) -> Attacker:
+    return Attacker(proxy, [origin, plain_origin])
