@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -234,8 +236,11 @@ class Stand:
             except OSError:
                 return
             with taken:
-                taken.recv(65536)
-                taken.sendall(self._answer)
+                self._answer_to(taken)
+
+    def _answer_to(self, taken: socket.socket) -> None:
+        taken.recv(65536)
+        taken.sendall(self._answer)
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -265,6 +270,61 @@ def test_a_proxy_that_does_not_refuse_as_it_must_fails(place: Place, answer: byt
         stand.close()
     assert found[-1].grade is Grade.FAIL
     assert Grade.OK not in {each.grade for each in found}
+
+
+REFUSED = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Inside(Stand):
+    """Stands in for a proxy that turns strangers away, and gives `answer` to an agent inside of TLS."""
+
+    def __init__(self, answer: bytes, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(answer)
+
+    def _answer_to(self, taken: socket.socket) -> None:
+        if not taken.recv(65536).startswith(b"CONNECT"):
+            taken.sendall(REFUSED)
+            return
+        taken.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with self._context.wrap_socket(taken, server_side=True) as inner:
+            inner.recv(65536)
+            inner.sendall(self._answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "was answered 200, not refused"),
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "was answered 403, not refused"),
+        (
+            b"HTTP/1.1 502 Bad Gateway\r\nWharfinger-Decision: d_1\r\nContent-Length: 0\r\n\r\n",
+            "was answered 502, not refused",
+        ),
+        (
+            b"HTTP/1.1 403 Forbidden\r\nWharfinger-Decision: d_1\r\nContent-Length: 0\r\n\r\n",
+            "d_1 is not in the book",
+        ),
+    ],
+    ids=["lets it pass", "an API that refuses", "fails", "writes nothing down"],
+)
+async def test_a_refusal_counts_only_if_it_is_ours_and_kept(place: Place, answer: bytes, said: str) -> None:
+    await write_events(place, datetime.now(UTC))
+    Keys.open(place.data)
+    authority = Authority.create(place.data / "ca")
+    ClientFiles.write(place.data / "client", authority)
+    (place.data / "leaf.pem").write_bytes(authority.leaf(live.HOST).pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(place.data / "leaf.pem")
+    stand = Inside(answer, context)
+    try:
+        agent = {"name": "robot", "id": "ag_1", "generation": 1, "status": "active"}
+        standing = live.Standing({"proxy": stand.url}, (agent,))
+        found = await asyncio.to_thread(lambda: list(live.refusal(standing, place.data)))
+    finally:
+        stand.close()
+    assert [each.grade for each in found] == [Grade.OK, Grade.FAIL]
+    assert said in found[1].text
 
 
 def test_a_check_that_breaks_is_a_failure_and_not_the_end() -> None:
