@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # tests are imported without pac
 from staging.stage import Agent, Operator, World
 
 CLIENTS = Path(__file__).parent / "clients"
+NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -39,14 +42,26 @@ def agent(operator: Operator) -> Agent:
     return Agent.of(operator)
 
 
+@pytest.fixture(scope="session")
+def used(world: World) -> Operator:
+    """A configuration that has run before: people have their keys, and all of its data folder is there."""
+    operator = Operator.at(world, world.configure("used"))
+    operator.people()
+    operator.start()
+    operator.stop()
+    return operator
+
+
 @pytest.fixture
-def separate(world: World, request: pytest.FixtureRequest) -> Iterator[Callable[..., Operator]]:
-    """Make an operator of a configuration of its own; whatever is started there is ended."""
+def separate(world: World, used: Operator) -> Iterator[Callable[..., Operator]]:
+    """Make an operator of a configuration of its own, used before; whatever is started there is ended."""
     made: list[Operator] = []
 
     def make(**settings: str) -> Operator:
-        name = f"{request.node.name.partition('[')[0]}-{len(made)}"
-        made.append(Operator.at(world, world.configure(name, **settings)))
+        folder = world.configure(f"separate-{next(NUMBERS)}", **settings)
+        made.append(Operator.at(world, folder))
+        shutil.copytree(used.data, folder / "data", symlinks=True)
+        shutil.copytree(used.home, made[-1].home, symlinks=True, dirs_exist_ok=True)
         return made[-1]
 
     yield make

@@ -94,7 +94,6 @@ def test_the_agents_own_environment_answers_nothing(operator: Operator, agent: A
 def brief(separate: Callable[..., Operator]) -> Operator:
     """A proxy of its own that holds for a second only."""
     operator = separate(hold="1s")
-    operator.people()
     operator.start()
     return operator
 

@@ -35,7 +35,6 @@ def slow(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Ev
 def crashing(separate: Callable[..., Operator]) -> Operator:
     """A proxy of its own, to be killed."""
     operator = separate()
-    operator.people()
     operator.start()
     return operator
 
@@ -81,27 +80,24 @@ def test_killed_while_a_question_waits(crashing: Operator) -> None:
     assert len(watch.requests) == 1
 
 
-def test_the_office_does_not_outlive_the_proxy(crashing: Operator) -> None:
-    console = crashing.told["console"]
+def test_killed_in_the_middle_of_a_write(crashing: Operator) -> None:
+    """The office ends with the proxy. What the crash left of a line is no part of the book; that it was
+    there is told."""
+    mark = crashing.mark()
     crashing.stop(signal.SIGKILL)
-
-    def refused() -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", int(console.rpartition(":")[2])), 5).close()
-        except ConnectionRefusedError:
-            return True
-        return False
-
-    until("the office has ended", refused, 10)
-
-
-def test_a_torn_last_line_is_cut_off_and_told(crashing: Operator) -> None:
-    """What a crash left of a write is not part of the book; that it was there is."""
-    crashing.stop(signal.SIGKILL)
+    until("the office has ended", lambda: _refused(crashing.told["console"]), 10)
     segment = max((crashing.data / "audit").glob("*.jsonl"))
     with segment.open("ab") as file:
         file.write(b'{"v":1,"seq":')
     crashing.start()
     crashing.run("audit", "verify")
-    (told,) = [event for event in crashing.events() if event["kind"] == "recovered"]
+    (told,) = [event for event in crashing.events(mark) if event["kind"] == "recovered"]
     assert "13" in str(told)
+
+
+def _refused(url: str) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), 5).close()
+    except ConnectionRefusedError:
+        return True
+    return False

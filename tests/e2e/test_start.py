@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from staging.stage import Operator, Ran, World, until
+from staging.stage import Operator, Ran, until
 
 type Spoil = Callable[[Operator], None]
 
 
 def _chmod(path: str, mode: int) -> Spoil:
     return lambda operator: (operator.folder / path).chmod(mode)
-
-
-def _write(path: str, text: str) -> Spoil:
-    return lambda operator: (operator.folder / path).write_text(text) and None
 
 
 def _replace(path: str, old: str, new: str) -> Spoil:
@@ -29,6 +24,14 @@ def _replace(path: str, old: str, new: str) -> Spoil:
         file.write_text(file.read_text().replace(old, new))
 
     return spoil
+
+
+def _credentials(operator: Operator) -> None:
+    """One that others may read, one that is not there, and an empty one."""
+    secrets = operator.folder / "secrets"
+    (secrets / "github").chmod(0o644)
+    (secrets / "slack").unlink()
+    (secrets / "openai").write_text("\n")
 
 
 def _flip(operator: Operator) -> None:
@@ -41,13 +44,10 @@ def _flip(operator: Operator) -> None:
 
 TEST = "  - {agent: bot, call: github_delete_repo, input: {owner: a, repo: b}, expect: "
 CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
-    "a credential that others may read": (
-        _chmod("secrets/github", 0o644), 1, ("secrets/github", "GITHUB_TOKEN", "chmod 600"),
+    "credentials that cannot be read": (
+        _credentials, 1,
+        ("GITHUB_TOKEN", "secrets/github", "chmod 600", "SLACK_BOT_TOKEN", "/bin/cat", "OPENAI_API_KEY"),
     ),
-    "a credential that is not there": (
-        lambda operator: (operator.folder / "secrets/slack").unlink(), 1, ("SLACK_BOT_TOKEN", "/bin/cat"),
-    ),
-    "a credential that is empty": (_write("secrets/openai", "\n"), 1, ("OPENAI_API_KEY",)),
     "a data folder that others may write": (_chmod("data", 0o777), 1, ("data", "chmod")),
     "a CA folder that others may write": (_chmod("data/ca", 0o777), 1, ("data/ca", "chmod")),
     "an installation key that others may read": (_chmod("data/installation.key", 0o644), 1, ("chmod 600",)),
@@ -59,16 +59,6 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
         _replace("policies/work.yaml", f"{TEST}deny", f"{TEST}allow"), 2, ("expected allow, got deny",),
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def used(world: World) -> Operator:
-    """A configuration that has run before, so that all of its data folder is there."""
-    operator = Operator.at(world, world.configure("used"))
-    operator.people()
-    operator.start()
-    operator.stop()
-    return operator
 
 
 def _up(operator: Operator, **variables: str) -> Ran:
@@ -98,11 +88,9 @@ def _left(operator: Operator) -> list[str]:
 
 
 @pytest.fixture
-def copy(used: Operator, separate: Callable[..., Operator]) -> Operator:
-    """A copy of it to spoil."""
-    operator = separate()
-    os.system(f"cp -a '{used.data}' '{operator.folder}/data'")
-    return operator
+def copy(separate: Callable[..., Operator]) -> Operator:
+    """A configuration and a data folder to spoil."""
+    return separate()
 
 
 @pytest.mark.parametrize("what", CASES)
