@@ -56,6 +56,8 @@ class Toolset:
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self.tools: Mapping[str, Tool] = MappingProxyType({tool.name: tool for tool in tools})
         self.methods = frozenset(method for tool in self for method in tool.methods)
+        streaming = [tool for tool in self if tool.stream]
+        self._streaming = frozenset(endpoint.host for tool in streaming for endpoint in tool.endpoints)
         self._index = Index()
         for tool in self:
             self._index.add(tool)
@@ -103,6 +105,8 @@ class Toolset:
 
     def streams(self, request: Request) -> bool:
         """Whether the body of this request is to pass unread, by what its head says."""
+        if None not in self._streaming and spelling.host(request.host) not in self._streaming:
+            return False  # no tool of this host streams; None stands for hosts with variables
         head = self.recognise(replace(request, body=None))
         return head.refusal is None and head.winner is not None and head.winner.stream
 

@@ -19,6 +19,7 @@ from mitmproxy.proxy import commands, events, server, server_hooks
 from mitmproxy.proxy.layers import modes
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.sealed import SealedHttpLayer
+from wharfinger.flow.stream import Stream
 
 if TYPE_CHECKING:
     from mitmproxy import options as moptions
@@ -150,7 +151,9 @@ class ClientHandler(server.LiveConnectionHandler):
     def _start_hook(self, hook: commands.StartHook) -> None:
         rest = self._table.run(hook)
         if rest is None:
-            if hook.blocking:
+            if isinstance(hook.blocking, Stream):
+                hook.blocking = False
+            elif hook.blocking:
                 self._queue.append(events.HookCompleted(hook, None))
             return
         task = asyncio.get_running_loop().create_task(self._finish_hook(hook, rest))

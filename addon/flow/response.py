@@ -83,7 +83,7 @@ class Incoming:
         head = http.Response(
             http_version=b"HTTP/1.1",
             status_code=response.status_code,
-            reason=self._clean(response.data.reason.decode("latin-1")).encode("latin-1", "replace"),
+            reason=self._clean(response.data.reason),
             headers=http.Headers(self._fields(response, has_body=has_body)),
             content=None,
             trailers=None,
@@ -104,8 +104,10 @@ class Incoming:
                 raise Withheld("fields of the response are to be redacted, and it is not JSON")
             self._buffer = bytearray()
 
-    def _clean(self, text: str) -> str:
-        cleaned, found = self._secrets.text(text)
+    def _clean(self, text: bytes) -> bytes:
+        if not self._secrets.within(text):
+            return text
+        cleaned, found = self._secrets.redact(text)
         self._header_findings.update(found)
         return cleaned
 
@@ -124,10 +126,10 @@ class Incoming:
                 continue
             if has_body and low in _REFRAMED:
                 continue
-            value = self._clean(raw_value.decode("latin-1"))
-            fields.append(
-                (self._clean(raw_name.decode("latin-1")).encode("latin-1"), value.encode("latin-1"))
-            )
+            fields.append((raw_name, raw_value))
+        # What stands in none of them together stands in none of them: one look instead of one for each.
+        if self._secrets.within(b"\n".join([text for field in fields for text in field])):
+            fields = [(self._clean(name), self._clean(value)) for name, value in fields]
         fields.append((b"Wharfinger-Decision", self._decision_id.encode("ascii")))
         if has_body:
             framing = (b"Transfer-Encoding", b"chunked") if self._chunks else (b"Connection", b"close")

@@ -122,6 +122,10 @@ class SecretSet:
         stream = self.stream()
         return stream.feed(data) + stream.finish(), stream.findings
 
+    def within(self, data: bytes) -> bool:
+        """Whether a secret stands in `data`: what `redact` would find, for less than it costs."""
+        return bool(self._matcher) and self._matcher.find(data, 0) is not None
+
     def text(self, text: str) -> tuple[str, Counter[str]]:
         """The same for text of the wire (header values, reason phrases), one character per byte.
 

@@ -1,6 +1,7 @@
 """No secret comes through, however it is spelled, and nothing else is touched."""
 
 import base64
+import string
 
 import pytest
 from hypothesis import given, settings
@@ -102,3 +103,14 @@ def test_no_secret_is_left_in_the_output(secrets: list[str], parts: list[str]) -
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_can_be_redacted(secrets: list[str], data: bytes) -> None:
     SecretSet.of(dict.fromkeys(secrets, "X")).redact(data)
+
+
+@given(
+    secrets=st.lists(st.text(string.ascii_letters, min_size=8, max_size=12), max_size=3),
+    parts=st.lists(st.text("abcABC ", max_size=6), max_size=4),
+    chosen=st.booleans(),
+)
+def test_to_look_is_to_find_what_redaction_finds(secrets: list[str], parts: list[str], chosen: bool) -> None:
+    data = "".join([*parts, *(secrets[:1] if chosen else ()), *parts]).encode()
+    known = SecretSet.of(dict.fromkeys(secrets, "KEY"))
+    assert known.within(data) is bool(known.redact(data)[1])
