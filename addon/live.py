@@ -55,7 +55,12 @@ class Live:
     def swap(self, configuration: Configuration, agents: Mapping[str, Agent]) -> None:
         """Decide by `configuration` from now on; permits given before no longer hold."""
         self.configuration = configuration
-        self.agents = dict(agents)
+        # An agent that is known already is known better here: it may have been suspended meanwhile.
+        known = getattr(self, "agents", {})
+        self.agents = {
+            name: known[name] if name in known and known[name].id == agent.id else agent
+            for name, agent in agents.items()
+        }
         self.placeholders: Placeholders = issued.placeholders(
             configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
         )

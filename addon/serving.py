@@ -22,6 +22,7 @@ from wharfinger.control.services import Services
 from wharfinger.faults import Fault
 from wharfinger.gate import Session
 from wharfinger.office import Office
+from wharfinger.reloading import Reloader
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON, Origin
 from wharfinger.snapshot import Snapshot
@@ -39,6 +40,7 @@ class Serving:
 
     def __init__(self, runtime: Runtime, ready_file: Path | None, *, for_runs: bool) -> None:
         self._runtime = runtime
+        self._reloader = Reloader(runtime)
         self._ready_file = ready_file
         self._for_runs = for_runs
         self._stopping = "stopped"
@@ -118,9 +120,9 @@ class Serving:
 
     async def _reload(self, person: str) -> JSON:
         taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
-        configuration = await self._runtime.reload(taken, person)
-        click.echo(f"reloaded: policy {configuration.digest[:12]}", err=True)
-        return {"policy_digest": configuration.digest}
+        done = await self._reloader.reload(taken, person)
+        click.echo(f"reloaded: policy {done.digest[:12]}", err=True)
+        return {"policy_digest": done.digest, "remarks": list(done.remarks)}
 
     async def _end_after_runs(self) -> None:
         idle = 0.0
@@ -163,7 +165,7 @@ class Serving:
             "configuration": str(runtime.snapshot.folder),
             "policy_digest": runtime.live.policy_digest,
             "generation": runtime.live.generation,
-            "refused_reload": runtime.refused_reload,
+            "refused_reload": self._reloader.refused,
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
             "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from wharfinger import agents, checking, rechecking
+from wharfinger import agents, checking
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs import bundle
@@ -35,7 +35,7 @@ from wharfinger.hold import Hold
 from wharfinger.listening import bind
 from wharfinger.live import Live
 from wharfinger.rules.configuration import Configuration
-from wharfinger.rules.types import JSON, Placement
+from wharfinger.rules.types import JSON
 from wharfinger.secret import disarm_process
 from wharfinger.snapshot import Snapshot
 from wharfinger.tasks import Tasks
@@ -63,8 +63,6 @@ class Runtime:
     master: ProxyMaster
     authority: Authority
     client: ClientFiles
-    refused_reload: str = ""
-    """Why the last reload was refused; empty once one has succeeded."""
     tasks: Tasks = field(default_factory=Tasks)
     _extra_own: list[tuple[str, int]] = field(default_factory=list)
 
@@ -108,47 +106,6 @@ class Runtime:
             await self.desk.book.write(events.stopped(reason))
         await self.desk.close()
 
-    async def reload(self, snapshot: Snapshot, person: str) -> Configuration:
-        """Check one snapshot in another process, then take it over in one step. Raises `CannotStart`."""
-        answer = await rechecking.check_in_child(snapshot.files)
-        problems = [*_strings(answer.get("problems")), *_strings(answer.get("failed"))]
-        problems.extend(str(problem) for problem in snapshot.problems if problem.severity == "error")
-        if problems or not answer.get("digest"):
-            self.refused_reload = "; ".join(problems) or "the configuration could not be checked"
-            await self._note_reload(person, self.refused_reload, "")
-            raise CannotStart("the configuration is refused, and the one in force stays", self.refused_reload)
-        checked = await asyncio.to_thread(checking.check_files, snapshot.files, run_cases=False)
-        if checked.configuration is None or checked.configuration.digest != answer["digest"]:
-            self.refused_reload = "two readings of the configuration differ"
-            raise CannotStart(self.refused_reload)
-        configuration = checked.configuration
-        prepared = await self.credentials.prepare(
-            configuration.credentials, snapshot.folder, _placements(configuration)
-        )
-        for problem in prepared.problems:
-            logger.error("%s", problem)
-        states = await self.desk.store.run(agents.seen_all, configuration.agents, self.desk.clock.now())
-        await self._note_reload(person, "", configuration.digest)
-        self.credentials.adopt(prepared)
-        self.live.swap(configuration, states)
-        self._configure(configuration)
-        self.snapshot, self.refused_reload = snapshot, ""
-        return configuration
-
-    def _configure(self, configuration: Configuration) -> None:
-        settings = configuration.settings
-        self.desk.approvals.configure(
-            cap=settings.limits.per_agent.holds, usable=settings.approvals.resume_within
-        )
-        self.gate.hold.limit = settings.approvals.hold
-
-    async def _note_reload(self, person: str, refused: str, digest: str) -> None:
-        await self.desk.book.write(events.control("reload", person, reason=refused, policy_digest=digest))
-
-
-def _strings(value: object) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, list) else []
-
 
 def load(snapshot: Snapshot) -> Configuration:
     """The configuration of `snapshot`, its policies' tests passed. Raises `CannotStart`."""
@@ -181,7 +138,7 @@ async def assemble(
         states = await desk.store.run(agents.seen_all, configuration.agents, desk.clock.now())
         credentials = Credentials()
         problems = await credentials.load(
-            configuration.credentials, snapshot.folder, _placements(configuration)
+            configuration.credentials, snapshot.folder, configuration.tools.placements
         )
         if problems:
             raise CannotStart("credentials cannot be read:\n" + "\n".join(map(str, problems)))
@@ -218,10 +175,6 @@ async def assemble(
         return Runtime(
             snapshot, desk, credentials, live, gate, sessions, master, authority, client, _extra_own=own
         )
-
-
-def _placements(configuration: Configuration) -> tuple[Placement, ...]:
-    return tuple(placement for tool in configuration.tools for placement in tool.placements)
 
 
 def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority, ClientFiles]:

@@ -21,7 +21,7 @@ from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
-from wharfinger.rules.types import UNMATCHED, Call, Code, Request
+from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 
 _TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
 
@@ -73,6 +73,11 @@ class Toolset:
 
     def __getitem__(self, name: str) -> Tool:
         return self.tools[name]
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """Where the tools put credentials."""
+        return tuple(placement for tool in self for placement in tool.placements)
 
     def get(self, name: str) -> Tool | None:
         """The tool of that name, if there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 from wharfinger.cli.common import config_option, data_folder, fail, find
@@ -41,8 +42,10 @@ def reload_command(config: Path | None, person: str | None) -> None:
             answer = client.do("reload", {}, person_key(person))
         except ControlError as error:
             fail(error.message, error.hint)
-    digest = answer.get("policy_digest", "") if isinstance(answer, dict) else ""
-    click.echo(f"reloaded: policy {str(digest)[:12]}")
+    told: Any = answer
+    click.echo(f"reloaded: policy {str(told.get('policy_digest', ''))[:12]}")
+    for remark in told.get("remarks", ()):
+        click.echo(f"note: {remark}", err=True)
 
 
 @click.command("stop")

@@ -75,13 +75,14 @@ async def test_an_approval_is_not_for_another_request(proxy: Any, origin: Any) -
 
 async def test_the_decision_is_made_again_when_the_approval_is_used(proxy: Any, origin: Any) -> None:
     from wharfinger import snapshot
+    from wharfinger.reloading import Reloader
 
     assert (await pay(proxy)).code == "approval_pending"
     approval = await pending(proxy)
     await proxy.runtime.desk.approvals.approve(approval.id, "alice")
     path = proxy.folder / "policies" / "everyday.yaml"
     path.write_text(path.read_text() + "  - tool: pay\n    because: no more payments\n")
-    await proxy.runtime.reload(snapshot.read(proxy.folder), "alice")
+    await Reloader(proxy.runtime).reload(snapshot.read(proxy.folder), "alice")
     answered = await pay(proxy)
     assert (answered.status, answered.code) == (403, "denied")
     assert origin.connections == 0

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from wharfinger import agents, snapshot
+from wharfinger.reloading import Reloader, ReloadRefused
 
 
 async def _reload(proxy: Any) -> None:
     path = proxy.folder / "policies" / "everyday.yaml"
     path.write_text(path.read_text().replace("  - tool: get_item\n", ""))
-    await proxy.runtime.reload(snapshot.read(proxy.folder), "alice")
+    await Reloader(proxy.runtime).reload(snapshot.read(proxy.folder), "alice")
 
 
 async def _suspend(proxy: Any) -> None:
@@ -84,12 +85,52 @@ async def test_suspension_stops_the_next_request_on_an_open_connection(proxy: An
 
 
 async def test_a_refused_reload_leaves_the_policy_in_force(proxy: Any, origin: Any) -> None:
-    from wharfinger.wiring import CannotStart
-
     (proxy.folder / "policies" / "everyday.yaml").write_text("policy: everyday\nalow: []\n")
     digest = proxy.runtime.live.policy_digest
-    with pytest.raises(CannotStart, match="refused"):
-        await proxy.runtime.reload(snapshot.read(proxy.folder), "alice")
+    reloader = Reloader(proxy.runtime)
+    with pytest.raises(ReloadRefused, match="stays"):
+        await reloader.reload(snapshot.read(proxy.folder), "alice")
     assert proxy.runtime.live.policy_digest == digest
-    assert "everyday.yaml:2" in proxy.runtime.refused_reload
+    assert "everyday.yaml:2" in reloader.refused
     assert (await proxy.request("GET", "/items/1")).status == 200
+    (event,) = [event for event in await proxy.settled() if event["kind"] == "control"]
+    assert (event["action"], event["person"]) == ("reload", "alice")
+    assert "everyday.yaml:2" in event["reason"]
+
+
+async def test_what_only_a_start_can_change_is_named(proxy: Any) -> None:
+    path = proxy.folder / "wharfinger.yaml"
+    path.write_text(path.read_text().replace("body: 1MiB", "body: 2MiB") + "audit: {durable: false}\n")
+    done = await Reloader(proxy.runtime).reload(snapshot.read(proxy.folder), "alice")
+    assert [remark.split("`")[1] for remark in done.remarks] == ["audit", "limits.body"]
+
+
+async def test_a_credential_that_cannot_be_read_any_more_is_told_to_who_reloads(proxy: Any) -> None:
+    (proxy.folder / "example.key").chmod(0o644)
+    done = await Reloader(proxy.runtime).reload(snapshot.read(proxy.folder), "alice")
+    assert "EXAMPLE_KEY" in done.remarks[0]
+
+
+async def test_an_agent_that_was_taken_out_comes_back_as_another(proxy: Any) -> None:
+    path = proxy.folder / "agents.yaml"
+    both, token, reloader = path.read_text(), proxy.token(), Reloader(proxy.runtime)
+    path.write_text(both.replace("  bot: {owner: alice, policies: [everyday]}\n", ""))
+    await reloader.reload(snapshot.read(proxy.folder), "alice")
+    assert proxy.runtime.live.identify("bot", token) is None
+    path.write_text(both)
+    await reloader.reload(snapshot.read(proxy.folder), "alice")
+    assert proxy.runtime.live.identify("bot", token) is None
+    assert proxy.runtime.live.identify("bot", proxy.token()) is not None
+
+
+async def test_a_suspension_during_a_reload_is_not_undone_by_it(proxy: Any, monkeypatch: Any) -> None:
+    reloader = Reloader(proxy.runtime)
+    recorded = type(reloader)._record
+
+    async def suspend_meanwhile(self: Any, *arguments: Any) -> None:
+        await _suspend(proxy)
+        await recorded(self, *arguments)
+
+    monkeypatch.setattr(type(reloader), "_record", suspend_meanwhile)
+    await reloader.reload(snapshot.read(proxy.folder), "alice")
+    assert (await proxy.request("GET", "/items/1")).status == 403
