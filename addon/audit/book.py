@@ -29,6 +29,8 @@ from wharfinger.clock import Clock
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 BACKLOG = 4096
+PATIENCE = 0.01
+"""Seconds that events nobody waits for are kept for company, so that they cost no sync of their own."""
 _ENDS = 2
 """Ends of requests already under way are taken up to this many times the backlog."""
 
@@ -60,6 +62,11 @@ class Book:
         self._segment_bytes = segment_bytes
         self._backlog = backlog
         self._lock = threading.Lock()
+        self._waiting: list[Entry] = []
+        """Taken, and not yet handed to the writer: what one turn of the event loop brings goes together."""
+        self._handed = 0
+        self._soon: tuple[asyncio.AbstractEventLoop, bool] | None = None
+        """Where a handing over is scheduled, and whether it is for the next turn."""
         self._closed = False
         self._last = datetime.min.replace(tzinfo=UTC)
         self._open = dict(tail.open)
@@ -142,18 +149,44 @@ class Book:
         return self._future(event, urgent=False)
 
     def _future(self, event: Event, *, urgent: bool) -> asyncio.Future[Receipt]:
-        future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Receipt] = loop.create_future()
         future.add_done_callback(_looked_at)
         try:
-            self._take(event, future, urgent=urgent)
+            with self._lock:
+                self._take(event, future)
+                self._hand_over_later(loop, urgent=urgent)
         except Exception as error:  # noqa: BLE001 - whoever looks at the future is told
             future.set_exception(error)
         return future
 
+    def _hand_over_later(self, loop: asyncio.AbstractEventLoop, *, urgent: bool) -> None:
+        """See to it that what was taken gets to the writer: in the next turn, or when patience ends."""
+        if self._soon == (loop, True) or (not urgent and self._soon == (loop, False)):
+            return
+        self._soon = (loop, urgent)
+        if urgent:
+            loop.call_soon(self._hand_over)
+        else:
+            loop.call_later(PATIENCE, self._hand_over)
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            self._soon = None
+            self._give_waiting()
+
+    def _give_waiting(self) -> None:
+        if self._waiting:
+            self._handed += len(self._waiting)
+            self._writer.queue.put(self._waiting)
+            self._waiting = []
+
     def record(self, event: Event) -> Receipt:
         """As `write`, for callers without an event loop: blocks until `event` is durable."""
         future: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
-        self._take(event, future)
+        with self._lock:
+            self._take(event, future)
+            self._give_waiting()
         return future.result()
 
     def close(self, timeout: float = 30) -> None:
@@ -162,21 +195,21 @@ class Book:
             if self._closed:
                 return
             self._closed = True
+            self._give_waiting()
         try:
             self._writer.close(timeout)
         finally:
             self._folder.close()
 
-    def _take(self, event: Event, waiter: Waiter, *, urgent: bool = True) -> None:
-        with self._lock:
-            self._accepting(event)
-            if self._at.segment == 0 or self._at.length >= self._segment_bytes:
-                self._begin_segment()
-            self._put(render(event, self._key), waiter, urgent=urgent)
-            if event.kind is EventKind.INTENT:
-                self._open[event.decision] = event.who.agent if event.who else ""
-            elif event.kind is EventKind.OUTCOME:
-                self._open.pop(event.decision, None)
+    def _take(self, event: Event, waiter: Waiter) -> None:
+        self._accepting(event)
+        if self._at.segment == 0 or self._at.length >= self._segment_bytes:
+            self._begin_segment()
+        self._put(render(event, self._key), waiter)
+        if event.kind is EventKind.INTENT:
+            self._open[event.decision] = event.who.agent if event.who else ""
+        elif event.kind is EventKind.OUTCOME:
+            self._open.pop(event.decision, None)
 
     def _accepting(self, event: Event) -> None:
         if (trouble := self._writer.trouble) is not None:
@@ -184,7 +217,7 @@ class Book:
         if self._closed:
             raise BookUnavailable("the book is closed")
         most = self._backlog * (_ENDS if event.kind is EventKind.OUTCOME else 1)
-        if self._writer.queue.qsize() >= most:
+        if len(self._waiting) + self._handed - self._writer.taken >= most:
             raise BookBusy(f"{most} events wait to be written: the disk is too slow for this load")
 
     def _begin_segment(self) -> None:
@@ -194,10 +227,8 @@ class Book:
         header = {"kind": EventKind.SEGMENT, "log": at.log, "segment": self._at.segment, "open": self._open}
         self._put(ascii_json(orjson.dumps(header)), None, begins=True)
 
-    def _put(
-        self, members: bytes, waiter: Waiter | None, *, begins: bool = False, urgent: bool = True
-    ) -> None:
-        """Give rendered members their place, and queue the line."""
+    def _put(self, members: bytes, waiter: Waiter | None, *, begins: bool = False) -> None:
+        """Give rendered members their place."""
         at, now = self._at, self._clock.now()
         if now.tzinfo is not UTC:
             now = now.astimezone(UTC)
@@ -218,7 +249,7 @@ class Book:
         line = seal(body)
         after = Position(at.log, at.segment, at.length + len(line) + 1, at.seq + 1, link(line))
         self._at, self._last = after, now
-        self._writer.queue.put(Entry(line + b"\n", Receipt(at.seq, now), after, begins, waiter, urgent))
+        self._waiting.append(Entry(line + b"\n", Receipt(at.seq, now), after, begins, waiter))
 
     def _remarks(self, now: datetime) -> bytes:
         """Members for what is out of the ordinary: not synced, or a wall clock that went back."""
@@ -249,9 +280,11 @@ class Book:
             for decision, agent in tail.open.items()
         ]
         waiters: list[concurrent.futures.Future[Receipt]] = []
-        for event in (found, *unknown):
-            waiters.append(concurrent.futures.Future())
-            self._take(event, waiters[-1])
+        with self._lock:
+            for event in (found, *unknown):
+                waiters.append(concurrent.futures.Future())
+                self._take(event, waiters[-1])
+            self._give_waiting()
         for waiter in waiters:
             waiter.result()
 

@@ -12,7 +12,6 @@ import logging
 import os
 import queue
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,9 +25,6 @@ _log = logging.getLogger(__name__)
 
 _BATCH = 1024 * 1024
 """Bytes written and synced at a time, so that nobody waits for more than that."""
-
-_PATIENCE = 0.01
-"""Seconds that events nobody waits for are kept for company, so that they cost no sync of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +49,6 @@ class Entry:
     begins: bool = False
     """Whether it is the header of a new file."""
     waiter: Waiter | None = None
-    urgent: bool = True
-    """Whether somebody waits for it."""
 
 
 class Writer:
@@ -67,7 +61,9 @@ class Writer:
         self.trouble: BookUnavailable | None = None
         self.position = start
         """How far the log is durable."""
-        self.queue: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
+        self.queue: queue.SimpleQueue[Sequence[Entry] | None] = queue.SimpleQueue()
+        self.taken = 0
+        """How many entries have come off the queue."""
         self._path = ""
         self._fd = -1
         self._identity = (0, 0)
@@ -108,22 +104,17 @@ class Writer:
             _settle(batch, self.trouble)
 
     def _take(self) -> tuple[list[Entry], bool]:
-        """Everything that waits, up to the size of a batch; False when this was the last."""
+        """Everything that waits, up to about the size of a batch; False when this was the last."""
         batch: list[Entry] = []
-        size, urgent, until = 0, False, 0.0
-        try:
-            entry = self.queue.get()
-            until = time.monotonic() + _PATIENCE
-            while entry is not None:
-                batch.append(entry)
-                size += len(entry.data)
-                urgent = urgent or entry.urgent
-                if size >= _BATCH:
-                    return batch, True
-                left = 0.0 if urgent else until - time.monotonic()
-                entry = self.queue.get(timeout=left) if left > 0 else self.queue.get_nowait()
-        except queue.Empty:
-            return batch, True
+        size = 0
+        entries = self.queue.get()
+        while entries is not None:
+            batch += entries
+            self.taken += len(entries)
+            size += sum([len(entry.data) for entry in entries])
+            if size >= _BATCH or self.queue.empty():
+                return batch, True
+            entries = self.queue.get_nowait()
         return batch, False
 
     def _commit(self, batch: Sequence[Entry]) -> None:
