@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import re2
 from cel_expr_python import cel
 from wharfinger.rules import cel_tree
-from wharfinger.rules.cel_native import UNSURE, Native, native
+from wharfinger.rules.cel_native import Native, native
 from wharfinger.rules.cel_tree import LOOKS_UP, Call, Constant, Group, Ident, Node, Select
 from wharfinger.rules.hours import hours
 from wharfinger.rules.types import JSON
@@ -88,14 +88,8 @@ class Expression:
     native: Native | None
     """The same in Python, for expressions simple enough."""
 
-    def value(self, scope: Scope) -> bool | None:
-        """True or False if that is what it evaluates to, None for anything else, errors included."""
-        if self.native is not None and (value := self.native(scope)) is not UNSURE:
-            return value if value is True or value is False else None
-        return self.evaluated(scope)
-
     def evaluated(self, scope: Scope) -> bool | None:
-        """The same, always by the library."""
+        """True or False if the library evaluates it to that, None for anything else, errors included."""
         if self.reads.loops and _elements(scope.inputs) > MAX_ELEMENTS:
             return None
         token = _scope.set(scope) if self.calls else None

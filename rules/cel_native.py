@@ -62,7 +62,7 @@ def native(node: Node) -> Native | None:
         case Call("_&&_" | "_||_" as function, parts):
             return _joined(function == "_||_", [native(part) for part in parts])
         case Call(function, (left, right)):
-            return _compared(function, native(left), native(right), right)
+            return _compared(function, native(left), native(right), left, right)
     return None
 
 
@@ -139,13 +139,38 @@ def _among(item: Native | None, parts: tuple[Node, ...]) -> Native | None:
     return value
 
 
-def _compared(function: str, left: Native | None, right: Native | None, given: Node) -> Native | None:
+def _quick(compare: Callable[[Any, Any], bool], left: Node, right: Node, usual: Native) -> Native:
+    """A comparison of what is read with a literal of the very same type at once; all else as `usual`."""
+    match left, right:
+        case Select(Ident(root), name, False), Constant(str() | int() as known) if root in ROOTS:
+            pass
+        case _:
+            return usual
+    kind: Any = type(known)
+    if kind is bool:
+        return usual
+    read = operator.attrgetter("inputs" if root == "input" else root)
+
+    def value(scope: Scope) -> Any:
+        found: Any = read(scope).get(name)
+        if type(found) is kind and (found.isascii() if kind is str else -EXACT <= found <= EXACT):
+            return compare(found, known)
+        return usual(scope)
+
+    return value
+
+
+def _compared(
+    function: str, left: Native | None, right: Native | None, given_left: Node, given: Node
+) -> Native | None:
     if left is None or right is None:
         return None
     if function in _ORDERS:
-        return _ordered(_ORDERS[function], left, right)
+        ordered = _ordered(_ORDERS[function], left, right)
+        return _quick(_ORDERS[function], given_left, given, ordered)
     if function in {"_==_", "_!=_"}:
-        return _equal(function == "_==_", left, right)
+        equal = _equal(function == "_==_", left, right)
+        return _quick(operator.eq if function == "_==_" else operator.ne, given_left, given, equal)
     if function in _TEXTS and isinstance(given, Constant) and isinstance(given.value, str):
         return _textual(_TEXTS[function], left, given.value)
     return None

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from wharfinger.rules import cel
 from wharfinger.rules.cel import Expression, Reads, Unreadable
+from wharfinger.rules.cel_native import UNSURE
 from wharfinger.rules.constraints import Constraint, Unusable, WrongType, compile_constraint
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.problems import Position, Problems, did_you_mean
@@ -93,11 +94,12 @@ class Listed:
     def evaluate(self, scope: Scope) -> Outcome:
         """See `Condition`."""
         unmet = []
+        inputs = scope.inputs
         for name, constraint, words in self.constraints:
-            if name not in scope.inputs:
+            if name not in inputs:
                 return Outcome(False, f'the input "{name}" is absent')
             try:
-                if not constraint.holds(scope.inputs[name]):
+                if not constraint.holds(inputs[name]):
                     unmet.append(words)
             except WrongType as error:
                 return Outcome(False, f'the input "{name}", or something in it, is {error}')
@@ -120,10 +122,13 @@ class Written:
 
     def evaluate(self, scope: Scope) -> Outcome:
         """See `Condition`."""
-        value = self.expression.value(scope)
-        if value is None:
-            return Outcome(False, self._error(scope))
-        return HOLDS if value else self.unmet
+        native = self.expression.native
+        value = self.expression.evaluated(scope) if native is None else native(scope)
+        if value is UNSURE:
+            value = self.expression.evaluated(scope)
+        if value is True:
+            return HOLDS
+        return self.unmet if value is False else Outcome(False, self._error(scope))
 
     def _error(self, scope: Scope) -> str:
         reads = self.reads

@@ -26,6 +26,7 @@ from wharfinger.rules.types import (
     Call,
     Code,
     Decision,
+    Effect,
     Facts,
     Origin,
     Request,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 MAX_REASON: Final = 1_000
 """Characters of a reason that are kept."""
+_EFFECTS: Final = {effect: effect.value for effect in Effect}
 _CODES: Final = {
     Verdict.ALLOW: Code.ALLOWED,
     Verdict.ASK: Code.APPROVAL_PENDING,
@@ -136,7 +138,7 @@ class _Deciding:
             self._subjects(read, agent, path),
             read.host,
             lambda: self._texts(read, kept),
-            self._how_to_reason(read.winner),
+            lambda: self._how_to_reason(read.winner),
             explain=self.explain,
         )
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
@@ -162,13 +164,13 @@ class _Deciding:
 
     def _subjects(self, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
         (call,) = read.calls
-        if not read.fitting:
+        if len(read.fitting) < 2:
             return [(call.tool, self._scope(call, read, agent, path))]
         calls = [call, *(fit.call for fit in read.fitting[1:])]
         return [(each.tool, self._scope(each, read, agent, path)) for each in calls]
 
     def _scope(self, call: Call, read: Recognised, agent: Agent, path: str) -> Scope:
-        about = {"tool": call.tool, "effect": call.effect.value}
+        about = {"tool": call.tool, "effect": _EFFECTS[call.effect]}
         reason = read.calls[0].reason
         who = {"name": self.request.agent, "owner": agent.owner}
         return Scope(

@@ -28,7 +28,7 @@ VERSION: Final = "1"
 """Version of both digests and of the library's reading of policies; raised when either changes meaning."""
 
 _ENCODE: Final = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False
 ).encode
 """Canonical JSON, as `bodies.canonical_json` writes it."""
 

@@ -144,7 +144,7 @@ def as_received(request: Request) -> Fields:
 
 
 def _fields(known: Names, values: list[str]) -> Fields:
-    fields = Fields(zip(known.low, [(value,) for value in values], strict=True))
+    fields = Fields(zip(known.low, zip(values)))  # noqa: B905 -- strict costs as much as the rest
     if known.repeated:
         fields.clear()
         for low, value in zip(known.low, values, strict=True):

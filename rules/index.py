@@ -6,7 +6,6 @@ variables are looked up; the few templates with variables in the host are tried 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from wharfinger.rules.places import Endpoint
@@ -48,21 +47,6 @@ class _Node:
         return self.mixed.setdefault(segment.shape, (segment, _Node()))[1]
 
 
-def _below(nodes: list[_Node], segment: str) -> list[_Node]:
-    """The nodes that a request's next segment leads to."""
-    found: list[_Node] = []
-    for node in nodes:
-        constant = node.constants.get(segment)
-        if constant is not None:
-            found.append(constant)
-        if segment:
-            if node.variable is not None:
-                found.append(node.variable)
-            if node.mixed:
-                found.extend(below for text, below in node.mixed.values() if text.fits(segment))
-    return found
-
-
 class Index:
     """All templates of a configuration. Built once, then only read."""
 
@@ -88,26 +72,36 @@ class Index:
         alike = self._patterns.setdefault((endpoint.scheme, endpoint.port, len(endpoint.labels)), {})
         return alike.setdefault(endpoint.shape, (endpoint, _Node()))[1]
 
-    def _roots(self, scheme: str, host: str, port: int) -> Iterator[_Node]:
+    def _roots(self, scheme: str, host: str, port: int) -> list[_Node]:
         exact = self._exact.get((scheme, host, port))
-        if exact is not None:
-            yield exact
+        found = [] if exact is None else [exact]
         if self._patterns and not host.startswith("["):
             labels = host.split(".")
             for endpoint, node in self._patterns.get((scheme, port, len(labels)), {}).values():
                 if all(text.fits(label) for text, label in zip(endpoint.labels, labels, strict=True)):
-                    yield node
+                    found.append(node)
+        return found
 
     def find(self, scheme: str, host: str, port: int, method: str, path: Path) -> list[Entry]:
         """The templates of this method, host and path, the most specific first."""
         found: list[Entry] = []
-        nodes = list(self._roots(scheme, host, port))
+        nodes = self._roots(scheme, host, port)
         for segment in path.segments:
             if segment:
                 for node in nodes:
                     if node.rests:
                         found.extend(node.rests.get(method, ()))
-            nodes = _below(nodes, segment)
+            below: list[_Node] = []
+            for node in nodes:
+                constant = node.constants.get(segment)
+                if constant is not None:
+                    below.append(constant)
+                if segment:
+                    if node.variable is not None:
+                        below.append(node.variable)
+                    if node.mixed:
+                        below.extend(deeper for text, deeper in node.mixed.values() if text.fits(segment))
+            nodes = below
             if not nodes:
                 break
         for node in nodes:

@@ -77,6 +77,8 @@ class Input:
     """Whether a value is of one of the types."""
     _free: bool = field(init=False, repr=False)
     """Whether any value of the type will do."""
+    _text: bool = field(init=False, repr=False)
+    """Whether any text will do."""
 
     def __post_init__(self) -> None:
         """Work out once what every value is compared with."""
@@ -87,7 +89,9 @@ class Input:
         object.__setattr__(
             self, "_is", tests[0] if len(tests) == 1 else lambda value: any(test(value) for test in tests)
         )
-        object.__setattr__(self, "_free", all(bound is None for bound in bounds))
+        free = all(bound is None for bound in bounds)
+        object.__setattr__(self, "_free", free)
+        object.__setattr__(self, "_text", free and "string" in kinds)
 
     @property
     def what(self) -> str:
@@ -96,6 +100,8 @@ class Input:
 
     def read(self, value: object, *, textual: bool) -> JSON:
         """The typed value; `textual` if it stands in a path, query, header or form. Raises `BadInput`."""
+        if self._text and type(value) is str:
+            return value
         typed = self._from_text(value) if textual else value
         if not self._is(typed):
             wanted = " or ".join(_ARTICLE.get(kind, f"a {kind}") for kind in self.kinds)
@@ -105,8 +111,6 @@ class Input:
         return typed  # type: ignore[return-value]
 
     def _from_text(self, value: object) -> object:
-        if type(value) is str and self.kind == "string":
-            return value
         if isinstance(value, Repeated):
             if "array" not in self.kinds:
                 raise BadInput(f'the input "{self.name}" stands more than once')

@@ -35,6 +35,10 @@ def _place(found: Found) -> tuple[str, int, str, str]:
     return ref.file, ref.line, ref.policy, found.tool
 
 
+def _sorted(found: list[Found]) -> list[Found]:
+    return found if len(found) == 1 else sorted(found, key=_place)
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """What the rules say, and which of them said it."""
@@ -45,7 +49,7 @@ class Judgement:
     rules: tuple[RuleRef, ...] = ()
     ask: Ask | None = None
     found: tuple[Found, ...] = ()
-    """Every rule that is about the call."""
+    """For `explain`: every rule that is about the call."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -55,7 +59,6 @@ class Judgement:
 
 @dataclass(slots=True)
 class _Findings:
-    explain: bool
     deny: list[Found] = field(default_factory=list)
     ask: list[Found] = field(default_factory=list)
     allow: list[Found] = field(default_factory=list)
@@ -72,8 +75,7 @@ class _Findings:
         if outcome.error:
             self.errors.append(Found(rule, tool, outcome))
         elif not outcome.holds:
-            if self.explain or verdict is not Verdict.DENY:
-                self.unmet.append(Found(rule, tool, outcome))
+            self.unmet.append(Found(rule, tool, outcome))
         elif verdict is Verdict.DENY:
             self.deny.append(Found(rule, tool, outcome))
         elif verdict is Verdict.ASK:
@@ -87,27 +89,28 @@ def judge(
     subjects: Subjects,
     host: str,
     texts: Callable[[], list[str] | None],
-    reasons: str,
+    reasons: Callable[[], str],
     *,
     explain: bool = False,
 ) -> Judgement:
     """The judgement of all policies of an agent.
 
     `texts` gives what patterns are searched in, or None if it cannot be read; `reasons` says how a
-    reason may be given. With `explain` deny rules that do not hold are among the found ones, too.
+    reason may be given. Only with `explain` are the found rules part of the answer.
     """
-    findings = _Findings(explain)
+    findings = _Findings()
     for policy in policies:
         for index, (tool, scope) in enumerate(subjects):
             for rule in policy.rules.get(tool, ()):
-                if index and rule.ref.verdict is not Verdict.DENY:
+                denies = rule.ref.verdict is Verdict.DENY
+                if (index and not denies) or (rule.hosts and not rule.is_about(host)):
                     continue
-                if not rule.hosts or rule.is_about(host):
-                    outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
+                outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
+                if outcome.holds or outcome.error or explain or not denies:
                     findings.add(rule, tool, outcome)
         if policy.patterns is not None:
             _search(policy, texts(), subjects[0][0], findings)
-    return _judged(findings, subjects[0][0], reasons)
+    return _judged(findings, subjects[0][0], reasons, findings.every if explain else ())
 
 
 def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings: _Findings) -> None:
@@ -122,13 +125,13 @@ def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings
         findings.add(rule, tool, HOLDS)
 
 
-def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:
-    every = findings.every
+def _judged(
+    findings: _Findings, tool: str, reasons: Callable[[], str], every: tuple[Found, ...]
+) -> Judgement:
     if findings.deny:
-        found = sorted(findings.deny, key=_place)
-        return _denied(found, every)
+        return _denied(_sorted(findings.deny), every)
     if findings.errors:
-        found = sorted(findings.errors, key=_place)
+        found = _sorted(findings.errors)
         first = found[0]
         return Judgement(
             Verdict.DENY,
@@ -138,9 +141,9 @@ def _judged(findings: _Findings, tool: str, reasons: str) -> Judgement:
             found=every,
         )
     if findings.ask:
-        return _asked(sorted(findings.ask, key=_place), every)
+        return _asked(_sorted(findings.ask), every)
     if findings.allow:
-        found = sorted(findings.allow, key=_place)
+        found = _sorted(findings.allow)
         return Judgement(Verdict.ALLOW, f"allowed by {found[0].rule.ref}", "", _refs(found), found=every)
     return _unopened(findings, tool, reasons, every)
 
@@ -176,9 +179,10 @@ def _asked(found: list[Found], every: tuple[Found, ...]) -> Judgement:
     return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every)
 
 
-def _unopened(findings: _Findings, tool: str, reasons: str, every: tuple[Found, ...]) -> Judgement:
-    near = [f for f in findings.unmet if f.rule.ref.verdict is not Verdict.DENY]
-    near.sort(key=_place)
+def _unopened(
+    findings: _Findings, tool: str, reasons: Callable[[], str], every: tuple[Found, ...]
+) -> Judgement:
+    near = _sorted([f for f in findings.unmet if f.rule.ref.verdict is not Verdict.DENY])
     if not near:
         return Judgement(
             Verdict.DENY,
@@ -187,13 +191,15 @@ def _unopened(findings: _Findings, tool: str, reasons: str, every: tuple[Found, 
             found=every,
         )
     needs = [f"{f.outcome.unmet} ({f.rule.ref})" for f in near[:MAX_SHOWN]]
-    how = f" {reasons}" if any("a reason must be given" in f.outcome.unmet for f in near) else ""
+    how = f" {reasons()}" if any("a reason must be given" in f.outcome.unmet for f in near) else ""
     return Judgement(
         Verdict.DENY, "no rule allows this", f"For {tool}: {'; or '.join(needs)}.{how}", found=every
     )
 
 
-def _refs(found: Iterable[Found]) -> tuple[RuleRef, ...]:
+def _refs(found: list[Found]) -> tuple[RuleRef, ...]:
+    if len(found) == 1:
+        return (found[0].rule.ref,)
     return tuple(dict.fromkeys(f.rule.ref for f in found))
 
 

@@ -22,6 +22,7 @@ from wharfinger.rules.types import JSON, Call, Code, Place
 if TYPE_CHECKING:
     from wharfinger.rules.tools import Tool
 
+REASON = "wharfinger-reason"
 _NO_BODY = Fields({})
 _TEXTUAL = frozenset({Media.FORM, Media.TEXT})
 _SHOWN = 5
@@ -44,12 +45,13 @@ class Reading:
 def reading(fields: Mapping[str, tuple[str, ...]], host: str, target: Target, body: Body) -> Reading:
     """Put together what is known of a request. Raises `Refused` if its query can be nested in two ways."""
     query = bodies.structure(target.query, "query") if target.query else {}
-    return Reading(host, target, query, fields, body, reason_of(fields))
+    reason = reason_of(fields) if REASON in fields else None
+    return Reading(host, target, query, fields, body, reason)
 
 
 def reason_of(fields: Mapping[str, tuple[str, ...]]) -> str | None:
     """What the header `Wharfinger-Reason` says, if it says anything."""
-    values = fields.get("wharfinger-reason")
+    values = fields.get(REASON)
     if not values or not values[0]:
         return None
     try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -66,12 +66,17 @@ class Placeholders:
         """
         if not self._owners or not data:
             return ()
-        found: dict[Owner, None] = {}
-        for view in _views(_octets(data)):
-            if self._pattern.search(view) is not None:
-                for match in islice(self._pattern.finditer(view), MAX_FOUND):
-                    found[self._owner(match.group(0))] = None
-        return tuple(found)
+        octets = _octets(data) if isinstance(data, str) else data
+        found = self._found(octets)
+        if b"%" in octets or b"\\" in octets or b"\n" in octets or b"\r" in octets:
+            found = [*found, *(owner for view in _views(octets) for owner in self._found(view))]
+        return tuple(dict.fromkeys(found)) if found else ()
+
+    def _found(self, view: bytes) -> Iterable[Owner]:
+        if self._pattern.search(view) is None:
+            return ()
+        matches = islice(self._pattern.finditer(view), MAX_FOUND)
+        return dict.fromkeys(self._owner(match.group(0)) for match in matches)
 
     @property
     def longest(self) -> int:
@@ -96,9 +101,7 @@ class Placeholders:
         return self._encoded.get(text) or self._plain[text.lower()]
 
 
-def _octets(data: bytes | str) -> bytes:
-    if isinstance(data, bytes):
-        return data
+def _octets(data: str) -> bytes:
     try:
         return data.encode("latin-1")
     except UnicodeEncodeError:
@@ -121,8 +124,7 @@ def _base64_spellings(value: bytes) -> frozenset[bytes]:
 
 
 def _views(data: bytes) -> Iterator[bytes]:
-    """`data` as received, without its line breaks, and with each layer of encoding taken off."""
-    yield data
+    """`data` without its line breaks, and with each layer of encoding taken off; only what differs."""
     if b"\n" in data or b"\r" in data:
         yield data.translate(None, b"\r\n")
     for _ in range(ROUNDS):

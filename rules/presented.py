@@ -92,8 +92,11 @@ class _Look:
                 exchanged += placement.fields
         known = exchanged if tool is not None else self._at_home()
         self._nowhere_else(known, parameters)
-        own = self._own_logins(tool, known)
-        refusal = self._unplaceable(tool, found) or self._absent(tool, placements, found)
+        logins = self.fields.names.logins
+        own = self._own_logins(tool, known) if logins and logins != known else ()
+        refusal = self._unplaceable(tool, found)
+        if refusal is None and len(found) < len(placements):
+            refusal = self._absent(tool, placements, found)
         placed = found
         if self.facts.assume_placeholder:
             placed = tuple(each for each in placements if each in found or self._unusable(each) is None)
@@ -146,8 +149,6 @@ class _Look:
         self, tool: Tool | None, placements: tuple[Placement, ...], found: tuple[Placement, ...]
     ) -> Refusal | None:
         if tool is None or tool.auth_optional or self.facts.assume_placeholder:
-            return None
-        if len(found) == len(placements):
             return None
         for placement in placements:
             if placement not in found:
@@ -242,8 +243,6 @@ class _Look:
 
     def _own_logins(self, tool: Tool | None, known: tuple[str, ...]) -> tuple[str, ...]:
         """Fields with a login of the agent's own that pass; refused where a credential is bound."""
-        if all(name in known for name in self.fields.names.logins):
-            return ()
         fields = sorted(name for name in self._logins() if name not in known)
         if tool is not None and tool.auth_own:
             return tuple(fields)

@@ -130,7 +130,9 @@ class Toolset:
         if not fits:
             return _unmatched(request, fields, host, target)
         winner = fits[0]
-        refusal = winner.refusal or _headers(winner.tool, fields)
+        refusal = winner.refusal
+        if refusal is None and (fields.names.special or fields.names.acting):
+            refusal = _headers(winner.tool, fields)
         return Recognised(
             (winner.call,),
             winner.tool,
@@ -164,10 +166,11 @@ def _body(
     if not readers or body.media is Media.NONE:
         return body, None
     problem = body.problem
-    if not problem and not any(body.media in media for media in readers):
-        problem = "the body is not of a kind that the tool reads"
     if not problem:
-        return body, None
+        for accepted in readers:
+            if body.media in accepted:
+                return body, None
+        problem = "the body is not of a kind that the tool reads"
     types = " or ".join(sorted(_TYPES[media] for media in frozenset[Media]().union(*readers)))
     return body, Refusal(Code.DENIED, problem, f"Send the body as {types}, and say so in Content-Type.")
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
@@ -44,20 +44,16 @@ class Text:
     """Constants and variables in turn; never two variables, or two constants, side by side."""
 
     parts: tuple[str | Variable, ...]
+    constant: str | None = field(init=False, repr=False, compare=False)
+    """The text itself, if it holds no variable."""
+    single: Variable | None = field(init=False, repr=False, compare=False)
+    """The variable, if the text is nothing else."""
 
-    @property
-    def constant(self) -> str | None:
-        """The text itself, if it holds no variable."""
-        if not self.parts:
-            return ""
-        first = self.parts[0]
-        return first if len(self.parts) == 1 and isinstance(first, str) else None
-
-    @property
-    def single(self) -> Variable | None:
-        """The variable, if the text is nothing else."""
-        first = self.parts[0] if len(self.parts) == 1 else None
-        return first if isinstance(first, Variable) else None
+    def __post_init__(self) -> None:
+        """Tell once what kind of text it is."""
+        only = self.parts[0] if len(self.parts) == 1 else None if self.parts else ""
+        object.__setattr__(self, "constant", only if isinstance(only, str) else None)
+        object.__setattr__(self, "single", only if isinstance(only, Variable) else None)
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -85,8 +81,8 @@ class Text:
 
         Raises `Refused` where the text can be split between the variables in two ways.
         """
-        if len(self.parts) == 1 and isinstance(self.parts[0], Variable):
-            return {self.parts[0].name: text} if text else None
+        if self.single is not None:
+            return {self.single.name: text} if text else None
         first = self._split(text)
         if first is None:
             return None

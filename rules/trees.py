@@ -165,11 +165,10 @@ def _read_fields(node: Fields, value: object, found: Found, textual: bool, path:
     held: dict[str, object] = {} if absent else value  # type: ignore[assignment]
     for key, below in node.fields.items():
         given = held.get(key, ABSENT)
-        if isinstance(below, Text):
-            fits = given is ABSENT or _read_text(below, given, found, textual)
-        else:
-            fits = read(below, given, found, textual=textual, path=_join(path, key))
-        if not fits:
+        if isinstance(below, Text) and below.single is not None:
+            if given is not ABSENT:
+                found.bound.append((below.single.name, given, textual))  # type: ignore[arg-type]
+        elif not read(below, given, found, textual=textual, path=_join(path, key)):
             return False
     if not held.keys() <= node.fields.keys():
         beyond = {_join(path, key): item for key, item in held.items() if key not in node.fields}

@@ -134,11 +134,12 @@ class Placement:
     """What is sent, with `${secret}` for the value. For `basic`: the text before base64."""
     also: tuple[str, ...] = ()
     """Other header fields (lower case) in which the agent's client may send its placeholder."""
+    fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    """The header fields (lower case) in which the placeholder is looked for."""
 
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """The header fields (lower case) in which the placeholder is looked for."""
-        return (self.name.lower(), *self.also)
+    def __post_init__(self) -> None:
+        """Put the names together once."""
+        object.__setattr__(self, "fields", (self.name.lower(), *self.also))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wharfinger.rules.cel import compile_expression
-from wharfinger.rules.conditions import Scope
+from wharfinger.rules.conditions import HOLDS, Outcome, Scope, Written
 
 NAMES = ("a", "b", "c")
 LITERALS = ['"x"', '"xy"', '""', '"é"', "0", "1", "5", "-3", "1.0", "2.5", "-0.5", "true", "false",
@@ -55,6 +55,9 @@ EXPRESSIONS = st.recursive(
 )
 
 
+UNMET = Outcome(False, unmet="it does not hold")
+
+
 def scope(inputs: dict[str, Any]) -> Scope:
     return Scope(
         inputs=inputs,
@@ -73,8 +76,11 @@ def test_equal_to_the_library(source: str, inputs: list[dict[str, Any]]) -> None
         expression = compile_expression(source, dict.fromkeys(NAMES))
     except ValueError:
         return  # types that never fit are refused when loaded
+    condition = Written(expression, UNMET)
     for each in inputs:
-        assert expression.value(scope(each)) is expression.evaluated(scope(each)), (source, each)
+        found = {True: HOLDS, False: UNMET}.get(expression.evaluated(scope(each)))
+        outcome = condition.evaluate(scope(each))
+        assert outcome is found or (found is None and outcome.error), (source, each)
 
 
 @pytest.mark.parametrize(
