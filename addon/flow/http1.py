@@ -101,17 +101,17 @@ def _frames_twice(version: bytes, fields: list[bytes]) -> bool:
     RFC 9112 section 6.3 has rules for such messages; each of them has been read differently by somebody.
     """
     codings: list[bytes] = []
-    lengths = 0
+    lengths: list[bytes] = []
     for field in fields:
         name, _, value = field.partition(b":")
         low = name.lower()
         if low == b"transfer-encoding":
             codings.append(value.strip(b" \t").lower())
         elif low == b"content-length":
-            lengths += 1
-    return len(codings) + lengths > 1 or (
-        bool(codings) and (codings != [b"chunked"] or version == b"HTTP/1.0")
-    )
+            lengths.append(value.strip(b" \t"))
+    if len(codings) + len(lengths) > 1 or not all(map(bytes.isdigit, lengths)):
+        return True
+    return bool(codings) and (codings != [b"chunked"] or version == b"HTTP/1.0")
 
 
 def _body(reader: base.TBodyReader, buf: ReceiveBuffer, event: events.Event) -> tuple[bytes, bool]:
@@ -249,6 +249,10 @@ class AgentSide(base.Http1Server):
         """Answer the request in flight with a refusal and close; a response already begun is cut off."""
         if self.response is None and self.conn.connected:
             yield commands.SendData(self.conn, answer.raw())
+        yield from self.hang_up()
+
+    def hang_up(self) -> layer.CommandGenerator[None]:
+        """Close the connection, whatever else may come on it."""
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 

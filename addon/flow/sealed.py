@@ -62,7 +62,11 @@ class Passage:
     scan: StreamScan | None = None
     blocked: bool = False
     """Nothing of this stream may go upstream any more."""
+    answered: bool = False
+    """The upstream has answered whole while the agent was still sending: the rest goes nowhere."""
     received: int = 0
+    address: str = ""
+    """Where it was sent."""
     sent_at: float = 0.0
     first_byte: float = 0.0
 
@@ -109,12 +113,17 @@ class SealedHttpLayer(base.HttpLayer):
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
         if not isinstance(event, HttpEvent):
-            return self._pass(child, event)
+            return self._resume(child, event) if isinstance(child, Stream) else self._pass(child, event)
         if isinstance(child, Stream):
             return self._to_flow(child, event)
         if child is self._agent_side:
             return self._to_agent(event)
         return self._to_server(child, event)
+
+    def _resume(self, stream: Stream, event: events.Event) -> layer.CommandGenerator[None]:
+        """Let a stream go on with what it waited for."""
+        yield from self._pass(stream, event)
+        yield from self._refuse_early(stream)
 
     def _pass(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
         """Give `event` to `child`, and see to what comes of it.
@@ -168,8 +177,11 @@ class SealedHttpLayer(base.HttpLayer):
             case RequestHeaders():
                 yield from self._pass(stream, event)
                 self._passage(event.stream_id)
+                yield from self._refuse_early(stream)
             case RequestData() if stream.flow.request.method != "CONNECT":
                 yield from self._request_body(stream, event)
+            case RequestEndOfMessage() if self._is_answered(event.stream_id):
+                return
             case ResponseHeaders() | ResponseData() | ResponseEndOfMessage() | ResponseTrailers():
                 yield from self._inward(stream, event)
             case _:
@@ -190,23 +202,35 @@ class SealedHttpLayer(base.HttpLayer):
             passage = self._passages[stream_id] = Passage(exchange)
         return passage
 
-    def _request_body(self, stream: base.HttpStream, event: RequestData) -> layer.CommandGenerator[None]:
-        """Pass body bytes into the flow, within the limit, unless the request is refused already."""
-        passage = self._passage(stream.stream_id)
+    def _is_answered(self, stream_id: int) -> bool:
+        passage = self._passages.get(stream_id)
+        return passage is not None and passage.answered
+
+    def _refuse_early(self, stream: base.HttpStream) -> layer.CommandGenerator[None]:
+        """Refuse at once what was refused on its head, be there a body to come or not."""
         early = self._parts.sessions.early(self.context.client, stream.flow.id)
-        if passage is not None and not stream.flow.request.stream:
-            passage.received += len(event.data)
-            if early is None and passage.received > self._parts.limits.body:
-                early = self._report(
-                    Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts")
-                )
-        if early is not None and not stream.flow.request.stream:
-            if passage is not None:
-                passage.answer = early
-            error = RequestProtocolError(event.stream_id, early.reason, ErrorCode.REQUEST_TOO_LARGE)
-            yield from self._agent_side.refuse(replace(early, close=True))
-            yield from self._pass(stream, error)
+        if early is not None and stream.client_state == stream.state_consume_request_body:
+            yield from self._refuse_unread(stream, early)
+
+    def _refuse_unread(self, stream: base.HttpStream, answer: Answer) -> layer.CommandGenerator[None]:
+        passage = self._passage(stream.stream_id)
+        if passage is not None:
+            passage.answer = answer
+        error = RequestProtocolError(stream.stream_id, answer.reason, ErrorCode.REQUEST_TOO_LARGE)
+        yield from self._agent_side.refuse(replace(answer, close=True))
+        yield from self._pass(stream, error)
+
+    def _request_body(self, stream: base.HttpStream, event: RequestData) -> layer.CommandGenerator[None]:
+        """Pass body bytes into the flow, within the limit for those that are kept there."""
+        passage = self._passage(stream.stream_id)
+        if passage is not None and passage.answered:
             return
+        if passage is not None and stream.client_state == stream.state_consume_request_body:
+            passage.received += len(event.data)
+            if passage.received > self._parts.limits.body:
+                answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts")
+                yield from self._refuse_unread(stream, self._report(answer))
+                return
         yield from self._pass(stream, event)
 
     def get_connection(
@@ -226,6 +250,7 @@ class SealedHttpLayer(base.HttpLayer):
             permit.request.scheme,
             permit.session.who.agent_id,
             tuple(sorted(secret.name for secret, _ in permit.secrets)),
+            permit.generation,
         )
         for connection in self.connections:
             if not isinstance(connection, Server) or self._parts.sessions.route(connection) != route:
@@ -304,10 +329,14 @@ class SealedHttpLayer(base.HttpLayer):
             sealed = upstream.sealed(permit, stream.flow.request)
         except Withdrawn as withdrawn:
             self._block(passage, Answer(Code.DENIED, str(withdrawn), "Send the request again."))
+            if not event.end_stream and stream.flow.request.stream:
+                yield from self._refuse_stream(event.stream_id, passage)
             return
         passage.exchange.move(Stage.SENT)
         passage.permit = permit
         passage.sent_at = time.monotonic()
+        if peer := stream.flow.server_conn.peername:
+            passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
             passage.scan = StreamScan(self._parts.live.placeholders)
         yield from self._pass(child, replace(event, request=sealed))
@@ -350,6 +379,8 @@ class SealedHttpLayer(base.HttpLayer):
     def _send_end(
         self, child: layer.Layer, event: RequestEndOfMessage, passage: Passage
     ) -> layer.CommandGenerator[None]:
+        if passage.answered:
+            return  # upstream must not take the part it has for the whole
         if passage.blocked or passage.permit is None:
             yield from self._refuse_stream(event.stream_id, passage)
             return
@@ -390,6 +421,10 @@ class SealedHttpLayer(base.HttpLayer):
                     rest = passage.incoming.finish()
                     if rest:
                         yield from self._pass(stream, ResponseData(event.stream_id, rest))
+                    if stream.client_state == stream.state_stream_request_body:
+                        passage.answered = True
+                        yield from self._pass(stream, RequestEndOfMessage(event.stream_id))
+                        yield commands.CloseConnection(stream.flow.server_conn)
                     yield from self._pass(stream, event)
                 case _:
                     return
@@ -433,8 +468,16 @@ class SealedHttpLayer(base.HttpLayer):
                     self._end(passage, Outcome.COMPLETED)
                 self._passages.pop(event.stream_id, None)
                 yield from self._pass(self._agent_side, event)
+                if passage is not None and passage.answered:
+                    yield from self._agent_side.hang_up()
+            case ResponseHeaders() if event.response.status_code < 200 and self._is_refused(event.stream_id):
+                return  # no `100 Continue` for what is refused on its head
             case _:
                 yield from self._pass(self._agent_side, event)
+
+    def _is_refused(self, stream_id: int) -> bool:
+        stream = self.streams[stream_id]
+        return self._parts.sessions.early(self.context.client, stream.flow.id) is not None
 
     def _tell(self, event: ResponseProtocolError, passage: Passage | None) -> layer.CommandGenerator[None]:
         """Answer a protocol error in our own words, and record how the request ended."""
@@ -469,17 +512,10 @@ class SealedHttpLayer(base.HttpLayer):
                     else {}
                 ),
             },
-            address=self._address(),
+            address=passage.address,
         )
         link = self._parts.sessions.link(self.context.client)
         self._parts.sessions.end(link, passage.exchange, Ending(outcome, sent, reason))
-
-    def _address(self) -> str:
-        for connection in self.connections:
-            if isinstance(connection, Server) and connection.peername:
-                host, port, *_ = connection.peername
-                return f"{host}:{port}"
-        return ""
 
     def _report(self, answer: Answer) -> Answer:
         """Record a refusal made here, where no request could be decided."""

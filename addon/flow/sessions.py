@@ -71,6 +71,8 @@ class Route:
     scheme: str
     agent_id: str
     credentials: tuple[str, ...]
+    generation: int = 0
+    """Of the configuration that it was dialled under: pins, private networks and trust are of that one."""
 
 
 @dataclass(slots=True, eq=False)
