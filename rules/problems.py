@@ -58,8 +58,12 @@ class ConfigurationError(Exception):
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems sorted by position, each once."""
-    unique = dict.fromkeys(problems)
-    return tuple(sorted(unique, key=lambda p: (p.position, p.severity, p.message)))
+    return tuple(sorted(dict.fromkeys(problems), key=_place))
+
+
+def _place(problem: Problem) -> tuple[str, int, int, str, str]:
+    at = problem.position
+    return at.file, at.line, at.column, problem.severity, problem.message
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Problems:
     """Collects problems while a configuration is read."""
 
     found: list[Problem] = field(default_factory=list)
+    _errors: tuple[int, tuple[Problem, ...]] = (0, ())
+    """The errors among the first so many that were found: readers ask after each step."""
 
     def error(self, position: Position, message: str, hint: str = "") -> None:
         """Note something that keeps the configuration from being used."""
@@ -79,7 +85,10 @@ class Problems:
     @property
     def errors(self) -> tuple[Problem, ...]:
         """The errors, in order of position."""
-        return in_order(p for p in self.found if p.severity is Severity.ERROR)
+        if self._errors[0] != len(self.found):
+            found = in_order(p for p in self.found if p.severity is Severity.ERROR)
+            self._errors = (len(self.found), found)
+        return self._errors[1]
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
