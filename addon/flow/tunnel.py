@@ -37,7 +37,10 @@ class Tunnel:
             pending.layer = SealedHttpLayer(context, HTTPMode.regular, self._parts)
             return
         link = self._parts.sessions.link(context.client)
-        if link is None or link.session is None or link.tunnel is None:
+        if link is None:
+            return
+        if link.session is None or link.tunnel is None:
+            link.close()  # nobody has accepted this tunnel: what comes in it is neither read nor kept
             return
         data = pending.data_client()
         if len(data) < 3 and data[:1] == b"\x16":

@@ -169,3 +169,12 @@ async def test_a_permit_is_used_once_and_for_its_request_only(proxy: Any, origin
     admission = await gate.admit(request, session, Here())
     with pytest.raises(Withdrawn, match="not the one that was decided"):
         gate.redeem(admission.permit, replace(request, target="/items/2"))
+
+
+@pytest.mark.parametrize("failure", ["raise", "halt", "vanish"])
+async def test_a_tunnel_that_no_hook_has_accepted_is_closed(start: Any, failure: str) -> None:
+    """Rather than left to wait, with whatever is sent into it being kept."""
+    async with start(hooks=broken("http_connect", failure)) as proxy:
+        before = asyncio.get_running_loop().time()
+        assert await attempt(proxy) != "TimeoutError"
+        assert asyncio.get_running_loop().time() - before < 2
