@@ -50,6 +50,7 @@ CASES: dict[str, tuple[Spoil, int, tuple[str, ...]]] = {
     ),
     "a data folder that others may write": (_chmod("data", 0o777), 1, ("data", "chmod")),
     "a CA folder that others may write": (_chmod("data/ca", 0o777), 1, ("data/ca", "chmod")),
+    "a CA key that others may read": (_chmod("data/ca/ca.pem", 0o644), 1, ("ca.pem", "chmod 600")),
     "an installation key that others may read": (_chmod("data/installation.key", 0o644), 1, ("chmod 600",)),
     "a book that was changed": (_flip, 1, ("changed", "audit verify")),
     "a mistake in a file": (
