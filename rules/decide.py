@@ -228,7 +228,7 @@ class _Deciding:
 
     def _digest(self, read: Recognised, shown: Presented, fields: list[tuple[str, str]], path: str) -> str:
         query = read.target.query if read.target is not None else ()
-        return digests.digest_of(
+        return digests.request_digest(
             agent_id=self.facts.agent_id,
             calls=read.calls,
             request=self.request,

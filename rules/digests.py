@@ -13,11 +13,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
-from wharfinger.rules import headers
 from wharfinger.rules.bodies import Body, Media, canonical_json
 from wharfinger.rules.types import JSON, Call, Request
 
@@ -46,43 +44,15 @@ def request_digest(
     request: Request,
     target: str,
     body: JSON,
-    forward: Iterable[tuple[str, str]],
-    volatile: frozenset[str],
+    fields: list[tuple[str, str]],
     credentials: Iterable[str],
     policy: str,
 ) -> str:
     """The digest an approval is bound to.
 
-    `target` is in canonical form, `body` what `body_form` gives, `forward` are the fields that go
-    upstream, `volatile` the API's own list of fields that are left out.
+    `target` is in canonical form, `body` what `body_form` gives, `fields` what of the header fields counts
+    (`headers.Plan.covered`): those that go upstream without the volatile ones, sorted by name.
     """
-    lowered = ((name.lower(), value) for name, value in forward)
-    fields = [field for field in lowered if not headers.is_volatile(field[0], volatile)]
-    fields.sort(key=itemgetter(0))  # stable: fields of one name stay in order
-    return digest_of(
-        agent_id=agent_id,
-        calls=calls,
-        request=request,
-        target=target,
-        body=body,
-        fields=fields,
-        credentials=credentials,
-        policy=policy,
-    )
-
-
-def digest_of(
-    *,
-    agent_id: str,
-    calls: Iterable[Call],
-    request: Request,
-    target: str,
-    body: JSON,
-    fields: list[tuple[str, str]],
-    credentials: Iterable[str],
-    policy: str,
-) -> str:
-    """The same, where the fields that count are known: names in lower case, sorted by name."""
     return digest(
         "request",
         agent_id,

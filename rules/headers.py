@@ -325,15 +325,6 @@ def _plan(known: Names, passes: Passes, nominated: frozenset[str]) -> Plan:
     return Plan(tuple(place for _, place in kept), host, tuple(dropped), tuple(digested))
 
 
-def forward(
-    request: Request, passed: frozenset[str] = _NONE, *, ranges: bool = True
-) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
-    """The fields that go upstream, and the names of those dropped, where just `passed` may pass."""
-    known = names(tuple([name for name, _ in request.headers]))
-    planned = plan(request, known, Passes(passed, passed, ranges=ranges))
-    return planned.outgoing(request), planned.dropped
-
-
 def _nominated(fields: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
     """Fields that `Connection` names as ending at this hop (RFC 9110 7.6.1)."""
     values = fields.get("connection", ())

@@ -3,7 +3,10 @@
 
 What is measured is `decide` whole: spelling, recognition, placeholders, conditions (half mapping, half
 CEL), headers and request digest, for requests in turn that are allowed, asked, denied and unmatched.
-Prints the median and the 99th percentile in microseconds; exits 1 if the latter is above 100.
+Prints the median and the 99th percentile in microseconds, by the wall clock and in time of the processor,
+which leaves out what other processes take; and the same for a plain loop that takes as long, because on a
+shared machine any work has a slowest hundredth. Exits 1 if the 99th percentile is above 100 µs of processor
+time.
 """
 
 from __future__ import annotations
@@ -12,18 +15,21 @@ import gc
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
+from itertools import cycle
 
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
 from wharfinger.rules.placeholders import Owner, Placeholders
-from wharfinger.rules.types import Decision, Facts, Request, Verdict
+from wharfinger.rules.types import Facts, Request, Verdict
 
 TOOLS = 1_000
 RULES = 100
 ROUNDS = 20_000
 LIMIT = 100
+LOOP = 1_500
 KEY = "sk_test_Qm9vdHMgYW5kIGNhdHM0"
 HOST = "api.example.com"
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
@@ -106,23 +112,43 @@ def main() -> int:
     verdicts = [decide(loaded, each, facts, NOW).verdict for each in requests]
     print("  ".join(f"{verdict}: {verdicts.count(verdict)}" for verdict in Verdict))
     assert all(verdicts.count(verdict) > 20 for verdict in Verdict), "the decisions are not the expected ones"
-    times = measured(loaded, requests, facts)
+    gc.collect()
+    turn = cycle(requests)
+    for name, clock in (("wall clock", time.perf_counter_ns), ("processor", time.thread_time_ns)):
+        times = measured(lambda: decide(loaded, next(turn), facts, NOW), clock)
+        usual = statistics.median(times)
+        plain = measured(partial(loop, LOOP), clock)
+        fit = round(LOOP * usual / statistics.median(plain))
+        yardstick = measured(partial(loop, fit), clock)
+        print(f"decide, {name:10} {shown(times)}")
+        print(f"  a loop as long     {shown(yardstick)}   ({fit} turns)")
     p99 = statistics.quantiles(times, n=100)[98]
-    print(f"decide: p50 {statistics.median(times):.1f} µs, p99 {p99:.1f} µs, most {max(times):.1f} µs")
-    print(f"p99 under {LIMIT} µs: {'yes' if p99 < LIMIT else 'NO'}")
+    print(f"p99 under {LIMIT} µs of processor time: {'yes' if p99 < LIMIT else 'NO'}")
     return 0 if p99 < LIMIT else 1
 
 
-def measured(loaded: Configuration, requests: list[Request], facts: Facts) -> list[float]:
-    """Microseconds of each decision, garbage collection included as it falls."""
-    gc.collect()
+def shown(times: list[float]) -> str:
+    """The median and how far the slowest are from it."""
+    p99 = statistics.quantiles(times, n=100)[98]
+    return f"p50 {statistics.median(times):6.1f} µs, p99 {p99:6.1f} µs, most {max(times):8.1f} µs"
+
+
+def loop(turns: int) -> int:
+    """Work that touches next to no memory."""
+    total = 0
+    for number in range(turns):
+        total += number & 3
+    return total
+
+
+def measured(work: Callable[[], object], clock: Callable[[], int]) -> list[float]:
+    """Microseconds that each of many rounds took, garbage collection included as it falls."""
     times: list[float] = []
-    kept: Decision | None = None
-    for index in range(ROUNDS):
-        each = requests[index % len(requests)]
-        start = time.perf_counter_ns()
-        kept = decide(loaded, each, facts, NOW)
-        times.append((time.perf_counter_ns() - start) / 1_000)
+    kept: object = None
+    for _ in range(ROUNDS):
+        start = clock()
+        kept = work()
+        times.append((clock() - start) / 1_000)
     assert kept is not None
     return times
 

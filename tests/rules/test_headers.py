@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wharfinger.rules import headers
+from wharfinger.rules.headers import Passes
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.types import Request
 
@@ -25,6 +26,14 @@ PLAIN = Request(
 def with_fields(*fields: tuple[str, str], host: str | None = "api.example") -> Request:
     own = () if host is None else (("Host", host),)
     return replace(PLAIN, headers=(*own, *fields))
+
+
+def forward(
+    request: Request, passed: frozenset[str] = frozenset(), *, ranges: bool = True
+) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What goes upstream where just `passed` may pass, and the names of what does not."""
+    planned = headers.plan(request, headers.read(request).names, Passes(passed, passed, ranges=ranges))
+    return planned.outgoing(request), planned.dropped
 
 
 @pytest.mark.parametrize(
@@ -48,13 +57,13 @@ def test_ordinary_fields_pass(fields: tuple[tuple[str, str], ...]) -> None:
 def test_host_agrees(host: str) -> None:
     request = with_fields(host=host)
     assert headers.check(request) is None
-    assert headers.forward(request)[0] == (("Host", "api.example"),)
+    assert forward(request)[0] == (("Host", "api.example"),)
 
 
 def test_host_keeps_a_port_that_is_not_the_schemes_own() -> None:
     request = replace(with_fields(host="api.example:8443"), port=8443)
     assert headers.check(request) is None
-    assert headers.forward(request)[0] == (("Host", "api.example:8443"),)
+    assert forward(request)[0] == (("Host", "api.example:8443"),)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +147,7 @@ def test_forward_keeps_order_and_names_what_it_drops() -> None:
         ("TE", "trailers"),
         ("Content-Type", "text/plain"),
     )
-    kept, dropped = headers.forward(request, frozenset({"stripe-version", "x-mine"}))
+    kept, dropped = forward(request, frozenset({"stripe-version", "x-mine"}))
     assert kept == (
         ("Host", "api.example"),
         ("User-Agent", "x"),
@@ -151,8 +160,78 @@ def test_forward_keeps_order_and_names_what_it_drops() -> None:
 
 def test_ranges_are_dropped_where_a_secret_might_come_back() -> None:
     request = with_fields(("Range", "bytes=0-9"), ("If-Range", '"a"'))
-    assert headers.forward(request, ranges=True)[1] == ()
-    assert headers.forward(request, ranges=False)[1] == ("range", "if-range")
+    assert forward(request, ranges=True)[1] == ()
+    assert forward(request, ranges=False)[1] == ("range", "if-range")
+
+
+KEY = frozenset({"x-api-key"})
+LOGIN = with_fields(("Authorization", "Bearer x"), ("X-Api-Key", "y"), ("Accept", "z"))
+
+
+@pytest.mark.parametrize(
+    ("passes", "kept", "dropped"),
+    [
+        (Passes(), ["Accept"], ("authorization", "x-api-key")),
+        (Passes(passed=KEY), ["Accept"], ("authorization", "x-api-key")),
+        (
+            Passes(frozenset({"x-api-key"}), frozenset({"x-api-key"})),
+            ["X-Api-Key", "Accept"],
+            ("authorization",),
+        ),
+        (Passes(own=("x-api-key",)), ["X-Api-Key", "Accept"], ("authorization",)),
+        (Passes(exchanged=("authorization",)), ["Accept"], ("x-api-key",)),
+        (Passes(own=("authorization",), exchanged=("authorization",)), ["Accept"], ("x-api-key",)),
+    ],
+)
+def test_a_login_goes_upstream_only_if_it_is_the_agents_own_or_declared(
+    passes: Passes, kept: list[str], dropped: tuple[str, ...]
+) -> None:
+    planned = headers.plan(LOGIN, headers.read(LOGIN).names, passes)
+    assert [name for name, _ in planned.outgoing(LOGIN)] == ["Host", *kept]
+    assert planned.dropped == dropped
+
+
+def test_what_the_request_digest_covers() -> None:
+    passes = Passes(frozenset({"x-a", "x-own"}), volatile=frozenset({"x-own"}))
+    one = with_fields(("X-A", "2"), ("Accept", "x"), ("x-a", "1"))
+    two = with_fields(
+        ("x-a", "2"),
+        ("X-Own", "1"),
+        ("Idempotency-Key", "k"),
+        ("traceparent", "t"),
+        ("X-A", "1"),
+        ("ACCEPT", "x"),
+    )
+    for request in (one, two):
+        planned = headers.plan(request, headers.read(request).names, passes)
+        covered = planned.covered(planned.outgoing(request))
+        assert covered == [("accept", "x"), ("host", "api.example"), ("x-a", "2"), ("x-a", "1")]
+
+
+def test_what_names_say_is_kept_within_bounds() -> None:
+    """Invariant 11: no agent fills the memory with names of its own making."""
+    for number in range(3 * headers.KEPT_NAMES):
+        headers.read(with_fields((f"X-{number}", "1")))
+    assert len(headers._kept) <= headers.KEPT_NAMES
+    long = with_fields(("X-" + "a" * headers.KEPT_SIZE, "1"))
+    before = headers._plan.cache_info().currsize
+    assert forward(long)[1] == ("x-" + "a" * headers.KEPT_SIZE,)
+    assert ("Host", long.headers[1][0]) not in headers._kept
+    assert headers._plan.cache_info().currsize == before
+
+
+def test_names_that_are_refused_are_refused_again() -> None:
+    for _ in range(2):
+        assert headers.check(with_fields(("X A", "1"))) is not None
+
+
+def test_values_are_judged_each_time_whatever_is_kept_of_the_names() -> None:
+    assert headers.check(with_fields(("X-A", "1"), ("Connection", "close"))) is None
+    assert headers.check(with_fields(("X-A", "\x00"), ("Connection", "close"))) is not None
+    kept, dropped = forward(with_fields(("X-A", "1"), ("Connection", "close")), frozenset({"x-a"}))
+    assert (kept[1:], dropped) == ((("X-A", "1"),), ())
+    kept, dropped = forward(with_fields(("X-A", "1"), ("Connection", "X-A")), frozenset({"x-a"}))
+    assert (kept[1:], dropped) == ((), ("x-a",))
 
 
 def test_volatile() -> None:
@@ -177,6 +256,6 @@ def test_what_is_forwarded_has_one_host_and_no_line_breaks(fields: list[tuple[st
     request = replace(PLAIN, headers=tuple(fields))
     if headers.check(request) is not None:
         return
-    kept, _ = headers.forward(request)
+    kept, _ = forward(request)
     assert [value for name, value in kept if name.lower() == "host"] == ["api.example"]
     assert not any(c in name + value for name, value in kept for c in "\r\n\0")
