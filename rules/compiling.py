@@ -8,8 +8,9 @@ from typing import Any
 from wharfinger.rules import fieldnames, identity, inputs, places, template, trees
 from wharfinger.rules.bodies import Media
 from wharfinger.rules.inputs import Input
+from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.models.tools import Auth, InputSpec, ToolDef, ToolFile
+from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.places import Place
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.template import TemplateError

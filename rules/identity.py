@@ -10,8 +10,9 @@ from wharfinger.rules import trees
 from wharfinger.rules.bodies import canonical_json
 from wharfinger.rules.extras import fold
 from wharfinger.rules.inputs import Input
+from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.models.tools import Auth, InputSpec, ToolDef, ToolFile
+from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
-from wharfinger.rules.documents import MappingNode
+from wharfinger.rules.nodes import MappingNode
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 MAX_LISTED: Final = 12

@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
+from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.policies import Policy
-from wharfinger.rules.models.tools import Auth, ToolDef, ToolFile
+from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.names import Declared
 from wharfinger.rules.places import Endpoint
 from wharfinger.rules.problems import Position, Problems
@@ -110,6 +111,9 @@ class _Tools:
             tool = self._built.tools.get(definition.tool)
             if tool is None or tool.builtin is not self._file.builtin:
                 continue  # it has errors, or another has taken its place
+            if tool.placements and all(endpoint.scheme != "https" for endpoint in tool.endpoints):
+                at = definition.run.at("url")
+                self._problems.error(at, "a credential goes out over https only", "write https://…")
             for placement in tool.placements:
                 credential = self._built.credentials.get(placement.credential)
                 if credential is None:

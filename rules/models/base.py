@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
-from wharfinger.rules.documents import MappingNode, locate
+from wharfinger.rules.nodes import MappingNode, locate
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 Text = Annotated[str, Strict()]

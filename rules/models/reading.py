@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from wharfinger.rules.documents import MappingNode, SequenceNode, Source, locate, read, value_at
+from wharfinger.rules.documents import Source, read
 from wharfinger.rules.models.base import Reading, Written
 from wharfinger.rules.models.values import spelled_size
+from wharfinger.rules.nodes import MappingNode, SequenceNode, locate, value_at
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 _EXPECTED = {

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wharfinger.rules import documents
-from wharfinger.rules.documents import MappingNode, SequenceNode, Source, flow_list, locate, read
+from wharfinger.rules.documents import Source, flow_list, read
 from wharfinger.rules.models.base import plain
+from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.problems import Position, Problems
 
 

@@ -102,12 +102,16 @@ def test_a_users_tool_and_its_credential_must_have_a_host_in_common(url: str, ho
             "tool: t\nrun: {method: GET, url: 'https://a.example/x'}\nredact: [$.a, '$..[', $.b]",
             "tools/t.yaml:3:15: error: ",
         ),
+        (
+            own("http://a.example/x").replace("KEY", "OTHER"),
+            "tools/t.yaml:2:25: error: a credential goes out over https only",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_users_tool_is_an_error(tool: str, expected: str) -> None:
     problems = [
         p
-        for p in told(tools__t=tool, credentials=key("[z.example]").replace("KEY: {", "OTHER: {"))
+        for p in told(tools__t=tool, credentials=key("[a.example]").replace("KEY: {", "OTHER: {"))
         if p.startswith("tools/")
     ]
     assert len(problems) == 1

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from wharfinger.rules.documents import Source
+from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.models.tools import Auth, ToolFile
+from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.types import Place
 
