@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class _Paced:
+    """A reader that waits until what it reads can be taken up."""
+
+    def __init__(self, reader: asyncio.StreamReader, may_read: asyncio.Event) -> None:
+        self._reader, self._may_read = reader, may_read
+
+    async def read(self, size: int) -> bytes:
+        if not self._may_read.is_set():
+            await self._may_read.wait()
+        return await self._reader.read(size)
+
+
 class ClientHandler(server.LiveConnectionHandler):
     """Handles one agent connection from accept to close."""
 
@@ -56,7 +68,9 @@ class ClientHandler(server.LiveConnectionHandler):
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        self.sessions.connected(self.client, self._abort)
+        link = self.sessions.connected(self.client, self._abort)
+        io = self.transports[self.client]
+        io.reader = cast(asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), link.may_read))
         try:
             await super().handle_client()
         finally:

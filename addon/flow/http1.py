@@ -245,6 +245,10 @@ class AgentSide(base.Http1Server):
         yield commands.CloseConnection(self.conn)
         self.state = self.done
 
+    def is_full(self) -> bool:
+        """Whether requests sent ahead of their turn wait here, as many as may."""
+        return self.state == self.wait and len(self.buf) > self._head_limit
+
     def refuse(self, answer: Answer) -> layer.CommandGenerator[None]:
         """Answer the request in flight with a refusal and close; a response already begun is cut off."""
         if self.response is None and self.conn.connected:

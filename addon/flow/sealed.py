@@ -109,6 +109,23 @@ class SealedHttpLayer(base.HttpLayer):
             return None
         return inside[0].layer if isinstance(inside[0], layer.NextLayer) else inside[0]
 
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        yield from super()._handle_event(event)
+        self._pace()
+
+    def _pace(self) -> None:
+        """Leave in the socket what the agent sends faster than it can be taken up.
+
+        That is a body while its head is being decided or its upstream dialled, and requests sent ahead.
+        """
+        link = self._parts.sessions.link(self.context.client)
+        if link is None:
+            return
+        if self._agent_side.is_full() or any(stream._paused_event_queue for stream in self.streams.values()):
+            link.may_read.clear()
+        else:
+            link.may_read.set()
+
     # Towards the children: where every HTTP event passes.
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:

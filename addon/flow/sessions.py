@@ -81,6 +81,8 @@ class Link:
 
     close: Callable[[], None]
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    may_read: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while what the agent sends can be taken up; else it stays in the socket."""
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
@@ -99,9 +101,11 @@ class Sessions:
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
-    def connected(self, client: Client, close: Callable[[], None]) -> None:
+    def connected(self, client: Client, close: Callable[[], None]) -> Link:
         """A client has connected; `close` cuts both sides of it off."""
-        self._links[client.id] = Link(close)
+        link = self._links[client.id] = Link(close)
+        link.may_read.set()
+        return link
 
     def leaving(self, client: Client) -> None:
         """The client has closed its side: whoever waits on its behalf may stop."""

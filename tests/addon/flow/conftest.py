@@ -149,6 +149,9 @@ class Tunnel:
         await self.writer.drain()
         return await read_response(self.reader, raw.split(b" ", 1)[0])
 
+    async def receive(self) -> Answered:
+        return await read_response(self.reader)
+
     async def request(
         self,
         method: str,
