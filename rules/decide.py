@@ -121,7 +121,7 @@ class _Deciding:
             return read
         argument = given if self.facts.origin is not Origin.PROXY else None
         reason = _reason(read.reason, argument, call, given)
-        return read if reason == call.reason else replace(read, calls=(replace(call, reason=reason),))
+        return read if reason == call.reason else read.with_call(replace(call, reason=reason))
 
     def _how_to_reason(self, tool: Tool | None) -> str:
         named = f', or in the input "{tool.reason}"' if tool is not None and tool.reason else ""

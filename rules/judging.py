@@ -7,11 +7,12 @@ winner only. Every rule that is about the call is evaluated, because an error in
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from wharfinger.rules.conditions import HOLDS, Outcome, Scope
 from wharfinger.rules.policy import CompiledPolicy, Rule
+from wharfinger.rules.transient import transient
 from wharfinger.rules.types import Ask, RuleRef, Step, Verdict
 
 MAX_SHOWN: Final = 3
@@ -36,10 +37,10 @@ def _place(found: Found) -> tuple[str, int, str, str]:
 
 
 def _sorted(found: list[Found]) -> list[Found]:
-    return found if len(found) == 1 else sorted(found, key=_place)
+    return found if len(found) < 2 else sorted(found, key=_place)
 
 
-@dataclass(frozen=True, slots=True)
+@transient
 class Judgement:
     """What the rules say, and which of them said it."""
 
@@ -57,31 +58,29 @@ class Judgement:
         return tuple(_step(found) for found in sorted(self.found, key=_place))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Findings:
-    deny: list[Found] = field(default_factory=list)
-    ask: list[Found] = field(default_factory=list)
-    allow: list[Found] = field(default_factory=list)
-    errors: list[Found] = field(default_factory=list)
-    unmet: list[Found] = field(default_factory=list)
+    opening: list[Found]
+    """Of allow and ask rules that hold."""
+    deny: list[Found]
+    errors: list[Found]
+    unmet: list[Found]
 
     @property
     def every(self) -> tuple[Found, ...]:
         """All of them."""
-        return (*self.deny, *self.errors, *self.ask, *self.allow, *self.unmet)
+        return (*self.deny, *self.errors, *self.opening, *self.unmet)
 
     def add(self, rule: Rule, tool: str, outcome: Outcome) -> None:
-        verdict = rule.ref.verdict
+        found = Found(rule, tool, outcome)
         if outcome.error:
-            self.errors.append(Found(rule, tool, outcome))
+            self.errors.append(found)
         elif not outcome.holds:
-            self.unmet.append(Found(rule, tool, outcome))
-        elif verdict is Verdict.DENY:
-            self.deny.append(Found(rule, tool, outcome))
-        elif verdict is Verdict.ASK:
-            self.ask.append(Found(rule, tool, outcome))
+            self.unmet.append(found)
+        elif rule.ref.verdict is Verdict.DENY:
+            self.deny.append(found)
         else:
-            self.allow.append(Found(rule, tool, outcome))
+            self.opening.append(found)
 
 
 def judge(
@@ -98,7 +97,7 @@ def judge(
     `texts` gives what patterns are searched in, or None if it cannot be read; `reasons` says how a
     reason may be given. Only with `explain` are the found rules part of the answer.
     """
-    findings = _Findings()
+    findings = _Findings([], [], [], [])
     for policy in policies:
         for index, (tool, scope) in enumerate(subjects):
             for rule in policy.rules.get(tool, ()):
@@ -140,10 +139,10 @@ def _judged(
             _refs(found),
             found=every,
         )
-    if findings.ask:
-        return _asked(_sorted(findings.ask), every)
-    if findings.allow:
-        found = _sorted(findings.allow)
+    found = _sorted(findings.opening)
+    if asking := [each for each in found if each.rule.ref.verdict is Verdict.ASK]:
+        return _asked(asking, every)
+    if found:
         return Judgement(Verdict.ALLOW, f"allowed by {found[0].rule.ref}", "", _refs(found), found=every)
     return _unopened(findings, tool, reasons, every)
 

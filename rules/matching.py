@@ -7,7 +7,6 @@ too many) makes a call that is denied, never a request that some other tool is a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wharfinger.rules import bodies, extras, inputs, trees
@@ -16,6 +15,7 @@ from wharfinger.rules.extras import fold
 from wharfinger.rules.places import Endpoint
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.spelling import Target
+from wharfinger.rules.transient import transient
 from wharfinger.rules.trees import ABSENT, Fields, Found
 from wharfinger.rules.types import JSON, Call, Code, Place
 
@@ -28,7 +28,7 @@ _TEXTUAL = frozenset({Media.FORM, Media.TEXT})
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@transient
 class Reading:
     """A request, read as far as can be without knowing its tool."""
 
@@ -60,7 +60,7 @@ def reason_of(fields: Mapping[str, tuple[str, ...]]) -> str | None:
         return values[0]
 
 
-@dataclass(frozen=True, slots=True)
+@transient
 class Fit:
     """A tool whose template a request fits, and the call it would be."""
 

@@ -22,6 +22,7 @@ from wharfinger.rules.placeholders import Owner
 from wharfinger.rules.recognise import Recognised
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
+from wharfinger.rules.transient import transient
 from wharfinger.rules.types import Code, Facts, Place, Placement, Request
 
 SCHEMES: Final = frozenset({"bearer", "token", "apikey", "bot", "key"})
@@ -31,7 +32,7 @@ APART: Final = 64 << 10
 """Bytes of body from which it is searched apart from the head, rather than copied."""
 
 
-@dataclass(frozen=True, slots=True)
+@transient
 class Presented:
     """What came of looking: how credentials are put in, or why the request is refused."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from wharfinger.rules import bodies, extras, headers, spelling
@@ -21,12 +21,13 @@ from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
+from wharfinger.rules.transient import transient
 from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 
 _TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
 
 
-@dataclass(frozen=True, slots=True)
+@transient
 class Recognised:
     """What a request is: its calls, the tools it fits, and why it is refused, if it is."""
 
@@ -48,6 +49,21 @@ class Recognised:
     """What the header `Wharfinger-Reason` says."""
     fields: headers.Fields | None = None
     """The header fields; None where they must not be sent as they are."""
+
+    def with_call(self, call: Call) -> Recognised:
+        """The same, with another call in place of the one it is."""
+        return Recognised(
+            (call,),
+            self.winner,
+            self.fitting,
+            self.refusal,
+            self.host,
+            self.target,
+            self.body,
+            self.body_read,
+            self.reason,
+            self.fields,
+        )
 
 
 class Toolset:
