@@ -12,7 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests are imported without packages
 
-from staging.stage import Agent, Operator, World
+from staging.stage import Agent, Operator
+from staging.world import World
 
 CLIENTS = Path(__file__).parent / "clients"
 NUMBERS = itertools.count()

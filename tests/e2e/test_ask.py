@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from staging import apis
-from staging.stage import APPROVER, Agent, Operator, Watch, World, until
+from staging.stage import Agent, Operator, Watch, until
+from staging.world import APPROVER, World
 
 REFUND = """\
 import os, stripe

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from staging import apis
-from staging.stage import Agent, Operator, Ran, Watch, World
+from staging.stage import Agent, Operator, Ran, Watch
+from staging.world import World
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from staging import apis
-from staging.stage import APPROVER, Agent, Operator, Watch, World, until
+from staging.stage import Agent, Operator, Watch, until
 from staging.standins import Answer, Reply, Seen
+from staging.world import APPROVER, World
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 

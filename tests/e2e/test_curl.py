@@ -7,7 +7,8 @@ import shutil
 
 import pytest
 from staging import apis
-from staging.stage import Agent, Operator, Watch, World
+from staging.stage import Agent, Operator, Watch
+from staging.world import World
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from staging import apis
-from staging.stage import Agent, Operator, Watch, World
+from staging.stage import Agent, Operator, Watch
+from staging.world import World
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
 

@@ -20,7 +20,7 @@ from mitmproxy import io as dumps
 from mitmproxy.addons import dumper, export
 from mitmproxy.test import taddons
 from staging import apis, spotting
-from staging.stage import World
+from staging.world import World
 from wharfinger import door, snapshot, wiring
 from wharfinger.wiring import Runtime
 

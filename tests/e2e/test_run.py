@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 from staging import apis
-from staging.stage import PATIENCE, Agent, Operator, Ran, Watch, World, until
+from staging.stage import PATIENCE, Agent, Operator, Ran, Watch, until
+from staging.world import World
 
 TELL = "import json, os; print(json.dumps(dict(os.environ)))"
 """A command that prints its environment."""
@@ -176,3 +177,14 @@ def test_a_configuration_that_others_could_write_is_refused(separate: Callable[.
     ran = operator.run("run", "--agent", "bot", "--", "true", expect=125)
     assert "agents.yaml" in ran.err
     assert "chmod" in ran.err
+
+
+def test_an_unmodified_package_behind_run(world: World, operator: Operator, clients: Path) -> None:
+    """The operator's shell holds the real key; the package in it gets a placeholder, and its refund."""
+    watch = Watch(operator, apis.STRIPE)
+    real = world.keys["STRIPE_API_KEY"]
+    ran = behind(operator, sys.executable, str(clients / "use_stripe.py"), STRIPE_API_KEY=real)
+    assert (ran.code, ran.json["answer"]) == (0, "re_1500"), ran.said
+    (seen,) = watch.requests
+    assert seen.header("authorization") == f"Bearer {real}"
+    assert {event["run"] for event in watch.events() if event["kind"] == "intent"} != {""}

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 from staging import apis, spotting
-from staging.stage import Agent, Operator, Watch, World
+from staging.stage import Agent, Operator, Watch
+from staging.world import World
 
 READ = """\
 import os, sys, httpx2
