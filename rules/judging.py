@@ -190,7 +190,8 @@ def _unopened(
             found=every,
         )
     needs = [f"{f.outcome.unmet} ({f.rule.ref})" for f in near[:MAX_SHOWN]]
-    how = f" {reasons()}" if any("a reason must be given" in f.outcome.unmet for f in near) else ""
+    about_reasons = any(word in f.outcome.unmet for f in near for word in ("a reason must be", "call.reason"))
+    how = f" {reasons()}" if about_reasons else ""
     return Judgement(
         Verdict.DENY, "no rule allows this", f"For {tool}: {'; or '.join(needs)}.{how}", found=every
     )

@@ -19,6 +19,7 @@ from wharfinger.rules.names import Names
 from wharfinger.rules.patterns import Patterns
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.spelling import covers
 from wharfinger.rules.types import UNMATCHED, Ask, RuleRef, Verdict
 
 _WILD: Final = frozenset("*?[")
@@ -39,7 +40,7 @@ class Rule:
 
     def is_about(self, host: str) -> bool:
         """Whether a rule for `unmatched` is about this (canonical) host."""
-        return not self.hosts or any(_host_matches(host, pattern) for pattern in self.hosts)
+        return not self.hosts or any(covers(pattern, host) for pattern in self.hosts)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,10 +216,3 @@ class _Compiler:
                 "the policy reads the clock, and none of its tests says when it takes place",
                 "add `at: 2026-01-14T12:00Z`, in the zone that matters, to those the time decides",
             )
-
-
-def _host_matches(host: str, pattern: str) -> bool:
-    """Whether a host is what `hosts:` names: exactly, or below `*.`, or anything for `*`."""
-    if pattern == "*":
-        return True
-    return host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:]))

@@ -131,6 +131,18 @@ def _alabel(label: str) -> None:
         raise Refused("the host has an xn-- label that encodes nothing", "Write the host name as it is.")
 
 
+def covers(pattern: str, name: str) -> bool:
+    """Whether a pattern of the configuration is about this (canonical) host.
+
+    Exactly it; `*.example.com` for one label before it, as certificates read a wildcard (RFC 9525); `*`
+    for any.
+    """
+    if not pattern.startswith("*"):
+        return pattern == name
+    label = name.removesuffix(pattern[1:])
+    return pattern == "*" or (label != name and bool(label) and "." not in label)
+
+
 def authority(text: str, default_port: int | None = None) -> tuple[str, int]:
     """Host and port of `host[:port]`; without a default the port must be written (CONNECT)."""
     name, colon, port = text, "", ""

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Collection
 
 from wharfinger.rules.models.settings import Settings
+from wharfinger.rules.spelling import covers
 
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -75,12 +76,6 @@ def _within(address: Address, networks: Collection[Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
 
 
-def _fits(name: str, pattern: str) -> bool:
-    if pattern.startswith("*."):
-        return name.endswith(pattern[1:]) and "." not in name[: -len(pattern[1:])]
-    return name == pattern
-
-
 class Dialer:
     """Opens upstream connections. Holds no policy but that of addresses."""
 
@@ -101,7 +96,7 @@ class Dialer:
             return True
         private = self._settings().network.private
         return len(parts) == 1 and any(
-            _fits(name, pattern) and _within(address, networks) for pattern, networks in private.items()
+            covers(pattern, name) and _within(address, networks) for pattern, networks in private.items()
         )
 
     def _is_own(self, address: Address, port: int) -> bool:

@@ -16,6 +16,7 @@ from mitmproxy.net import tls as net_tls
 from OpenSSL import SSL
 from wharfinger.certs.authority import Authority
 from wharfinger.flow.parts import Parts
+from wharfinger.rules.spelling import covers
 
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
@@ -117,9 +118,7 @@ def roots_by_host(default: Path, extra: Mapping[str, Path]) -> TrustFor:
     def trust_for(host: str) -> Path:
         if host in extra:
             return extra[host]
-        for pattern, path in extra.items():
-            if pattern.startswith("*.") and host.endswith(pattern[1:]):
-                return path
-        return extra.get("*", default)
+        named = (path for pattern, path in extra.items() if pattern != "*" and covers(pattern, host))
+        return next(named, extra.get("*", default))
 
     return trust_for

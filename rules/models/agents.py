@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 from wharfinger.rules.documents import flow_list
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
 from wharfinger.rules.models.values import HostPattern, Name, Prefix, Variable
+from wharfinger.rules.spelling import covers
 
 KINDS = ("bearer", "basic", "header", "query")
 
@@ -142,16 +143,7 @@ class Credential(Written):
 
     def goes_to(self, host: str) -> bool:
         """Whether the credential may be sent to this (canonical) host."""
-        return any(
-            host == allowed or (allowed.startswith("*.") and _one_label(host, allowed[1:]))
-            for allowed in self.hosts
-        )
-
-
-def _one_label(host: str, ending: str) -> bool:
-    """Whether `host` is one label before `.example.com`, as certificates read a wildcard (RFC 9525)."""
-    label = host.removesuffix(ending)
-    return label != host and bool(label) and "." not in label
+        return any(covers(allowed, host) for allowed in self.hosts)
 
 
 class CredentialsFile(Written):

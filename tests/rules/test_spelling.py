@@ -347,3 +347,21 @@ def test_reading_a_host_twice_changes_nothing(text: str) -> None:
         return
     assert read.isascii()
     assert spelling.host(read) == read
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("api.example.com", "api.example.com", True),
+        ("api.example.com", "xapi.example.com", False),
+        ("*.example.com", "api.example.com", True),
+        ("*.example.com", "example.com", False),
+        ("*.example.com", "a.b.example.com", False),
+        ("*.example.com", "apiexample.com", False),
+        ("*.example.com", ".example.com", False),
+        ("*.example.com", "api.example.com.evil.org", False),
+        ("*", "anything.at.all", True),
+    ],
+)
+def test_a_wildcard_stands_for_one_label(pattern: str, name: str, expected: bool) -> None:
+    assert spelling.covers(pattern, name) is expected
