@@ -1,4 +1,4 @@
-"""What many tests share: an origin that keeps its own record, certificates for it, and a runtime around it."""
+"""What many tests share: an origin that keeps its own record, and certificates for it."""
 
 from __future__ import annotations
 

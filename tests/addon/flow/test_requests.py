@@ -151,14 +151,13 @@ async def test_the_host_field_must_be_the_host_of_the_connect(proxy: Any, origin
 
 
 async def test_invariant_5_a_placeholder_elsewhere_is_misuse(proxy: Any, origin: Any) -> None:
-    placeholder = proxy.placeholder()
+    placeholder, others = proxy.placeholder(), proxy.placeholder(agent="second")
     tries = [
         await proxy.request("GET", f"/items/{placeholder}"),
         await proxy.request("GET", "/items/1", [("X-Note", placeholder)]),
         await proxy.request("POST", "/items", [("Content-Type", "application/json")],
                             b'{"name": "%s"}' % placeholder.encode()),
-        await proxy.request("GET", "/items/1", [("Authorization", f"Bearer {proxy.placeholder(agent='second')}")],
-                            key=False),
+        await proxy.request("GET", "/items/1", [("Authorization", f"Bearer {others}")], key=False),
     ]  # fmt: skip
     assert [(answered.status, answered.code) for answered in tries] == [(403, "misuse")] * 4
     assert origin.connections == 0

@@ -152,7 +152,9 @@ REFLECTED = {
     "raw deflate": ok(b"Content-Encoding: deflate", body=zlib.compress(S)[2:-4]),
     "br": ok(b"Content-Encoding: br", body=brotli.compress(S)),
     "gzip twice": ok(b"Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(S))),
-    "gzip in two fields": ok(b"Content-Encoding: gzip", b"Content-Encoding: br", body=brotli.compress(gzip.compress(S))),
+    "gzip in two fields": ok(
+        b"Content-Encoding: gzip", b"Content-Encoding: br", body=brotli.compress(gzip.compress(S))
+    ),
     "identity": ok(b"Content-Encoding: identity", body=S),
 }  # fmt: skip
 
