@@ -154,6 +154,10 @@ class Live:
             self.configuration, request, self.facts(session), self._clock.now(), explain=explain
         )
 
+    def may_stream(self, host: str) -> bool:
+        """Whether some tool of this host (in canonical form) streams its body: else `streams` is False."""
+        return self.configuration.tools.may_stream(host)
+
     def streams(self, request: Request) -> bool:
         """Whether the tool of this head streams its body."""
         return deciding.streams(self.configuration, request)

@@ -124,10 +124,14 @@ class Toolset:
         except Refused as refused:
             return Recognised(refusal=refused.refusal, fields=fields)
 
+    def may_stream(self, host: str) -> bool:
+        """Whether some tool of `host` (in canonical form) streams its body: else `streams` is False."""
+        return host in self._streaming or None in self._streaming  # None stands for hosts with variables
+
     def streams(self, request: Request) -> bool:
         """Whether the body of this request is to pass unread, by what its head says."""
-        if None not in self._streaming and spelling.host(request.host) not in self._streaming:
-            return False  # no tool of this host streams; None stands for hosts with variables
+        if not self.may_stream(spelling.host(request.host)):
+            return False
         head = self.recognise(replace(request, body=None))
         return head.refusal is None and head.winner is not None and head.winner.stream
 

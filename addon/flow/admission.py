@@ -30,9 +30,11 @@ class Admission:
         has_body = bool(size) or "transfer-encoding" in flow.request.headers
         if not has_body:
             return None
-        request = adapter.read(flow.request, link.session.who.agent, None)
-        if self._parts.live.streams(request):
-            return self._stream(flow, link)
+        live = self._parts.live
+        if live.may_stream(flow.request.data.host):
+            request = adapter.read(flow.request, link.session.who.agent, None)
+            if live.streams(request):
+                return self._stream(flow, link)
         if size is not None and size > self._parts.limits.body:
             answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts", close=True)
             self._refuse(flow, self._parts.gate.reject_soon(answer, link.session.who), early=True)

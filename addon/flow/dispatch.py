@@ -8,6 +8,8 @@ refused until the gate has opened it (see `sealed`).
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -43,7 +45,7 @@ class Table:
             if self.observers:
                 self._observe(hook)
             return None
-        arguments = hook.args()
+        arguments = [getattr(hook, name) for name in _parameters(type(hook))]
         for index, handler in enumerate(handlers):
             try:
                 result = handler(*arguments)
@@ -74,6 +76,12 @@ class Table:
                 observer(hook)
             except Exception:
                 logger.exception("an observer of %s failed", hook.name)
+
+
+@functools.cache
+def _parameters(kind: type[hooks.Hook]) -> tuple[str, ...]:
+    """Names of what `Hook.args` gives, which looks for them each time."""
+    return tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type] # every hook is one
 
 
 def _handlers(concerns: Iterable[object], name: str) -> Iterable[Handler]:

@@ -132,8 +132,37 @@ def _body(reader: base.TBodyReader, buf: ReceiveBuffer, event: events.Event) -> 
     return b"".join(parts), False
 
 
-class AgentSide(base.Http1Server):
+class _Direct(base.Http1Connection):
+    """A side is fed directly: it never waits for a reply, so it needs none of `Layer.handle_event`."""
+
+    _last = False
+    """Whether the connection ends with the message under way."""
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Process an event from the socket, or send a part of a message."""
+        if isinstance(event, HttpEvent):
+            return self.send(event)
+        if isinstance(event, events.DataReceived) and self.state != self.passthrough:
+            self.buf += event.data
+        return self.state(event)
+
+    def _next_message(self) -> layer.CommandGenerator[None]:
+        """Both messages are done: close, or read the next."""
+        if self._last:
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
+            return
+        self.request_done = self.response_done = False
+        self.request = self.response = None
+        self.state = self.read_headers
+        if self.buf:
+            yield from self.state(events.DataReceived(self.conn, b""))
+
+
+class AgentSide(_Direct, base.Http1Server):
     """The connection to the agent."""
+
+    _chunked = False
 
     def __init__(self, context: Context, *, tunnel: bool, head_limit: int, report: Report) -> None:
         super().__init__(context)
@@ -169,6 +198,7 @@ class AgentSide(base.Http1Server):
         except Refused as refused:
             yield from self._refuse(refused.refusal.reason)
             return
+        self._last = http1.connection_close(self.request.http_version, self.request.headers)
         yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size == 0))
         if self.state != self.read_headers:
             return  # refused on its head
@@ -235,9 +265,44 @@ class AgentSide(base.Http1Server):
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Send a part of the response; an interim one leaves the request unanswered."""
-        yield from super().send(event)
-        if isinstance(event, ResponseHeaders) and event.response.status_code < 200:
-            self.response = None
+        if event.stream_id != self.stream_id:
+            raise RuntimeError("a part of a response to another request")
+        if isinstance(event, ResponseHeaders):
+            yield commands.SendData(self.conn, http1.assemble_response_head(event.response))
+            if event.response.status_code >= 200:
+                self._answer(event.response)
+        elif isinstance(event, ResponseData):
+            if event.data:
+                data = b"%x\r\n%b\r\n" % (len(event.data), event.data) if self._chunked else event.data
+                yield commands.SendData(self.conn, data)
+        elif isinstance(event, ResponseEndOfMessage):
+            if self._chunked and self.request is not None and self.request.data.method.upper() != b"HEAD":
+                yield commands.SendData(self.conn, b"0\r\n\r\n")
+            yield from self.mark_done(response=True)
+        else:
+            yield from super().send(event)
+
+    def _answer(self, response: http.Response) -> None:
+        """Note what the head of the response says of what follows it."""
+        self.response = response
+        fields = response.headers
+        self._chunked = "chunked" in fields.get("transfer-encoding", "").lower()
+        self._last = self._last or http1.connection_close(response.http_version, fields)
+        if not (self._last or self._chunked or self.request is None):
+            self._last = http1.expected_http_body_size(self.request, response) == -1
+
+    def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        """Go on with the next request once this one and its response have passed."""
+        if self.request is None or self.request.data.method == b"CONNECT":
+            yield from super().mark_done(request=request, response=response)
+            return
+        self.request_done = self.request_done or request
+        self.response_done = self.response_done or response
+        if self.request_done and self.response_done:
+            self.stream_id += 2
+            yield from self._next_message()
+        elif self.request_done:
+            self.state = self.wait
 
     def _refuse(self, reason: str, status: int = 400) -> layer.CommandGenerator[None]:
         answer = self._report(Answer(Code.BAD_REQUEST, reason, status=status, close=True))
@@ -261,10 +326,40 @@ class AgentSide(base.Http1Server):
         self.state = self.done
 
 
-class UpstreamSide(base.Http1Client):
+class UpstreamSide(_Direct, base.Http1Client):
     """The connection to the upstream. No message from here quotes a byte of it: it may be the secret."""
 
     _interim = 0
+    _chunked = False
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """Send a part of the request, which is the sealed copy: HTTP/1.1, framed, to be kept alive."""
+        if self.stream_id != (
+            None if isinstance(event, RequestHeaders) else event.stream_id
+        ) and not isinstance(event, RequestProtocolError):
+            raise RuntimeError("a part of a request while another is under way")
+        if isinstance(event, RequestHeaders):
+            self.stream_id, self.request = event.stream_id, event.request
+            self._chunked = "transfer-encoding" in event.request.headers
+            yield commands.SendData(self.conn, http1.assemble_request_head(event.request))
+        elif isinstance(event, RequestData):
+            if event.data:
+                data = b"%x\r\n%b\r\n" % (len(event.data), event.data) if self._chunked else event.data
+                yield commands.SendData(self.conn, data)
+        elif isinstance(event, RequestEndOfMessage):
+            if self._chunked:
+                yield commands.SendData(self.conn, b"0\r\n\r\n")
+            yield from self.mark_done(request=True)
+        else:
+            yield from super().send(event)
+
+    def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        """Be ready for the next request once this one and its response have passed."""
+        self.request_done = self.request_done or request
+        self.response_done = self.response_done or response
+        if self.request_done and self.response_done:
+            self.stream_id = None
+            yield from self._next_message()
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
         """Read one response head; interim responses other than 101 are skipped."""
@@ -310,6 +405,11 @@ class UpstreamSide(base.Http1Client):
             yield commands.CloseConnection(self.conn)
             return
         self.response = response
+        self._last = (
+            size == -1
+            or response.status_code == 101
+            or http1.connection_close(response.http_version, response.headers)
+        )
         yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
         self.body_reader = _reader(size, _DropTrailers)
         self.state = self.read_body

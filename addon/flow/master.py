@@ -12,6 +12,8 @@ import logging
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
 
 import certifi
 from mitmproxy import master, options
@@ -70,19 +72,20 @@ class ProxyMaster(master.Master):
         self.options.update(**{name: value for name, value in LOCKED.items() if name in self.options})
         self.addons.add(OptionLock(self.options))
         self.check()
+        self._settled = _settled(self.options)
         lean.apply()
 
     def _handler(
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        opts: options.Options,
+        _: options.Options,
         mode: mode_specs.ProxyMode,
     ) -> ClientHandler:
         return ClientHandler(
             reader,
             writer,
-            opts,
+            self._settled,
             mode,
             table=self.table,
             dialer=self._dialer,
@@ -111,3 +114,9 @@ class ProxyMaster(master.Master):
     def addresses(self) -> Collection[tuple[str, int]]:
         """Where the proxy listens."""
         return [(str(host), int(port)) for host, port, *_ in self.listener.listen_addrs()]
+
+
+def _settled(held: options.Options) -> options.Options:
+    """The options as plain attributes: they are locked, and mitmproxy copies each deeply when it is read."""
+    names = held.keys()
+    return cast(options.Options, SimpleNamespace(**{name: getattr(held, name) for name in names}))

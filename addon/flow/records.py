@@ -42,6 +42,16 @@ def _encrypted(connection: Any) -> Iterator[bytes]:
 
 
 class _Gathered(tls.TLSLayer):
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Process `event`; once the tunnel is open nothing here waits for a reply, so nothing pauses."""
+        if self._paused is not None or self.tunnel_state is not TunnelState.OPEN:
+            return super().handle_event(event)
+        if not isinstance(event, events.ConnectionEvent) or event.connection is not self.conn:
+            return self.event_to_child(event)
+        if isinstance(event, events.DataReceived):
+            return self.receive_data(event.data)
+        return super().handle_event(event)
+
     def event_to_child(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Pass `event` on, and send what the child says to it as one piece."""
         if self.tunnel_state is not TunnelState.OPEN:

@@ -80,7 +80,7 @@ class UpstreamClient(base.HttpClient):
             error = yield commands.OpenConnection(self.context.server)
         if not error:
             self.child_layer = UpstreamSide(self.context)
-            self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
+            self.handle_event = self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
             yield from self._handle_event(event)
         yield base.RegisterHttpConnection(self.context.server, error)
 
@@ -109,8 +109,13 @@ class SealedHttpLayer(base.HttpLayer):
             return None
         return inside[0].layer if isinstance(inside[0], layer.NextLayer) else inside[0]
 
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Process `event`. Nothing here waits for a reply itself, so nothing pauses."""
+        return self._handle_event(event)
+
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        yield from super()._handle_event(event)
+        side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
+        yield from super()._handle_event(event) if side is None else self._pass(side, event)
         self._pace()
 
     def _pace(self) -> None:
@@ -149,6 +154,8 @@ class SealedHttpLayer(base.HttpLayer):
         """
         for command in child.handle_event(event):
             match command:
+                case commands.SendData():
+                    yield command
                 case ReceiveHttp():
                     if isinstance(command.event, RequestHeaders):
                         yield from self.make_stream(command.event.stream_id)
@@ -433,7 +440,7 @@ class SealedHttpLayer(base.HttpLayer):
                 case ResponseData() if passage.incoming is not None:
                     clean = passage.incoming.data(event.data)
                     if clean:
-                        yield from self._pass(stream, ResponseData(event.stream_id, clean))
+                        yield from self._body_inward(stream, ResponseData(event.stream_id, clean))
                 case ResponseEndOfMessage() if passage.incoming is not None:
                     rest = passage.incoming.finish()
                     if rest:
@@ -447,6 +454,15 @@ class SealedHttpLayer(base.HttpLayer):
                     return
         except Withheld as withheld:
             yield from self._withhold(stream, passage, str(withheld))
+
+    def _body_inward(self, stream: base.HttpStream, event: ResponseData) -> layer.CommandGenerator[None]:
+        """Give the agent a piece of the body; a stream that would only pass it on is spared that."""
+        response = stream.flow.response
+        passed_on = stream._paused is None and response is not None and response.stream is True
+        if passed_on and stream.server_state == stream.state_stream_response_body:
+            yield from self._to_agent(event)
+        else:
+            yield from self._pass(stream, event)
 
     def _incoming(self, passage: Passage, stream: base.HttpStream) -> Incoming:
         permit = passage.permit
