@@ -7,7 +7,7 @@ import time
 from urllib.parse import quote, unquote_to_bytes
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wharfinger.rules.placeholders import Owner, Placeholders, StreamScan, percent_decoded
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wharfinger.rules.presented import APART
 from wharfinger.rules.types import Code, Place, Placement, Verdict
 
 STRIPE = "sk_test_Qm9vdHMgYW5kIGNhdHM0"
@@ -114,6 +115,22 @@ def test_misuse(world: Any, line: str, headers: dict[str, str]) -> None:
     assert not decision.placements
     for secret in (STRIPE, GITHUB, "mine", "password", "sk_live"):
         assert secret not in decision.reason + decision.help
+
+
+@pytest.mark.parametrize("size", [0, APART - len(STRIPE), APART + 1])
+@pytest.mark.parametrize("before", [True, False])
+def test_bodies_are_searched_whatever_their_size(world: Any, size: int, before: bool) -> None:
+    around = b" " * size
+    body = STRIPE.encode() + around if before else around + STRIPE.encode()
+    for fields in ({"Content-Type": "text/plain"}, {"X-Bad": "\x00"}):
+        assert world.decide("POST https://plain.example.com/pages/a", fields, body).code is Code.MISUSE
+
+
+@pytest.mark.parametrize("size", [0, APART])
+def test_heads_are_searched_whatever_the_size_of_the_body(world: Any, size: int) -> None:
+    for fields in ({"X-A": STRIPE}, {f"X-{STRIPE}": "1"}, {"X-A": STRIPE, "X-Bad": "\x00"}, {"X A": STRIPE}):
+        decision = world.decide("POST https://plain.example.com/pages/a", fields, b" " * size)
+        assert decision.code is Code.MISUSE, fields
 
 
 def test_two_authorizations_are_refused(world: Any) -> None:
