@@ -157,6 +157,8 @@ def test_a_stream_holds_back_a_beginning(end: bytes) -> None:
     assert StreamScan(PLACEHOLDERS).feed(b"0 " + end) == (b"0 ", None)
 
 
+@example(b"%\r41 %\r\n41%\n=\n")
+@example(b"%%%41%%%%3D%253d%=%")
 @settings(max_examples=200)
 @given(
     st.lists(
