@@ -68,7 +68,7 @@ def _erase(name: str) -> None:
     """
     head = os.fsencode(name) + b"="
     entries = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
-    if not entries:
+    if not entries:  # type: ignore[truthy-bool] # a null pointer is false
         return
     for address in itertools.takewhile(bool, (entries[number] for number in itertools.count())):
         entry = ctypes.string_at(address)

@@ -91,7 +91,7 @@ class ClientHandler(server.LiveConnectionHandler):
                 io.writer is not None
                 and cast(asyncio.StreamWriter, io.writer).transport.get_write_buffer_size()
             ):
-                await super().drain_writers()
+                await super().drain_writers()  # type: ignore[no-untyped-call]
                 return
 
     async def server_event(self, event: events.Event) -> None:
@@ -165,9 +165,10 @@ class ClientHandler(server.LiveConnectionHandler):
     def _start_hook(self, hook: commands.StartHook) -> None:
         rest = self._table.run(hook)
         if rest is None:
-            if isinstance(hook.blocking, Stream):
+            blocking: object = hook.blocking
+            if isinstance(blocking, Stream):
                 hook.blocking = False
-            elif hook.blocking:
+            elif blocking:
                 self._queue.append(events.HookCompleted(hook, None))
             return
         task = asyncio.get_running_loop().create_task(self._finish_hook(hook, rest))

@@ -26,7 +26,7 @@ class Stream(base.HttpStream):
         elif isinstance(event, events.CommandCompleted) and event.command is paused.command:
             self._paused = None
             yield from self._run(paused.generator, event.reply)
-            while self._paused is None and self._paused_event_queue:
+            while self._paused is None and self._paused_event_queue:  # type: ignore[redundant-expr]
                 yield from self._run(self._handle_event(self._paused_event_queue.popleft()), None)
         else:
             self._paused_event_queue.append(event)
@@ -43,7 +43,8 @@ class Stream(base.HttpStream):
                 command.blocking = self  # the layers above do not block as well
                 self._paused = layer.Paused(command, generator)
                 yield command
-                if command.blocking:
+                still: object = command.blocking  # false once the handler has run the hook to its end
+                if still:
                     return
                 self._paused = None
                 command = generator.send(None)
