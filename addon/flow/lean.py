@@ -7,7 +7,7 @@ each took one Python call for every field of the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -42,8 +42,23 @@ def contains(headers: http.Headers, name: object) -> bool:
     return any([field.lower() == key for field, _ in headers.fields])  # noqa: C419 - no generator: it costs more
 
 
+_INIT = http.Headers.__init__
+
+
+def init(self: http.Headers, fields: Iterable[tuple[bytes, bytes]] = (), **headers: str) -> None:
+    """`Headers.__init__`, which goes through `MutableMapping.update` for the keywords it was not given."""
+    if headers:
+        _INIT(self, fields, **headers)
+        return
+    self.fields = tuple([tuple(field) for field in fields])
+    for name, value in self.fields:
+        if not isinstance(name, bytes) or not isinstance(value, bytes):
+            raise TypeError("Header fields must be bytes.")
+
+
 REPLACED: Mapping[tuple[type, str], Callable[..., Any]] = MappingProxyType(
     {
+        (http.Headers, "__init__"): init,
         (http.Headers, "get_all"): get_all,
         (http.Headers, "get"): get,
         (http.Headers, "__contains__"): contains,

@@ -43,3 +43,19 @@ def test_look_ups_are_those_of_mitmproxy(fields: list[tuple[bytes, bytes]], name
 def test_a_name_that_is_no_text_is_an_error(look: object) -> None:
     with pytest.raises(TypeError):
         look(http.Headers(), 1)  # type: ignore[operator]
+
+
+@given(FIELDS)
+def test_headers_are_made_as_by_mitmproxy(fields: list[tuple[bytes, bytes]]) -> None:
+    made = http.Headers.__new__(http.Headers)
+    lean.init(made, [list(field) for field in fields])  # type: ignore[misc]
+    assert made == http.Headers(fields)
+    assert made.fields == tuple(fields)
+
+
+def test_headers_of_keywords_and_of_text_are_as_ever() -> None:
+    made = http.Headers.__new__(http.Headers)
+    lean.init(made, [(b"A", b"1")], content_type="text/plain")
+    assert made.fields == ((b"A", b"1"), (b"content-type", b"text/plain"))
+    with pytest.raises(TypeError):
+        lean.init(made, [("A", "1")])  # type: ignore[list-item]
