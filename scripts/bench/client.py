@@ -142,16 +142,19 @@ def download(job: Job, context: ssl.SSLContext) -> dict[str, object]:
         begin = time.perf_counter()
         stream.sendall(job.requests[0].encode())
         received = head = 0
-        answer = b""
-        while received - head < job.amount:
+        answer = tail = b""
+        chunked = False
+        while not (tail.endswith(b"0\r\n\r\n") if chunked else head and received - head >= job.amount):
             data = stream.recv(1 << 18)
             if not data:
                 break
             received += len(data)
+            tail = (tail + data)[-5:]
             if not head:
                 answer += data
                 end = answer.find(b"\r\n\r\n")
                 head = end + 4 if end >= 0 else 0
+                chunked = b"chunked" in answer[:head].lower()
         return {
             "seconds": time.perf_counter() - begin,
             "bytes": received,
