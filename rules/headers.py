@@ -146,9 +146,10 @@ def as_received(request: Request) -> Fields:
 def _fields(known: Names, values: list[str]) -> Fields:
     fields = Fields(zip(known.low, zip(values)))  # noqa: B905 -- strict costs as much as the rest
     if known.repeated:
-        fields.clear()
+        each: dict[str, list[str]] = {}
         for low, value in zip(known.low, values, strict=True):
-            fields[low] = (*fields.get(low, ()), value)
+            each.setdefault(low, []).append(value)
+        fields = Fields((low, tuple(held)) for low, held in each.items())
     fields.names = known
     return fields
 
