@@ -143,7 +143,7 @@ class Gate:
         self, decision_id: str, request: Request, session: Session, presence: Presence
     ) -> Admission:
         generation = self.live.generation
-        decision = self.live.decide(request, session)
+        decision = await self.live.decide_aside(request, session)
         approval = ""
         approvers: tuple[str, ...] = ()
         if decision.verdict is Verdict.ASK:

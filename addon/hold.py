@@ -97,7 +97,7 @@ class Hold:
 
     async def _use(self, decision_id: str, request: Request, session: Session, approval: Approval) -> Settled:
         generation = self.live.generation
-        again = self.live.decide(request, session)
+        again = await self.live.decide_aside(request, session)
         if again.verdict is not Verdict.ASK:
             return Settled(again, generation)
         try:

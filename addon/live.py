@@ -6,6 +6,7 @@ decision already made come out otherwise; a permit carries the one it was made a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from wharfinger.agents import Agent
     from wharfinger.credentials.registry import Credentials
     from wharfinger.keys import Keys
+
+
+LARGE_BODY = 64 * 1024
+"""Bytes of a body from which on a decision is made off the event loop."""
 
 
 class Live:
@@ -157,6 +162,12 @@ class Live:
     def may_stream(self, host: str) -> bool:
         """Whether some tool of this host (in canonical form) streams its body: else `streams` is False."""
         return self.configuration.tools.may_stream(host)
+
+    async def decide_aside(self, request: Request, session: Session) -> Decision:
+        """The same; one with a large body is looked through in a thread, so that nobody else waits for it."""
+        if request.body is None or len(request.body) <= LARGE_BODY:
+            return self.decide(request, session)
+        return await asyncio.to_thread(self.decide, request, session)
 
     def streams(self, request: Request) -> bool:
         """Whether the tool of this head streams its body."""

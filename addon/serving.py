@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 import logging
 import os
@@ -58,6 +59,8 @@ class Serving:
             loop.add_signal_handler(number, self._stop, f"signal {number.name}")
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         serving = loop.create_task(runtime.serve(ready))
+        gc.collect()
+        gc.freeze()  # what has been loaded stays: there is no need to look through it again and again
         try:
             await _first(ready, serving)
             await control.start()

@@ -294,3 +294,21 @@ async def test_a_login_of_the_agents_own_passes_where_declared_and_shows_nowhere
         assert shown
         assert "my-own-session" not in "".join(shown)
         assert "my-own-session" not in str(await proxy.settled())
+
+
+async def test_a_large_body_is_decided_off_the_event_loop(proxy: Any, origin: Any, monkeypatch: Any) -> None:
+    import threading
+
+    deciding = []
+    real = type(proxy.runtime.live).decide
+
+    def where(self: Any, *arguments: Any, **more: Any) -> Any:
+        deciding.append(threading.current_thread() is threading.main_thread())
+        return real(self, *arguments, **more)
+
+    monkeypatch.setattr(type(proxy.runtime.live), "decide", where)
+    body = b'{"name": "%s"}' % (b"x" * 100_000)
+    assert (await proxy.request("POST", "/items", [("Content-Type", "application/json")], body)).status == 200
+    assert (await proxy.request("GET", "/items/1")).status == 200
+    assert deciding == [False, True]
+    assert [len(seen.body) for seen in origin.requests] == [len(body), 0]
