@@ -11,7 +11,7 @@ import asyncio
 import collections
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from mitmproxy.connection import Connection, ConnectionState
@@ -19,6 +19,7 @@ from mitmproxy.proxy import commands, events, server, server_hooks
 from mitmproxy.proxy.layers import modes
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.sealed import SealedHttpLayer
+from wharfinger.flow.sessions import Link, Stage
 from wharfinger.flow.stream import Stream
 
 if TYPE_CHECKING:
@@ -28,6 +29,17 @@ if TYPE_CHECKING:
     from wharfinger.flow.sessions import Sessions
 
 logger = logging.getLogger(__name__)
+
+HEAD_TIMEOUT = 30.0
+"""Seconds an agent may take to say who it is, to shake hands, and for the head of one request."""
+HANDSHAKE_TIMEOUT = 15.0
+"""Seconds an upstream may take for the TLS handshake."""
+LINGER = 1.0
+"""Seconds without a byte from an agent that was told goodbye, after which its connection is cut…"""
+LINGERS = 10
+"""… and how many times over these may go by while it still sends."""
+CHECK_EVERY = 5.0
+"""Seconds between two looks at a connection's deadlines."""
 
 
 class _Paced:
@@ -65,18 +77,47 @@ class ClientHandler(server.LiveConnectionHandler):
         self._queue: collections.deque[events.Event] = collections.deque()
         self._feeding = False
         self._hooks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self._late = 0
+        self._shaking_since = 0.0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        link = self.sessions.connected(self.client, self._abort)
+        link = self.sessions.connected(self.client, self.cut)
         io = self.transports[self.client]
+        writer = cast(asyncio.StreamWriter, io.writer)
         io.reader = cast(asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), link.may_read))
+        self._later("deadlines", CHECK_EVERY, self._check_deadlines, link)
         try:
             await super().handle_client()
         finally:
-            for task in tuple(self._hooks):
-                task.cancel()
+            self._end_rest()
+            for timer in self._timers.values():
+                timer.cancel()
             self.sessions.disconnected(self.client)
+            _flush_or_abort(writer.transport, writer.transport.get_write_buffer_size())
+
+    def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
+        self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
+
+    def _check_deadlines(self, link: Link) -> None:
+        """Cut a connection off that keeps its place without saying who it is, or what it wants."""
+        now = time.monotonic()
+        shaking = self.client.tls and not self.client.tls_established
+        self._shaking_since = (self._shaking_since or now) if shaking else 0.0
+        since = link.since if link.session is None else link.unfinished or self._shaking_since
+        if since and now - since > HEAD_TIMEOUT:
+            self.cut()
+        else:
+            self._later("deadlines", CHECK_EVERY, self._check_deadlines, link)
+
+    async def on_timeout(self) -> None:
+        """Nothing has passed for a long time: an upstream that owes an answer is given up, else the agent."""
+        link = self.sessions.link(self.client)
+        owing = link is not None and any(one.stage is Stage.SENT for one in link.exchanges.values())
+        if not (owing and self._end_upstreams()):
+            await super().on_timeout()
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
         rest = self._table.run(hook)
@@ -99,8 +140,12 @@ class ClientHandler(server.LiveConnectionHandler):
 
     def feed(self, event: events.Event) -> None:
         """Process `event` and everything that follows from it at once."""
-        if isinstance(event, events.ConnectionClosed) and event.connection is self.client:
-            self.sessions.leaving(self.client)
+        if isinstance(event, events.ConnectionEvent) and event.connection is self.client:
+            if self._closing:
+                self._late += len(event.data) if isinstance(event, events.DataReceived) else 0
+                return
+            if isinstance(event, events.ConnectionClosed):
+                self.sessions.leaving(self.client)
         self._queue.append(event)
         if self._feeding:
             return
@@ -118,7 +163,7 @@ class ClientHandler(server.LiveConnectionHandler):
             logger.exception("a protocol layer failed; the connection is closed")
             self._queue.clear()
             out.clear()
-            self._abort()
+            self.cut()
         finally:
             self._feeding = False
             for connection, parts in out.items():
@@ -136,7 +181,8 @@ class ClientHandler(server.LiveConnectionHandler):
     def _carry_out(self, command: commands.Command, out: dict[Connection, list[bytes]]) -> None:
         match command:
             case commands.SendData():
-                if command.connection in self.transports:
+                open_ = command.connection.state & ConnectionState.CAN_WRITE
+                if open_ and command.connection in self.transports:
                     out.setdefault(command.connection, []).append(command.data)
             case commands.StartHook():
                 self._start_hook(command)
@@ -147,7 +193,8 @@ class ClientHandler(server.LiveConnectionHandler):
                 if command.connection in self.transports:
                     self._write(command.connection, out.pop(command.connection, []))
                     half = isinstance(command, commands.CloseTcpConnection) and command.half_close
-                    self.close_connection(command.connection, half)
+                    if half or command.connection is not self.client or not self._say_goodbye():
+                        self.close_connection(command.connection, half)
             case commands.RequestWakeup():
                 timer = asyncio.get_running_loop().create_task(self.wakeup(command))
                 self.wakeup_timer.add(timer)
@@ -182,11 +229,60 @@ class ClientHandler(server.LiveConnectionHandler):
         if hook.blocking:
             self.feed(events.HookCompleted(hook, None))
 
-    def _abort(self) -> None:
+    def _say_goodbye(self) -> bool:
+        """Close the agent's connection in a way that lets it read what it was told; False where it cannot be.
+
+        Closing a socket on which bytes wait to be read resets it, and the reset takes away the answer that
+        is on its way: an agent in the middle of an upload would see no refusal. So what it still sends is
+        read and dropped for a while. Only for agents that are known, since it keeps their place occupied.
+        """
+        if self._closing:
+            return True
+        link, io = self.sessions.link(self.client), self.transports[self.client]
+        if link is None or link.session is None or io.handler is None or io.writer is None:
+            return False
+        try:
+            io.writer.write_eof()
+        except (OSError, RuntimeError):
+            return False
+        self._closing = True
+        self.client.state = ConnectionState.CLOSED
+        self.sessions.leaving(self.client)
+        self._queue.append(events.ConnectionClosed(self.client))
+        link.may_read.set()
+        asyncio.get_running_loop().call_soon(self._end_rest)
+        self._later("linger", LINGER, self._linger, 0, LINGERS)
+        return True
+
+    def _linger(self, before: int, more: int) -> None:
+        if self._late != before and more > 0:
+            self._later("linger", LINGER, self._linger, self._late, more - 1)
+        elif (io := self.transports.get(self.client)) is not None and io.handler is not None:
+            io.handler.cancel("told goodbye")
+
+    def _end_rest(self) -> None:
+        """End all but the agent's own connection."""
+        for task in tuple(self._hooks):
+            task.cancel()
+        self._end_upstreams()
+
+    def _end_upstreams(self) -> bool:
+        """Close all upstream connections; whether there was one."""
+        handlers = [
+            io.handler
+            for connection, io in self.transports.items()
+            if connection is not self.client and io.handler
+        ]
+        for handler in handlers:
+            handler.cancel("the agent's connection ends")
+        return bool(handlers)
+
+    def cut(self) -> None:
+        """End the connection and everything behind it, now."""
         for connection in tuple(self.transports):
             io = self.transports[connection]
             if io.handler is not None:
-                io.handler.cancel("protocol layer failed")
+                io.handler.cancel("cut off")
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
         """Dial the route that the gate has opened for this connection; without one, nothing is dialled."""
@@ -218,13 +314,35 @@ class ClientHandler(server.LiveConnectionHandler):
         )
         await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
         self.feed(events.OpenConnectionCompleted(command, None))
+        stalled = asyncio.get_running_loop().call_later(HANDSHAKE_TIMEOUT, self._check_handshake, connection)
         try:
             await self.handle_connection(connection)
         finally:
+            stalled.cancel()
             connection.timestamp_end = time.time()
             await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
+
+    def _check_handshake(self, connection: Connection) -> None:
+        io = self.transports.get(connection)
+        if connection.tls and not connection.tls_established and io is not None and io.handler is not None:
+            io.handler.cancel("no handshake in time")
 
     def _failed(self, command: commands.OpenConnection, reason: str) -> None:
         command.connection.error = reason
         self.transports.pop(command.connection, None)
         self.feed(events.OpenConnectionCompleted(command, reason))
+
+
+def _flush_or_abort(transport: asyncio.WriteTransport, before: int) -> None:
+    """Give up on what a peer does not read any more: a closed transport would keep it, and its socket."""
+    if before == 0:
+        return
+    left = transport.get_write_buffer_size()
+
+    def look() -> None:
+        if transport.get_write_buffer_size() >= left:
+            transport.abort()
+        else:
+            _flush_or_abort(transport, left)
+
+    asyncio.get_running_loop().call_later(LINGER * LINGERS, look)

@@ -314,6 +314,10 @@ class AgentSide(_Direct, base.Http1Server):
         """Whether requests sent ahead of their turn wait here, as many as may."""
         return self.state == self.wait and len(self.buf) > self._head_limit
 
+    def has_part(self) -> bool:
+        """Whether a head has begun to come and has not ended."""
+        return self.state == self.read_headers and len(self.buf) > 0
+
     def refuse(self, answer: Answer) -> layer.CommandGenerator[None]:
         """Answer the request in flight with a refusal and close; a response already begun is cut off."""
         if self.response is None and self.conn.connected:

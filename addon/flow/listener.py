@@ -24,6 +24,9 @@ type MakeHandler = Callable[
 
 BACKLOG = 256
 
+CLOSE_TIMEOUT = 5.0
+"""Seconds that open connections may take to end."""
+
 
 class Listener(proxyserver.Proxyserver):
     """One listening socket."""
@@ -38,7 +41,7 @@ class Listener(proxyserver.Proxyserver):
         self._most = most
         self._server: asyncio.Server | None = None
         self._mode = mode_specs.ProxyMode.parse("regular")
-        self._open: set[ClientHandler] = set()
+        self._open: dict[ClientHandler, asyncio.Task[None]] = {}
 
     def configure(self, updated: set[str]) -> None:
         """Check options as mitmproxy does, but for its modes: there is one listener, and it is ours."""
@@ -54,19 +57,24 @@ class Listener(proxyserver.Proxyserver):
             writer.close()
             return
         handler = self._make(reader, writer, self._options, self._mode)
-        self._open.add(handler)
+        task = asyncio.current_task()
+        if task is not None:
+            self._open[handler] = task
         try:
             await handler.handle_client()
         finally:
-            self._open.discard(handler)
+            self._open.pop(handler, None)
 
     def listen_addrs(self) -> list[Address]:
         """Where the proxy listens."""
         return [self._socket.getsockname()[:2]]
 
     async def close(self) -> None:
-        """Stop accepting, and end every open connection."""
+        """Stop accepting, and end every open connection: what was under way on it is recorded by then."""
         if self._server is not None:
             self._server.close()
+        serving = tuple(self._open.values())
         for handler in tuple(self._open):
-            await handler.on_timeout()
+            handler.cut()
+        if serving:
+            await asyncio.wait(serving, timeout=CLOSE_TIMEOUT)

@@ -119,7 +119,7 @@ class SealedHttpLayer(base.HttpLayer):
         self._pace()
 
     def _pace(self) -> None:
-        """Leave in the socket what the agent sends faster than it can be taken up.
+        """Leave in the socket what the agent sends faster than it can be taken up; note what it does not end.
 
         That is a body while its head is being decided or its upstream dialled, and requests sent ahead.
         """
@@ -130,6 +130,10 @@ class SealedHttpLayer(base.HttpLayer):
             link.may_read.clear()
         else:
             link.may_read.set()
+        if not self._agent_side.has_part():
+            link.unfinished = 0.0
+        elif not link.unfinished:
+            link.unfinished = time.monotonic()
 
     # Towards the children: where every HTTP event passes.
 

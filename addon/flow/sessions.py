@@ -81,6 +81,9 @@ class Link:
 
     close: Callable[[], None]
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    since: float = field(default_factory=time.monotonic)
+    unfinished: float = 0.0
+    """Since when a part of a head waits for the rest of it; 0 where none does."""
     may_read: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while what the agent sends can be taken up; else it stays in the socket."""
     session: Session | None = None

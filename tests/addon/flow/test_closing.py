@@ -1,0 +1,182 @@
+"""How connections end: an answer is read before the socket is reset, and nobody keeps a place for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from typing import Any
+
+import pytest
+from wharfinger.flow import handler
+
+
+@pytest.fixture
+def hurried(monkeypatch: Any) -> None:
+    """Seconds become hundredths."""
+    monkeypatch.setattr(handler, "HEAD_TIMEOUT", 0.3)
+    monkeypatch.setattr(handler, "CHECK_EVERY", 0.05)
+    monkeypatch.setattr(handler, "HANDSHAKE_TIMEOUT", 0.3)
+    monkeypatch.setattr(handler, "LINGER", 0.1)
+
+
+async def until_closed(reader: asyncio.StreamReader, limit: float = 3.0) -> bytes:
+    """All that comes until the end, which must come within `limit` seconds."""
+    back = bytearray()
+    async with asyncio.timeout(limit):
+        try:
+            while data := await reader.read(65536):
+                back += data
+        except OSError:
+            back += b"<reset>"
+    return bytes(back)
+
+
+def upload(proxy: Any, raw: bytes) -> bytes:
+    """What a client with blocking sockets does: it sends all, and only then looks for an answer."""
+    with socket.create_connection(proxy.address) as plain:
+        auth = f"Proxy-Authorization: {proxy.proxy_auth()}"
+        plain.sendall(
+            f"CONNECT api.example.com:443 HTTP/1.1\r\nHost: api.example.com\r\n{auth}\r\n\r\n".encode()
+        )
+        assert plain.recv(65536).startswith(b"HTTP/1.1 200 ")
+        context = ssl.create_default_context(cafile=str(proxy.runtime.client.ca))
+        with context.wrap_socket(plain, server_hostname="api.example.com") as wrapped:
+            wrapped.sendall(raw)
+            return wrapped.recv(65536)
+
+
+@pytest.mark.parametrize("length", [2_000_000, 50_000_000])
+async def test_a_refusal_in_the_middle_of_an_upload_is_read_not_reset(
+    proxy: Any, origin: Any, length: int
+) -> None:
+    fields = [("Content-Type", "application/json"), ("Content-Length", str(length))]
+    raw = proxy.raw("POST", "/items", fields) + b"x" * length
+    back = await asyncio.to_thread(upload, proxy, raw)
+    assert back.startswith(b"HTTP/1.1 413 ")
+    assert b'"too_large"' in back
+    assert origin.connections == 0
+
+
+async def test_an_agent_that_goes_on_after_goodbye_is_cut_off(proxy: Any, hurried: None) -> None:
+    tunnel = await proxy.connect()
+    fields = [("Content-Type", "application/json"), ("Content-Length", "2000000000")]
+    tunnel.writer.write(proxy.raw("POST", "/items", fields))
+    began = time.monotonic()
+    while not tunnel.writer.is_closing() and time.monotonic() - began < 10:
+        tunnel.writer.write(b"x" * 10_000)
+        await asyncio.sleep(0.02)
+    assert time.monotonic() - began < 5
+    await asyncio.sleep(0.4)
+    assert len(proxy.runtime.sessions) == 0
+
+
+async def test_a_place_is_free_again_soon_after_goodbye(proxy: Any, hurried: None) -> None:
+    reader, writer = await proxy.open()
+    auth = proxy.proxy_auth()
+    writer.write(f"GET / HTTP/1.1\r\nHost: x\r\nProxy-Authorization: {auth}\r\n\r\n".encode())
+    assert (await until_closed(reader)).startswith(b"HTTP/1.1 400 ")
+    tunnel = await proxy.connect()
+    tunnel.writer.write(b"nonsense\r\n\r\n")
+    assert (await until_closed(tunnel.reader)).startswith(b"HTTP/1.1 400 ")
+    await asyncio.sleep(0.4)
+    assert len(proxy.runtime.sessions) == 0
+
+
+SILENT = {
+    "nothing": b"",
+    "a part of a head": b"GET http://plain.example.com/ HTTP/1.1\r\nHost: pl",
+    "a head without a name": b"GET http://plain.example.com/ HTTP/1.1\r\nHost: plain.example.com\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+async def test_d02_who_never_says_who_it_is_loses_its_place(proxy: Any, hurried: None, name: str) -> None:
+    reader, writer = await proxy.open()
+    writer.write(SILENT[name])
+    await until_closed(reader)
+    assert len(proxy.runtime.sessions) == 0
+
+
+async def test_d02_a_head_that_comes_drop_by_drop_is_cut(proxy: Any, origin: Any, hurried: None) -> None:
+    tunnel = await proxy.connect()
+    assert (await tunnel.request("GET", "/items/1")).status == 200
+
+    async def drip() -> None:
+        for byte in proxy.raw("GET", "/items/2", [("User-Agent", "x" * 5000)]):
+            tunnel.writer.write(bytes([byte]))
+            await asyncio.sleep(0.01)
+
+    dripping = asyncio.get_running_loop().create_task(drip())
+    assert await until_closed(tunnel.reader) in {b"", b"<reset>"}
+    dripping.cancel()
+    assert [seen.target for seen in origin.requests] == ["/items/1"]
+
+
+async def test_d02_a_handshake_that_never_ends_is_cut_off(proxy: Any, hurried: None) -> None:
+    reader, writer = await proxy.open()
+    auth = proxy.proxy_auth()
+    writer.write(
+        f"CONNECT api.example.com:443 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: {auth}\r\n\r\n".encode()
+        + b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"
+    )
+    assert (await until_closed(reader)).startswith(b"HTTP/1.1 200 ")
+    assert len(proxy.runtime.sessions) == 0
+
+
+async def test_positive_control_an_idle_connection_that_is_known_stays(proxy: Any, hurried: None) -> None:
+    tunnel = await proxy.connect()
+    for number in (1, 2):
+        assert (await tunnel.request("GET", f"/items/{number}")).status == 200
+        await asyncio.sleep(0.6)
+    assert len(proxy.runtime.sessions) == 1
+
+
+async def test_d07_an_upstream_that_never_shakes_hands_is_a_502(
+    proxy: Any, origin: Any, hurried: None
+) -> None:
+    origin.hold_handshake = asyncio.Event()
+    answered = await asyncio.wait_for(proxy.request("GET", "/items/1"), 3)
+    assert (answered.status, answered.code) == (502, "upstream")
+    _, outcome = await proxy.events(answered.decision)
+    assert outcome["outcome"] == "not_sent"
+    origin.hold_handshake.set()
+
+
+async def test_d07_an_upstream_that_never_answers_is_told_from_an_agent_that_left(
+    proxy: Any, origin: Any
+) -> None:
+    never = asyncio.Event()
+
+    async def hang(_seen: Any) -> Any:
+        await never.wait()
+
+    origin.answer = hang
+    tunnel = await proxy.connect()
+    tunnel.writer.write(proxy.raw("GET", "/items/1"))
+    while not origin.requests:
+        await asyncio.sleep(0.01)
+    (open_,) = proxy.runtime.master.listener._open
+    await open_.on_timeout()
+    answered = await asyncio.wait_for(tunnel.receive(), 3)
+    assert (answered.status, answered.code) == (502, "upstream")
+    _, outcome = await proxy.events(answered.decision)
+    assert outcome["outcome"] == "upstream_failed"
+
+
+async def test_closing_the_proxy_records_what_was_under_way(start: Any, origin: Any) -> None:
+    never = asyncio.Event()
+
+    async def hang(_seen: Any) -> Any:
+        await never.wait()
+
+    origin.answer = hang
+    async with start() as proxy:
+        tunnel = await proxy.connect()
+        tunnel.writer.write(proxy.raw("GET", "/items/1"))
+        while not origin.requests:
+            await asyncio.sleep(0.01)
+        await proxy.runtime.master.listener.close()
+        kinds = [event["kind"] for event in await proxy.settled()]
+        assert kinds.count("intent") == kinds.count("outcome") == 1
