@@ -204,8 +204,9 @@ class SealedHttpLayer(base.HttpLayer):
         match event:
             case RequestHeaders():
                 yield from self._pass(stream, event)
-                self._passage(event.stream_id)
-                yield from self._refuse_early(stream)
+                if stream.flow.request.method != "CONNECT":
+                    self._passage(event.stream_id)
+                    yield from self._refuse_early(stream)
             case RequestData() if stream.flow.request.method != "CONNECT":
                 yield from self._request_body(stream, event)
             case RequestEndOfMessage() if self._is_answered(event.stream_id):

@@ -9,7 +9,9 @@ import time
 from typing import Any
 
 import pytest
+from mitmproxy.proxy.layer import NextLayer
 from wharfinger.flow import handler
+from wharfinger.flow.sealed import SealedHttpLayer
 
 
 @pytest.fixture
@@ -180,3 +182,78 @@ async def test_closing_the_proxy_records_what_was_under_way(start: Any, origin: 
         await proxy.runtime.master.listener.close()
         kinds = [event["kind"] for event in await proxy.settled()]
         assert kinds.count("intent") == kinds.count("outcome") == 1
+
+
+def _layer(proxy: Any) -> Any:
+    """The sealed layer of the only connection."""
+    (open_,) = proxy.runtime.master.listener._open
+    found = open_.layer
+    while not isinstance(found, SealedHttpLayer):
+        found = found.layer if isinstance(found, NextLayer) else found.child_layer
+    return found
+
+
+async def test_a_connection_keeps_nothing_of_its_past_requests(proxy: Any, origin: Any) -> None:
+    tunnel = await proxy.connect()
+    reply = origin.answer(None)
+    reply.headers = [("Connection", "close")]
+    origin.answer = lambda _seen: reply
+    for number in range(40):
+        assert (await tunnel.request("GET", f"/items/{number}")).status == 200
+        assert (await tunnel.request("DELETE", "/items/1")).status == 403
+    layer, (link,) = _layer(proxy), proxy.runtime.sessions.links()
+    assert origin.connections >= 40
+    assert (len(layer.streams), len(layer._passages), len(layer.command_sources)) == (0, 0, 0)
+    assert (len(link.exchanges), len(link.early)) == (0, 0)
+    assert len(layer.connections) <= 3
+    assert len(layer.waiting_for_establishment) == 0
+
+
+async def test_a_connection_dialled_under_another_configuration_is_not_used_again(
+    proxy: Any, origin: Any
+) -> None:
+    tunnel = await proxy.connect()
+    for number in (1, 2):
+        assert (await tunnel.request("GET", f"/items/{number}")).status == 200
+    live = proxy.runtime.live
+    live.swap(live.configuration, live.agents)
+    assert (await tunnel.request("GET", "/items/3")).status == 200
+    assert [seen.connection for seen in origin.requests] == [1, 1, 2]
+
+
+async def test_an_upload_withdrawn_before_its_first_byte_is_refused_without_its_body(
+    proxy: Any, origin: Any
+) -> None:
+    origin.hold_handshake = asyncio.Event()
+    tunnel = await proxy.connect("files.example.com")
+    tunnel.writer.write(
+        proxy.raw("PUT", "/upload/f", [("Content-Length", "90000000")], host="files.example.com")
+    )
+    while origin.connections == 0:
+        await asyncio.sleep(0.01)
+    proxy.runtime.live.stop_all("everything was stopped")
+    origin.hold_handshake.set()
+    answered = await asyncio.wait_for(tunnel.receive(), 3)
+    assert (answered.status, answered.code) == (403, "denied")
+    assert origin.requests == []
+
+
+async def test_a_broken_tls_record_ends_the_connection(proxy: Any, origin: Any) -> None:
+    tunnel = await proxy.connect()
+    transport = tunnel.writer.transport.get_extra_info("socket")
+    broken = b"\x17\x03\x03\x00\x20" + b"x" * 32
+    await asyncio.get_running_loop().run_in_executor(None, transport._sock.send, broken)
+    await until_closed(tunnel.reader)
+    await asyncio.sleep(0.05)
+    assert len(proxy.runtime.sessions) == 0
+
+
+async def test_an_agent_that_leaves_a_held_request_is_told_of_once(proxy: Any, origin: Any) -> None:
+    tunnel = await proxy.connect()
+    tunnel.writer.write(proxy.raw("POST", "/pay", [("Content-Type", "application/json")], b'{"amount": 5}'))
+    await asyncio.sleep(0.2)
+    tunnel.writer.transport.abort()
+    await asyncio.sleep(0.2)
+    events = [(event["kind"], event.get("reason", "")) for event in await proxy.settled()]
+    assert not [reason for _, reason in events if "not opened by the gate" in reason], events
+    assert origin.connections == 0
