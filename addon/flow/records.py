@@ -37,8 +37,20 @@ def _decrypted(connection: Any) -> tuple[bytes, int]:
 
 def _encrypted(connection: Any) -> Iterator[bytes]:
     """What OpenSSL has ready for the socket."""
-    while (count := _lib.BIO_read(connection._from_ssl, _BUFFER, _SIZE)) > 0:
+    count = _SIZE
+    while count == _SIZE and (count := _lib.BIO_read(connection._from_ssl, _BUFFER, _SIZE)) > 0:
         yield _ffi.buffer(_BUFFER, count)[:]
+
+
+def _write(connection: Any, data: bytes) -> None:
+    """Encrypt `data`, record by record. What the peer will not read any more is dropped."""
+    source, done = _ffi.from_buffer(data), 0
+    while done < len(data):
+        count = _lib.SSL_write(connection._ssl, source + done, len(data) - done)
+        if count <= 0:
+            _lib.ERR_clear_error()
+            return
+        done += count
 
 
 class _Gathered(tls.TLSLayer):
@@ -76,10 +88,15 @@ class _Gathered(tls.TLSLayer):
         for data in _encrypted(self.tls):
             yield commands.SendData(self.conn, data)
 
+    def send_data(self, data: bytes) -> layer.CommandGenerator[None]:
+        """Encrypt `data` and send it; what cannot be sent any more is dropped."""
+        _write(self.tls, data)
+        yield from self.tls_interact()
+
     def receive_data(self, data: bytes) -> layer.CommandGenerator[None]:
         """Decrypt what has come, and pass it on."""
-        if data:
-            self.tls.bio_write(data)
+        if data and _lib.BIO_write(self.tls._into_ssl, _ffi.from_buffer(data), len(data)) != len(data):
+            raise MemoryError("there is no room for what the peer sent")
         plaintext, why = _decrypted(self.tls)
         if why not in {_lib.SSL_ERROR_WANT_READ, _lib.SSL_ERROR_ZERO_RETURN}:
             _lib.ERR_clear_error()
