@@ -9,7 +9,6 @@ refused until the gate has opened it (see `sealed`).
 from __future__ import annotations
 
 import dataclasses
-import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -37,6 +36,11 @@ class Table:
         self._handlers: Mapping[str, tuple[Handler, ...]] = {
             name: handlers for name in hooks.all_hooks if (handlers := tuple(_handlers(self.concerns, name)))
         }
+        self._parameters: Mapping[str, tuple[str, ...]] = {
+            name: tuple(field.name for field in dataclasses.fields(hooks.all_hooks[name]))  # type: ignore[arg-type]
+            for name in self._handlers
+        }
+        """What `Hook.args` gives, which looks for the names each time. Every hook is a dataclass."""
 
     def run(self, hook: hooks.Hook) -> Awaitable[None] | None:
         """Run `hook`. Returns None when all of it ran at once, else an awaitable for the rest."""
@@ -45,7 +49,7 @@ class Table:
             if self.observers:
                 self._observe(hook)
             return None
-        arguments = [getattr(hook, name) for name in _parameters(type(hook))]
+        arguments = [getattr(hook, name) for name in self._parameters[hook.name]]
         for index, handler in enumerate(handlers):
             try:
                 result = handler(*arguments)
@@ -76,12 +80,6 @@ class Table:
                 observer(hook)
             except Exception:
                 logger.exception("an observer of %s failed", hook.name)
-
-
-@functools.cache
-def _parameters(kind: type[hooks.Hook]) -> tuple[str, ...]:
-    """Names of what `Hook.args` gives, which looks for them each time."""
-    return tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type] # every hook is one
 
 
 def _handlers(concerns: Iterable[object], name: str) -> Iterable[Handler]:

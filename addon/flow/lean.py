@@ -45,15 +45,16 @@ def contains(headers: http.Headers, name: object) -> bool:
 _INIT = http.Headers.__init__
 
 
-def init(self: http.Headers, fields: Iterable[tuple[bytes, bytes]] = (), **headers: str) -> None:
+def init(self: http.Headers, fields: Iterable[tuple[Any, Any]] = (), **headers: str) -> None:
     """`Headers.__init__`, which goes through `MutableMapping.update` for the keywords it was not given."""
     if headers:
         _INIT(self, fields, **headers)
         return
-    self.fields = tuple([tuple(field) for field in fields])
-    for name, value in self.fields:
+    made: list[tuple[Any, Any]] = [(name, value) for name, value in fields]
+    for name, value in made:
         if not isinstance(name, bytes) or not isinstance(value, bytes):
             raise TypeError("Header fields must be bytes.")
+    self.fields = tuple(made)
 
 
 REPLACED: Mapping[tuple[type, str], Callable[..., Any]] = MappingProxyType(
