@@ -13,8 +13,6 @@ import re
 from collections.abc import Callable
 
 import h11
-from h11._readers import ChunkedReader, ContentLengthReader, Http10Reader
-from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
@@ -34,20 +32,25 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 from wharfinger.answers import Answer
+from wharfinger.flow.framing import (
+    FIELD,
+    DropTrailers,
+    NoTrailers,
+    frames_twice,
+    next_head,
+    read_part,
+    reader,
+)
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
 
-# RFC 9112 sections 3 and 4 and RFC 9110 section 5.5, without the leniencies.
+# RFC 9112 sections 3 and 4, without the leniencies.
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ [\x21-\x7e]+ HTTP/1\.[01]", re.ASCII)
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: [\t\x20-\x7e\x80-\xff]*)?", re.ASCII)
-_FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*", re.ASCII)
 
 RESPONSE_HEAD_LIMIT = 256 * 1024
 """Bytes of an upstream's response head."""
-
-CHUNK_LINE_LIMIT = 16 * 1024
-"""Bytes of a chunk's size with its extensions, or of trailers: what h11 would wait for without end."""
 
 MAX_INTERIM = 64
 """Interim responses (RFC 9110 section 15.2) before the response itself."""
@@ -61,75 +64,6 @@ _TWO_FRAMINGS = "the request's framing can be read in more than one way"
 
 type Report = Callable[[Answer], Answer]
 """Records a refusal made before a request could be read, and returns it with its decision id."""
-
-
-class _NoTrailers(ChunkedReader):
-    """Chunked body of a request: trailers are refused."""
-
-    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
-        event = super().__call__(buf)
-        if isinstance(event, h11.EndOfMessage) and event.headers:
-            raise h11.RemoteProtocolError("trailers are not accepted")
-        return event
-
-
-class _DropTrailers(ChunkedReader):
-    """Chunked body of a response: trailers are dropped, as RFC 9110 section 6.5.1 allows."""
-
-    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
-        event = super().__call__(buf)
-        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
-
-
-def _reader(size: int | None, chunked: type[ChunkedReader]) -> base.TBodyReader:
-    if size is None:
-        return chunked()
-    return Http10Reader() if size == -1 else ContentLengthReader(size)
-
-
-def _next_head(buf: ReceiveBuffer) -> list[bytes] | None:
-    """The lines of the next head; None while it is not whole. Empty lines before it are skipped."""
-    while (lines := buf.maybe_extract_lines()) is not None:
-        if lines:
-            return [bytes(line) for line in lines]
-    return None
-
-
-def _frames_twice(version: bytes, fields: list[bytes]) -> bool:
-    """Whether the head's framing can be read in two ways, or is a coding that nothing here undoes.
-
-    RFC 9112 section 6.3 has rules for such messages; each of them has been read differently by somebody.
-    """
-    codings: list[bytes] = []
-    lengths: list[bytes] = []
-    for field in fields:
-        name, _, value = field.partition(b":")
-        low = name.lower()
-        if low == b"transfer-encoding":
-            codings.append(value.strip(b" \t").lower())
-        elif low == b"content-length":
-            lengths.append(value.strip(b" \t"))
-    if len(codings) + len(lengths) > 1 or not all(map(bytes.isdigit, lengths)):
-        return True
-    return bool(codings) and (codings != [b"chunked"] or version == b"HTTP/1.0")
-
-
-def _body(reader: base.TBodyReader, buf: ReceiveBuffer, event: events.Event) -> tuple[bytes, bool]:
-    """What `event` brought of a body, in one piece, and whether the body has ended. Raises h11's error.
-
-    In one piece, since a body of one-byte chunks would otherwise cost an event for each byte.
-    """
-    parts: list[bytes] = []
-    while True:
-        got = reader(buf) if isinstance(event, events.DataReceived) else reader.read_eof()
-        if got is None:
-            break
-        if isinstance(got, h11.EndOfMessage):
-            return b"".join(parts), True
-        parts.append(bytes(got.data))
-    if isinstance(reader, ChunkedReader) and len(buf) > CHUNK_LINE_LIMIT:
-        raise h11.RemoteProtocolError("a chunk's size line has no end")
-    return b"".join(parts), False
 
 
 class _Direct(base.Http1Connection):
@@ -175,7 +109,7 @@ class AgentSide(_Direct, base.Http1Server):
         if not isinstance(event, events.DataReceived):
             yield from super().read_headers(event)
             return
-        head = _next_head(self.buf)
+        head = next_head(self.buf)
         if head is None:
             if len(self.buf) > self._head_limit:
                 yield from self._refuse(_LARGE, status=431)
@@ -202,7 +136,7 @@ class AgentSide(_Direct, base.Http1Server):
         yield ReceiveHttp(RequestHeaders(self.stream_id, self.request, size == 0))
         if self.state != self.read_headers:
             return  # refused on its head
-        self.body_reader = _reader(size, _NoTrailers)
+        self.body_reader = reader(size, NoTrailers)
         self.state = self.read_body
         yield from self.state(event)
 
@@ -217,10 +151,10 @@ class AgentSide(_Direct, base.Http1Server):
         line, *fields = head
         if not _REQUEST_LINE.fullmatch(line):
             return _NOT_A_REQUEST
-        if not all(map(_FIELD.fullmatch, fields)):
+        if not all(map(FIELD.fullmatch, fields)):
             return "a header field is folded, unnamed or holds a control byte"
         method, target, version = line.split(b" ")
-        if _frames_twice(version, fields):
+        if frames_twice(version, fields):
             return _TWO_FRAMINGS
         if self._tunnel:
             inside = target.startswith(b"/") and method.upper() != b"CONNECT"
@@ -243,7 +177,7 @@ class AgentSide(_Direct, base.Http1Server):
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Read the body; a broken one is answered before the connection closes."""
         try:
-            data, ended = _body(self.body_reader, self.buf, event)
+            data, ended = read_part(self.body_reader, self.buf, event)
         except h11.ProtocolError:
             yield from self._broken()
             return
@@ -375,7 +309,7 @@ class UpstreamSide(_Direct, base.Http1Client):
         if not isinstance(event, events.DataReceived):
             yield from self._broken("the upstream closed the connection without an answer")
             return
-        while (head := _next_head(self.buf)) is not None:
+        while (head := next_head(self.buf)) is not None:
             try:
                 response = self._response(head)
                 size = http1.expected_http_body_size(self.request, response)
@@ -396,9 +330,9 @@ class UpstreamSide(_Direct, base.Http1Client):
     @staticmethod
     def _response(head: list[bytes]) -> http.Response:
         line, *fields = head
-        if not _STATUS_LINE.fullmatch(line) or not all(map(_FIELD.fullmatch, fields)):
+        if not _STATUS_LINE.fullmatch(line) or not all(map(FIELD.fullmatch, fields)):
             raise ValueError("a line of the head is malformed")
-        if sum(map(len, head)) > RESPONSE_HEAD_LIMIT or _frames_twice(line[:8], fields):
+        if sum(map(len, head)) > RESPONSE_HEAD_LIMIT or frames_twice(line[:8], fields):
             raise ValueError("the framing can be read in more than one way")
         return http1.read_response_head(head)
 
@@ -415,7 +349,7 @@ class UpstreamSide(_Direct, base.Http1Client):
             or http1.connection_close(response.http_version, response.headers)
         )
         yield ReceiveHttp(ResponseHeaders(self.stream_id, response, size == 0))
-        self.body_reader = _reader(size, _DropTrailers)
+        self.body_reader = reader(size, DropTrailers)
         self.state = self.read_body
         yield from self.state(event)
 
@@ -425,7 +359,7 @@ class UpstreamSide(_Direct, base.Http1Client):
             yield commands.CloseConnection(self.conn)
             return
         try:
-            data, ended = _body(self.body_reader, self.buf, event)
+            data, ended = read_part(self.body_reader, self.buf, event)
         except h11.ProtocolError:
             yield from self._broken("the upstream's response body is broken or cut short")
             return
