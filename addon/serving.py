@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import gc
-import gc
 import json
 import logging
 import os
@@ -60,8 +59,7 @@ class Serving:
             loop.add_signal_handler(number, self._stop, f"signal {number.name}")
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         serving = loop.create_task(runtime.serve(ready))
-        gc.collect()
-        gc.freeze()  # what has been loaded stays: there is no need to look through it again and again
+        _set_aside()
         try:
             await _first(ready, serving)
             await control.start()
@@ -69,7 +67,6 @@ class Serving:
                 runtime.live.configuration.settings.console, runtime.desk.data.root
             )
             runtime.own_listener(*self._office.address)
-            _set_aside()
             self._announce()
             if self._for_runs:
                 runtime.tasks.start(self._end_after_runs(), name="end after runs")
