@@ -109,6 +109,13 @@ class _Deciding:
             return Refusal(Code.DENIED, f"this agent is {agent.status}", "Stop, and tell the operator.")
         return None
 
+    def _place(self, host: str) -> str:
+        """The host as rules with `hosts` read it: one named without a port means the scheme's own port."""
+        request = self.request
+        return (
+            host if request.port == spelling.DEFAULT_PORTS.get(request.scheme) else f"{host}:{request.port}"
+        )
+
     # The reason
 
     def _with_reason(self, read: Recognised) -> Recognised:
@@ -136,7 +143,7 @@ class _Deciding:
         judgement = judge(
             [self.configuration.policies[name] for name in agent.policies],
             self._subjects(read, agent, path),
-            read.host,
+            self._place(read.host),
             lambda: self._texts(read, kept),
             lambda: self._how_to_reason(read.winner),
             explain=self.explain,

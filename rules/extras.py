@@ -42,13 +42,18 @@ CREDENTIALS = frozenset(
         "apikey",
         "auth_token",
         "authorization",
+        "client_secret",
+        "key",
         "oauth_token",
         "private_token",
+        "sig",
         "token",
         "x-amz-credential",
         "x-amz-security-token",
         "x-amz-signature",
         "x-api-key",
+        "x-goog-credential",
+        "x-goog-signature",
     }
 )
 """Parameters and fields that APIs read a credential from, folded."""

@@ -415,3 +415,15 @@ def test_reasons_are_lower_case_and_helps_are_sentences(make: Any) -> None:
         assert decision.reason[0].islower()
         assert decision.reason[-1] != "."
         assert not decision.help or decision.help[-1] == "."
+
+
+def test_unmatched_opens_a_named_host_on_the_port_of_its_scheme_only(make: Any) -> None:
+    world = make.policy("allow: [{tool: unmatched, hosts: [docs.example.org]}]")
+    assert world.decide("GET https://docs.example.org/x").verdict == "allow"
+    assert world.decide("GET http://docs.example.org/x").verdict == "allow"
+    for url in (
+        "https://docs.example.org:8443/x",
+        "https://docs.example.org:80/x",
+        "http://docs.example.org:443/x",
+    ):
+        assert world.decide(f"GET {url}").verdict == "deny", url
