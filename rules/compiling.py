@@ -13,6 +13,8 @@ from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.places import Place
 from wharfinger.rules.problems import Position, Problems, did_you_mean
+from wharfinger.rules.protocols.speech import Form, Protocol
+from wharfinger.rules.protocols.table import SPEECHES, form_of
 from wharfinger.rules.template import TemplateError
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.trees import Fields, Node
@@ -67,17 +69,21 @@ def _passed_headers(file: ToolFile, problems: Problems) -> frozenset[str]:
 class _Compiler:
     """Compiles one definition, and goes on after a problem so that all are found."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what is shared by the tools of a file
         self,
         file: ToolFile,
         definition: ToolDef,
         problems: Problems,
         passed: frozenset[str],
         encodings: Mapping[str, str],
+        form: Form | None = None,
     ) -> None:
         self.file = file
         self.definition = definition
         self.run = definition.run
+        self.form = form or form_of(definition.run)
+        self.further = form is not None
+        """Whether this is one of the tool's further requests, which need not hold every input."""
         self.problems = problems
         self.passed = passed
         self.encodings = encodings
@@ -94,26 +100,26 @@ class _Compiler:
         reason = self._reason(specs)
         if self.failed or not sites or not isinstance(query, Fields):
             return None
-        definition, run = self.definition, self.run
-        auth = run.auth or self.file.auth
-        effect = definition.effect or effect_of(run.method)
-        unread = run.stream or run.encoding == "any"
+        definition, form = self.definition, self.form
+        auth = self.run.auth or self.file.auth
+        effect = self._effect()
+        unread = form.stream or form.encoding == "any"
         read = body if body is not None else _NO_BODY
         return Tool(
             name=definition.tool,
             description=definition.description,
             api=self.file.api or "",
             effect=effect,
-            methods=run.method,
+            methods=form.methods,
             endpoints=tuple(site.endpoint for site in sites),
             path=sites[0].path,
             query=query,
             headers=fields,
             body=body,
-            media=None if unread else MEDIA[run.encoding],
-            encoding=run.encoding or self._usual_encoding(sites, body),
-            stream=run.stream,
-            extra=run.extra == "allow" if run.extra else effect is Effect.READ,
+            media=None if unread else MEDIA[form.encoding],
+            encoding=form.encoding or self._usual_encoding(sites, body),
+            stream=form.stream,
+            extra=self.run.extra == "allow" if self.run.extra else effect is Effect.READ,
             inputs=specs,
             placements=_placements(auth),
             auth_own=auth is not None and auth.own,
@@ -129,7 +135,26 @@ class _Compiler:
             names=frozenset(identity.names(query)) | frozenset(identity.names(read)),
             sensitive=frozenset(name for name, spec in specs.items() if spec.sensitive),
             declared_headers=frozenset(fields),
+            protocol=form.protocol,
+            key=form.key,
+            speech=SPEECHES.get(form.protocol),
+            others=self._others(),
         )
+
+    def _others(self) -> tuple[Tool, ...]:
+        """The tool's further requests; what is wrong with them has been said of the first."""
+        compiled = (
+            _Compiler(self.file, self.definition, Problems(), self.passed, self.encodings, form).tool()
+            for form in self.form.others
+        )
+        return tuple(tool for tool in compiled if tool is not None)
+
+    def _effect(self) -> Effect:
+        if self.definition.effect is None and self.form.protocol is not Protocol.HTTP:
+            at = self.definition.position
+            hint = "write `effect: read`, `write` or `destructive`"
+            self.error(at, f'the effect of "{self.definition.tool}" does not follow from its method', hint)
+        return self.definition.effect or effect_of(self.form.methods)
 
     def error(self, at: Position, message: str, hint: str = "") -> None:
         self.failed = True
@@ -138,7 +163,7 @@ class _Compiler:
     # Places
 
     def _places(self) -> list[Place]:
-        url = self.run.url
+        url = self.form.url
         if url.startswith("/"):
             if not self.file.base:
                 self.error(
@@ -156,6 +181,8 @@ class _Compiler:
                 "the bases differ in their paths",
                 "let them differ in scheme, host and port only",
             )
+        if self.form.protocol is not Protocol.HTTP and any(site.path.rest is not None for site in found):
+            self.error(self.run.at("url"), f"a URL of {self.form.protocol} cannot end in ${{…...}}")
         for site in found[:1]:
             for text in (*site.endpoint.labels, *site.path.segments):
                 self._name(text, "place")
@@ -178,7 +205,7 @@ class _Compiler:
 
     def _query(self, sites: list[Place]) -> Node | None:
         source = dict(sites[0].query) if sites else {}
-        for key, value in plain(self.run.query).items():
+        for key, value in plain(self.form.query).items():
             if key in source:
                 self.error(self.run.at("query", key, key=True), f'"{key}" stands in the URL and in the query')
             source[key] = value
@@ -186,7 +213,7 @@ class _Compiler:
 
     def _headers(self) -> dict[str, Node]:
         found: dict[str, Node] = {}
-        for name, value in self.run.headers.items():
+        for name, value in self.form.headers.items():
             low = name.lower()
             at = self.run.at("headers", name, key=True)
             if (
@@ -202,21 +229,22 @@ class _Compiler:
         return found
 
     def _body(self) -> Node | None:
-        run = self.run
-        if not run.has_body or run.stream:
+        form = self.form
+        if not form.has_body or form.stream:
             return None
-        at = run.at("body")
-        if run.encoding == "any":
+        at = self.run.at(form.body_key)
+        if form.encoding == "any":
             self.error(
                 at, 'a body of encoding "any" is not read', "leave `body` out, or name another encoding"
             )
-        elif run.encoding == "text" and not isinstance(run.body, str):
+        elif form.encoding == "text" and not isinstance(form.body, str):
             self.error(at, "a body of text must be one text", 'write it like body: "${text}"')
-        elif run.encoding == "form" and not isinstance(run.body, Mapping):
+        elif form.encoding == "form" and not isinstance(form.body, Mapping):
             self.error(at, "a form must be a mapping", "write name: value lines")
         else:
-            form = run.encoding in {None, "form"}
-            return self._tree(trees.nested if form else lambda source: source, plain(run.body), "body")
+            nested = form.encoding in {None, "form"}
+            prepare = trees.nested if nested else lambda source: source
+            return self._tree(prepare, plain(form.body), form.body_key)
         return None
 
     def _tree(self, prepare: Any, source: object, *path: str) -> Node | None:
@@ -225,7 +253,7 @@ class _Compiler:
         except TemplateError as error:
             self.error(self.run.at(*path), str(error), error.hint)
             return None
-        self._name(node, "value" if path[0] in {"query", "body"} else "field")
+        self._name(node, "field" if path[0] == "headers" else "value")
         return node
 
     def _usual_encoding(self, sites: list[Place], body: Node | None) -> str:
@@ -237,7 +265,7 @@ class _Compiler:
 
     def _inputs(self) -> dict[str, Input]:
         declared = self.definition.input
-        for name in declared.keys() - self.named.keys():
+        for name in () if self.further else declared.keys() - self.named.keys():
             at = self.definition.at("input", name, key=True)
             hint = did_you_mean(name, self.named) or f"write ${{{name}}} where the value goes"
             self.error(at, f'the input "{name}" does not stand in the template', hint)

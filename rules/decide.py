@@ -18,7 +18,7 @@ from wharfinger.rules.conditions import Scope
 from wharfinger.rules.headers import Passes, Plan
 from wharfinger.rules.judging import Judgement, judge
 from wharfinger.rules.presented import Presented
-from wharfinger.rules.recognise import Recognised
+from wharfinger.rules.recognised import Part, Recognised
 from wharfinger.rules.redact.fields import FieldPath
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
@@ -119,16 +119,16 @@ class _Deciding:
     # The reason
 
     def _with_reason(self, read: Recognised) -> Recognised:
-        """The reason of the call, first found: header, argument of `call`, the tool's input, the run's."""
-        if len(read.calls) != 1:
-            return read
-        (call,) = read.calls
+        """The reason of each call, first found: header, argument of `call`, the tool's input, the run's."""
         given = self.facts.reason
-        if given is None and read.reason is None and call.reason is None:
+        if given is None and read.reason is None and all(call.reason is None for call in read.calls):
             return read
         argument = given if self.facts.origin is not Origin.PROXY else None
-        reason = _reason(read.reason, argument, call, given)
-        return read if reason == call.reason else read.with_call(replace(call, reason=reason))
+        reasons = [_reason(read.reason, argument, call, given) for call in read.calls]
+        return read.with_calls(
+            call if reason == call.reason else replace(call, reason=reason)
+            for call, reason in zip(read.calls, reasons, strict=True)
+        )
 
     def _how_to_reason(self, tool: Tool | None) -> str:
         named = f', or in the input "{tool.reason}"' if tool is not None and tool.reason else ""
@@ -142,7 +142,7 @@ class _Deciding:
         path = read.target.path.canonical if read.target is not None else ""
         judgement = judge(
             [self.configuration.policies[name] for name in agent.policies],
-            self._subjects(read, agent, path),
+            [self._subjects(part, read, agent, path) for part in read.parts],
             self._place(read.host),
             lambda: self._texts(read, kept),
             lambda: self._how_to_reason(read.winner),
@@ -165,20 +165,19 @@ class _Deciding:
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
             ask=judgement.ask,
-            response=_response(read.winner, shown.credentialed) if opened else _CLOSED,
+            response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
             trace=tuple(self._trace(read, shown, plan.dropped, judgement)) if self.explain else (),
         )
 
-    def _subjects(self, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
-        (call,) = read.calls
-        if len(read.fitting) < 2:
-            return [(call.tool, self._scope(call, read, agent, path))]
-        calls = [call, *(fit.call for fit in read.fitting[1:])]
-        return [(each.tool, self._scope(each, read, agent, path)) for each in calls]
+    def _subjects(self, part: Part, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
+        call = part.call
+        if len(part.fitting) < 2:
+            return [(call.tool, self._scope(call, call.reason, read, agent, path))]
+        calls = [call, *(fit.call for fit in part.fitting[1:])]
+        return [(each.tool, self._scope(each, call.reason, read, agent, path)) for each in calls]
 
-    def _scope(self, call: Call, read: Recognised, agent: Agent, path: str) -> Scope:
+    def _scope(self, call: Call, reason: str | None, read: Recognised, agent: Agent, path: str) -> Scope:
         about = {"tool": call.tool, "effect": _EFFECTS[call.effect]}
-        reason = read.calls[0].reason
         who = {"name": self.request.agent, "owner": agent.owner}
         return Scope(
             inputs=call.inputs,
@@ -224,13 +223,16 @@ class _Deciding:
     # What goes upstream
 
     def _plan(self, read: Recognised, shown: Presented) -> Plan:
-        tool, ranges = read.winner, not shown.credentialed
-        if tool is None:
+        tools, ranges = read.winners, not shown.credentialed
+        if not tools:
             passes = Passes(own=shown.own, exchanged=shown.exchanged, ranges=ranges)
         else:
-            passes = Passes(
-                tool.passed, tool.declared_headers, tool.volatile, shown.own, shown.exchanged, ranges
-            )
+            tool = tools[0]
+            passed, declared, volatile = tool.passed, tool.declared_headers, tool.volatile
+            for other in tools[1:]:
+                passed, declared = passed & other.passed, declared & other.declared_headers
+                volatile &= other.volatile
+            passes = Passes(passed, declared, volatile, shown.own, shown.exchanged, ranges)
         return headers.plan(self.request, shown.names, passes)
 
     def _digest(self, read: Recognised, shown: Presented, fields: list[tuple[str, str]], path: str) -> str:
@@ -270,13 +272,13 @@ class _Deciding:
 
     def _call_steps(self, read: Recognised) -> Iterator[Step]:
         yield Step("spelling", f"{self.request.method} {self.request.scheme}://{read.host}", "ok")
-        for fit in read.fitting:
-            result = "wins" if fit.tool is read.winner else "fits"
-            yield Step("tool", f"{fit.tool.name} ({fit.tool.position})", result)
-        for call in read.calls:
-            if not read.fitting:
-                yield Step("tool", "no tool fits", call.tool)
-            for name in sorted(call.inputs):
+        for part in read.parts:
+            for fit in part.fitting:
+                result = "wins" if fit.tool is part.winner else "fits"
+                yield Step("tool", f"{fit.tool.name} ({fit.tool.position})", result)
+            if not part.fitting:
+                yield Step("tool", "no tool fits", part.call.tool)
+            for name in sorted(part.call.inputs):
                 yield Step("input", name, "ok")
 
     def _trace(
@@ -307,12 +309,15 @@ def _reason(header: str | None, argument: str | None, call: Call, run: str | Non
     return None
 
 
-def _response(tool: Tool | None, credentialed: bool) -> ResponseRules:
+def _response(tools: tuple[Tool, ...], credentialed: bool) -> ResponseRules:
     """How the response is treated: cookies of hosts with a credential are withheld, if not declared."""
-    if tool is None:
+    if not tools:
         return _response_rules((), not credentialed, credentialed)
-    cookies = not credentialed or tool.auth_own or "cookie" in tool.passed
-    return _response_rules(tool.redact, cookies, credentialed)
+    cookies = not credentialed or all(tool.auth_own or "cookie" in tool.passed for tool in tools)
+    redact = tools[0].redact
+    if len(tools) > 1:
+        redact = tuple(dict.fromkeys(path for tool in tools for path in tool.redact))
+    return _response_rules(redact, cookies, credentialed)
 
 
 @lru_cache(maxsize=8192)

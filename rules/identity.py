@@ -16,6 +16,9 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
+SPOKEN = frozenset({"params"})
+"""Keys of a `run` that are some protocol's own."""
+
 
 def digest(
     file: ToolFile, definition: ToolDef, specs: Mapping[str, Input], effect: Effect, auth: Auth | None
@@ -26,6 +29,7 @@ def digest(
         "tool": definition.tool,
         "api": file.api,
         "effect": effect.value,
+        "type": run.type,
         "methods": list(run.method),
         "urls": [base + run.url for base in file.base] if run.url.startswith("/") else [run.url],
         "query": plain(run.query),
@@ -33,6 +37,7 @@ def digest(
         "body": [plain(run.body)] if run.has_body else [],
         "encoding": run.encoding,
         "extra": run.extra,
+        "spoken": plain(run.model_dump(mode="json", include=set(SPOKEN))),
         "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
         "pass": sorted(name.lower() for name in file.headers.passed),
         "volatile": sorted(name.lower() for name in file.headers.volatile),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from wharfinger.rules.places import Endpoint
+from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.spelling import Path
 from wharfinger.rules.template import Text
 from wharfinger.rules.tools import Tool
@@ -25,6 +26,23 @@ class Entry:
 
 
 @dataclass(slots=True)
+class Surface:
+    """A URL and method at which one protocol above HTTP is spoken, and the tools that are declared there."""
+
+    protocol: Protocol
+    by_key: dict[str, list[Entry]] = field(default_factory=dict)
+    """By what chooses among the operations; the more specific first."""
+    tools: list[Tool] = field(default_factory=list)
+
+    def add(self, entry: Entry) -> None:
+        """Declare one more tool here."""
+        alike = self.by_key.setdefault(entry.tool.key, [])
+        alike.append(entry)
+        alike.sort(key=_by_rank)
+        self.tools.append(entry.tool)
+
+
+@dataclass(slots=True)
 class _Node:
     constants: dict[str, _Node] = field(default_factory=dict)
     variable: _Node | None = None
@@ -35,6 +53,8 @@ class _Node:
     """Templates that end here, by method."""
     rests: dict[str, list[Entry]] = field(default_factory=dict)
     """Templates whose `${x...}` begins below here, by method."""
+    spoken: dict[str, dict[Protocol, Surface]] = field(default_factory=dict)
+    """Protocols that are spoken here, by method."""
 
     def below(self, segment: Text) -> _Node:
         """The node for a template's next segment, made if need be."""
@@ -56,14 +76,23 @@ class Index:
 
     def add(self, tool: Tool) -> None:
         """Make a tool findable at all its endpoints."""
+        for one in (tool, *tool.others):
+            self._add(one)
+
+    def _add(self, tool: Tool) -> None:
         for endpoint in tool.endpoints:
             node = self._root(endpoint)
             segments = tool.path.segments if tool.path.rest is None else tool.path.segments[:-1]
             for segment in segments:
                 node = node.below(segment)
             held = node.ends if tool.path.rest is None else node.rests
+            entry = Entry(rank(tool, endpoint), tool, endpoint)
             for method in tool.methods:
-                held.setdefault(method, []).append(Entry(rank(tool, endpoint), tool, endpoint))
+                if tool.speech is None:
+                    held.setdefault(method, []).append(entry)
+                else:
+                    here = node.spoken.setdefault(method, {})
+                    here.setdefault(tool.protocol, Surface(tool.protocol)).add(entry)
 
     def _root(self, endpoint: Endpoint) -> _Node:
         host = endpoint.host
@@ -82,9 +111,12 @@ class Index:
                     found.append(node)
         return found
 
-    def find(self, scheme: str, host: str, port: int, method: str, path: Path) -> list[Entry]:
-        """The templates of this method, host and path, the most specific first."""
+    def find(
+        self, scheme: str, host: str, port: int, method: str, path: Path
+    ) -> tuple[list[Entry], list[Surface]]:
+        """The templates of this method, host and path, the most specific first; and what is spoken there."""
         found: list[Entry] = []
+        surfaces: list[Surface] = []
         nodes = self._roots(scheme, host, port)
         for segment in path.segments:
             if segment:
@@ -106,11 +138,20 @@ class Index:
                 break
         for node in nodes:
             found.extend(node.ends.get(method, ()))
+            if node.spoken:
+                surfaces.extend(node.spoken.get(method, {}).values())
         if path.encoded:  # only a template that declares it takes an encoded slash
             found = [entry for entry in found if entry.tool.path.admits(path.encoded)]
+            surfaces = [each for each in surfaces if each.tools[0].path.admits(path.encoded)]
         if len(found) > 1:
-            found.sort(key=lambda entry: entry.rank)
-        return found
+            found.sort(key=_by_rank)
+        if len(surfaces) > 1:
+            surfaces.sort(key=lambda surface: min(entries[0].rank for entries in surface.by_key.values()))
+        return found, surfaces
+
+
+def _by_rank(entry: Entry) -> tuple[object, ...]:
+    return entry.rank
 
 
 def rank(tool: Tool, endpoint: Endpoint) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ winner only. Every rule that is about the call is evaluated, because an error in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -84,19 +84,35 @@ class _Findings:
 
 
 def judge(
-    policies: Iterable[CompiledPolicy],
-    subjects: Subjects,
+    policies: Sequence[CompiledPolicy],
+    parts: Sequence[Subjects],
     host: str,
     texts: Callable[[], list[str] | None],
     reasons: Callable[[], str],
     *,
     explain: bool = False,
 ) -> Judgement:
-    """The judgement of all policies of an agent.
+    """The judgement of all policies of an agent on a request of these parts: the strictest governs.
 
     `texts` gives what patterns are searched in, or None if it cannot be read; `reasons` says how a
     reason may be given. Only with `explain` are the found rules part of the answer.
     """
+    judged = [
+        _judge(policies, subjects, host, texts if index == 0 else None, reasons, explain)
+        for index, subjects in enumerate(parts)
+    ]
+    return judged[0] if len(judged) == 1 else _together(judged)
+
+
+def _judge(  # noqa: PLR0917 - as its caller
+    policies: Sequence[CompiledPolicy],
+    subjects: Subjects,
+    host: str,
+    texts: Callable[[], list[str] | None] | None,
+    reasons: Callable[[], str],
+    explain: bool,
+) -> Judgement:
+    """One call; patterns are about the whole request, and looked for once."""
     findings = _Findings([], [], [], [])
     for policy in policies:
         for index, (tool, scope) in enumerate(subjects):
@@ -107,7 +123,7 @@ def judge(
                 outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
                 if outcome.holds or outcome.error or explain or not denies:
                     findings.add(rule, tool, outcome)
-        if policy.patterns is not None:
+        if policy.patterns is not None and texts is not None:
             _search(policy, texts(), subjects[0][0], findings)
     return _judged(findings, subjects[0][0], reasons, findings.every if explain else ())
 
@@ -147,6 +163,22 @@ def _judged(
     return _unopened(findings, tool, reasons, every)
 
 
+def _together(judged: list[Judgement]) -> Judgement:
+    """The judgement on a request of several calls: a deny of one, else what all that ask agree on."""
+    every = tuple(found for judgement in judged for found in judgement.found)
+    denying = [each for each in judged if each.verdict is Verdict.DENY]
+    asking = [each for each in judged if each.verdict is Verdict.ASK]
+    governing = denying or asking or judged
+    first = governing[0]
+    rules = tuple(dict.fromkeys(rule for each in governing for rule in each.rules))
+    ask = first.ask
+    if not denying and asking:
+        ask = _agreed([each.ask for each in asking if each.ask is not None])
+        if not ask.people:
+            return _nobody(ask.approvers, rules, every)
+    return Judgement(first.verdict, first.reason, first.help, rules, ask, every)
+
+
 def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
     because = next((f.rule.because for f in found if f.rule.because), "")
     first = found[0]
@@ -161,21 +193,31 @@ def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
 
 def _asked(found: list[Found], every: tuple[Found, ...]) -> Judgement:
     """An ask that satisfies every rule that asks: people whom all of them name, the shortest time."""
-    asks = [f.rule.ask for f in found if f.rule.ask is not None]
+    ask = _agreed([f.rule.ask for f in found if f.rule.ask is not None])
+    if not ask.people:
+        return _nobody(ask.approvers, _refs(found), every)
+    because = next((f.rule.because for f in found if f.rule.because), "")
+    reason = because or f"{found[0].tool} needs the approval of {', '.join(ask.approvers)}"
+    return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every)
+
+
+def _agreed(asks: list[Ask]) -> Ask:
+    """What satisfies all that ask; without people if no one person may."""
+    if len(asks) == 1:
+        return asks[0]
     people = frozenset.intersection(*(ask.people for ask in asks))
     names = tuple(dict.fromkeys(name for ask in asks for name in ask.approvers))
-    if not people:
-        return Judgement(
-            Verdict.DENY,
-            f"no one person may approve under all rules that ask ({', '.join(names)})",
-            "Ask the operator to name a person who may.",
-            _refs(found),
-            found=every,
-        )
-    ask = Ask(names, people, min(ask.expires for ask in asks), max(ask.quorum for ask in asks))
-    because = next((f.rule.because for f in found if f.rule.because), "")
-    reason = because or f"{found[0].tool} needs the approval of {', '.join(names)}"
-    return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every)
+    return Ask(names, people, min(ask.expires for ask in asks), max(ask.quorum for ask in asks))
+
+
+def _nobody(names: tuple[str, ...], rules: tuple[RuleRef, ...], every: tuple[Found, ...]) -> Judgement:
+    return Judgement(
+        Verdict.DENY,
+        f"no one person may approve under all rules that ask ({', '.join(names)})",
+        "Ask the operator to name a person who may.",
+        rules,
+        found=every,
+    )
 
 
 def _unopened(

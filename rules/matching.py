@@ -13,6 +13,7 @@ from wharfinger.rules import bodies, extras, inputs, trees
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.extras import fold
 from wharfinger.rules.places import Endpoint
+from wharfinger.rules.protocols.speech import Operation
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.spelling import Target
 from wharfinger.rules.transient import transient
@@ -47,6 +48,15 @@ def reading(fields: Mapping[str, tuple[str, ...]], host: str, target: Target, bo
     query = bodies.structure(target.query, "query") if target.query else {}
     reason = reason_of(fields) if REASON in fields else None
     return Reading(host, target, query, fields, body, reason)
+
+
+def of_operation(whole: Reading, operation: Operation, consumed: frozenset[str]) -> Reading:
+    """One operation of a request, as tools read it; the protocol's own query parameters are not there."""
+    query = whole.query
+    if consumed and query:
+        query = {name: value for name, value in query.items() if name not in consumed}
+    body = Body(Media.FORM if operation.textual else Media.JSON, operation.value)
+    return Reading(whole.host, whole.target, query, whole.fields, body, whole.reason)
 
 
 def reason_of(fields: Mapping[str, tuple[str, ...]]) -> str | None:

@@ -19,7 +19,7 @@ from wharfinger.rules import headers
 from wharfinger.rules.headers import Fields, Names
 from wharfinger.rules.models.agents import Credential
 from wharfinger.rules.placeholders import Owner
-from wharfinger.rules.recognise import Recognised
+from wharfinger.rules.recognised import Recognised
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.transient import transient

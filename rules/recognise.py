@@ -12,58 +12,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from wharfinger.rules import bodies, extras, headers, spelling
+from wharfinger.rules import bodies, extras, headers, speaking, spelling
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.compiling import compile_file, effect_of
 from wharfinger.rules.index import Entry, Index
-from wharfinger.rules.matching import Fit, fit, reading, reason_of
+from wharfinger.rules.matching import fit, reading, reason_of
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
+from wharfinger.rules.recognised import Part, Recognised, head_refusal
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
-from wharfinger.rules.transient import transient
 from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 
 _TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
-
-
-@transient
-class Recognised:
-    """What a request is: its calls, the tools it fits, and why it is refused, if it is."""
-
-    calls: tuple[Call, ...] = ()
-    """One call; `unmatched` where no tool fits, none where the request could not be read."""
-    winner: Tool | None = None
-    """The most specific tool that fits: the one that allow and ask rules see."""
-    fitting: tuple[Fit, ...] = ()
-    """Every tool that fits, the winner first: what deny rules see."""
-    refusal: Refusal | None = None
-    """Why the request is not let through, whatever policy says."""
-    host: str = ""
-    """In canonical form."""
-    target: spelling.Target | None = None
-    body: Body = bodies.EMPTY
-    body_read: bool = False
-    """Whether the body was read, or there was none."""
-    reason: str | None = None
-    """What the header `Wharfinger-Reason` says."""
-    fields: headers.Fields | None = None
-    """The header fields; None where they must not be sent as they are."""
-
-    def with_call(self, call: Call) -> Recognised:
-        """The same, with another call in place of the one it is."""
-        return Recognised(
-            (call,),
-            self.winner,
-            self.fitting,
-            self.refusal,
-            self.host,
-            self.target,
-            self.body,
-            self.body_read,
-            self.reason,
-            self.fields,
-        )
 
 
 class Toolset:
@@ -139,32 +100,24 @@ class Toolset:
         method = spelling.method(request.method, self.methods)
         host = spelling.host(request.host)
         target = spelling.target(request.target)
-        found = self._index.find(request.scheme, host, request.port, method, target.path)
+        found, surfaces = self._index.find(request.scheme, host, request.port, method, target.path)
+        if surfaces:
+            return speaking.recognise(request, fields, host, target, found, surfaces, limit)
         if not found:
             return _unmatched(request, fields, host, target)
         body, problem = _body(request, fields, found, limit)
         read = reading(fields, host, target, body)
         if problem is not None:
-            return Recognised((), None, (), problem, host, target, body, reason=read.reason, fields=fields)
+            return Recognised((), problem, host, target, body, reason=read.reason, fields=fields)
         fits = [one for entry in found if (one := fit(entry.tool, entry.endpoint, read)) is not None]
         if not fits:
             return _unmatched(request, fields, host, target)
         winner = fits[0]
         refusal = winner.refusal
         if refusal is None and (fields.names.special or fields.names.acting):
-            refusal = _headers(winner.tool, fields)
-        return Recognised(
-            (winner.call,),
-            winner.tool,
-            tuple(fits),
-            refusal,
-            host,
-            target,
-            body,
-            not body.problem,
-            read.reason,
-            fields,
-        )
+            refusal = head_refusal(winner.tool, fields)
+        parts = (Part(winner.call, tuple(fits)),)
+        return Recognised(parts, refusal, host, target, body, not body.problem, read.reason, fields)
 
 
 def recognise(toolset: Toolset, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
@@ -195,11 +148,6 @@ def _body(
     return body, Refusal(Code.DENIED, problem, f"Send the body as {types}, and say so in Content-Type.")
 
 
-def _headers(tool: Tool, fields: headers.Fields) -> Refusal | None:
-    encoded = headers.encoded(fields) if tool.media is not None else None
-    return encoded or headers.acting(fields, tool.declared_headers)
-
-
 def _unmatched(request: Request, fields: headers.Fields, host: str, target: spelling.Target) -> Recognised:
     refusal = headers.acting(fields) or headers.encoded(fields)
     if refusal is None and extras.override(name for name, _ in target.query):
@@ -213,7 +161,7 @@ def _unmatched(request: Request, fields: headers.Fields, host: str, target: spel
         inputs={"host": host, "method": method, "path": target.path.canonical},
         reason=reason,
     )
-    return Recognised((call,), None, (), refusal, host, target, reason=reason, fields=fields)
+    return Recognised((Part(call),), refusal, host, target, reason=reason, fields=fields)
 
 
 # Building

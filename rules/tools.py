@@ -14,6 +14,7 @@ from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.places import Endpoint, PathTemplate
 from wharfinger.rules.problems import Position
+from wharfinger.rules.protocols.speech import Asked, Protocol, Speech
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.spelling import DEFAULT_PORTS, Pairs, canonical_pairs
 from wharfinger.rules.trees import ABSENT, Fields, Node
@@ -104,6 +105,13 @@ class Tool:
     sensitive: frozenset[str]
     declared_headers: frozenset[str]
     """Header fields that are inputs or constants of the tool, in lower case."""
+    protocol: Protocol = Protocol.HTTP
+    key: str = ""
+    """Above HTTP: what chooses the tool among the operations at its URL."""
+    speech: Speech | None = None
+    """Above HTTP: how its requests are read and written."""
+    others: tuple[Tool, ...] = ()
+    """Further requests that are this tool, each as a tool of the same name."""
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -115,7 +123,8 @@ class Tool:
         """What two tools share that match the same requests: a text for each method and endpoint."""
         for method in self.methods:
             for endpoint in self.endpoints:
-                yield "\n".join((method, endpoint.shape + self.path.shape, *self.constants))
+                place = endpoint.shape + self.path.shape
+                yield "\n".join((self.protocol, method, place, self.key, *self.constants))
 
     def fill(self, values: Mapping[str, JSON]) -> FilledRequest:
         """The request that makes this call, read back to make sure of it. Raises `Refused` if there is none.
@@ -157,7 +166,11 @@ class Tool:
         headers.check_fields(request, fields)
         body = bodies.read(request, len(filled.body))
         read = matching.reading(fields, spelling.host(filled.host), spelling.target(filled.target), body)
-        fit = None if body.problem else matching.fit(self, self.endpoints[0], read)
+        if self.speech is not None:
+            asked = Asked(request, read, (self,), len(filled.body))
+            (operation,) = self.speech.read(asked)
+            read = matching.of_operation(read, operation, self.speech.consumes)
+        fit = None if read.body.problem else matching.fit(self, self.endpoints[0], read)
         if fit is None or fit.refusal is not None or _spelled(fit.call.inputs) != _spelled(values):
             raise Refused(
                 "the inputs cannot be written as a request that is read back the same",
@@ -181,6 +194,9 @@ class Tool:
         return tuple((name, trees.spell(value)) for name, value in filled if value is not ABSENT)
 
     def _body(self, values: Mapping[str, JSON]) -> tuple[bytes, str]:
+        if self.speech is not None:
+            written = ABSENT if self.body is None else trees.write(self.body, values)
+            return self.speech.write(self, {} if written is ABSENT else written)  # type: ignore[arg-type]
         if self.body is None or self.stream or self.media is None:
             return b"", ""
         filled = trees.write(self.body, values)

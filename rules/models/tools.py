@@ -6,12 +6,14 @@ places, types and bounds.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
+    ValidationInfo,
     WithJsonSchema,
     field_validator,
     model_validator,
@@ -19,12 +21,18 @@ from pydantic import (
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
 from wharfinger.rules.models.values import HeaderName, Name, Pattern, Variable
-from wharfinger.rules.nodes import MappingNode, SequenceNode
-from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
+from wharfinger.rules.problems import Problems, did_you_mean
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
-LATER_TYPES = frozenset({"graphql", "jsonrpc", "git", "websocket", "multipart"})
+LATER_TYPES = frozenset({"graphql", "git", "websocket", "grpc"})
+KEYS: Mapping[str, frozenset[str]] = {
+    "http": frozenset({"method", "query", "headers", "body", "encoding"}),
+    "jsonrpc": frozenset({"method", "params", "headers"}),
+}
+"""What may be written for each `type` beyond what all of them have."""
+NEEDED: Mapping[str, frozenset[str]] = {"http": frozenset({"method"}), "jsonrpc": frozenset({"method"})}
 SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters"})
 """Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
 _TEXT_OR_LIST: dict[str, Any] = {
@@ -134,16 +142,16 @@ Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), WithJsonSchema(_TEX
 class Run(Written):
     """How the tool's request is made, and by what it is recognised."""
 
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"redirects", "timeout", "operation", "field", "args", "params", "service"}  # some of later types
-    )
+    later: ClassVar[frozenset[str]] = frozenset({"redirects", "timeout"})
     remedies: ClassVar[dict[str, str]] = {
         "path": "write `url`",
         "json": "write `body`",
     }
 
-    type: Literal["http"] = Field(default="http", description="The protocol.")
-    method: Methods = Field(min_length=1, description="Method, or a list of methods.")
+    type: Literal["http", "jsonrpc"] = Field(default="http", description="The protocol.")
+    method: Methods = Field(
+        default=(), min_length=1, description="HTTP method, or a list of them; of jsonrpc the method's name."
+    )
     url: Text = Field(min_length=1, description="Whole URL, or a path below `base`; `${x}` is a variable.")
     query: dict[str, Any] = Field(default_factory=dict, description="Query parameters.")
     headers: dict[HeaderName, Text] = Field(default_factory=dict, description="Header fields.")
@@ -151,10 +159,27 @@ class Run(Written):
     encoding: Literal["json", "form", "text", "any"] | None = Field(
         default=None, description="How the body is written; left out: by Content-Type."
     )
+    params: dict[str, Any] | None = Field(default=None, description="Template of a jsonrpc method's params.")
     extra: Literal["allow", "deny"] | None = Field(
         default=None, description="Whether fields and parameters beyond the template may pass."
     )
     auth: Auth | None = Field(default=None, description="The credential, if not the API's.")
+
+    @classmethod
+    def _reported(cls, node: MappingNode, problems: Problems) -> MappingNode:
+        node = super()._reported(node, problems)
+        kind = node.get("type", "http")
+        if not isinstance(kind, str) or kind not in KEYS:
+            return node
+        common = {"type", "url", "extra", "auth"}
+        strange = [key for key in node if key not in common and key not in KEYS[kind]]
+        for key in strange:
+            at = locate(node, (key,), key=True) or node.position
+            hint = f"it takes: {', '.join(sorted({*common, *KEYS[kind]}))}"
+            problems.error(at, f'"{key}" does not go with the type "{kind}"', hint)
+        for key in sorted(NEEDED[kind] - node.keys()):
+            problems.error(node.position, f'missing key "{key}"')
+        return node.only(lambda key: key not in strange) if strange else node
 
     @field_validator("type", mode="before")
     @classmethod
@@ -172,7 +197,11 @@ class Run(Written):
 
     @field_validator("method")
     @classmethod
-    def _methods(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _methods(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("type", "http") != "http":
+            if len(value) > 1:
+                raise wrong("a tool is one method", "write a tool for each")
+            return value
         for method in value:
             if not (method.isascii() and method.isupper() and method.replace("-", "").isalpha()):
                 raise wrong(f'"{method}" is not a method', f'write it in capitals: "{method.upper()}"')

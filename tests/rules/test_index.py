@@ -81,7 +81,7 @@ def test_the_index_finds_what_trying_every_template_finds(
 ) -> None:
     toolset, index = many
     path = spelling.path("/" + "/".join(parts))
-    found = index.find("https", "a.example", 443, "GET", path)
+    found, _ = index.find("https", "a.example", 443, "GET", path)
     assert {entry.tool.name for entry in found} == {t.name for t in toolset if t.path.read(path) is not None}
     assert [entry.rank for entry in found] == sorted(entry.rank for entry in found)
 

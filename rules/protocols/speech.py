@@ -1,0 +1,94 @@
+"""What protocols above HTTP have in common: requests that ask for several things at one URL.
+
+A protocol says three things. `lower`: what of a tool's definition is its URL, what chooses the tool there,
+and what its inputs are read from. `read`: which operations a request asks for; a request that cannot be
+read, or in two ways, is `Refused`. `write`: the body that asks for one operation. Everything else, from
+finding the URL to typing the inputs, is the same for all tools.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.transient import transient
+from wharfinger.rules.types import JSON, Request
+
+if TYPE_CHECKING:
+    from wharfinger.rules.matching import Reading
+    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.tools import Tool
+
+
+class Protocol(enum.StrEnum):
+    """What is spoken at a URL: `type` of a tool's `run`."""
+
+    HTTP = "http"
+    JSONRPC = "jsonrpc"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A tool's definition, as the HTTP requests it is made of."""
+
+    protocol: Protocol
+    methods: tuple[str, ...]
+    url: str
+    """A whole URL, or a path below the file's `base`."""
+    query: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    """Template of the body, or of an operation's value."""
+    has_body: bool = False
+    body_key: str = "body"
+    """Where it is written, for problems."""
+    encoding: str | None = None
+    stream: bool = False
+    key: str = ""
+    """What chooses the tool among the operations at its URL."""
+    others: tuple[Form, ...] = ()
+    """Further requests that are the same tool."""
+
+
+@transient
+class Operation:
+    """One thing that a request asks for."""
+
+    keys: tuple[str, ...]
+    """What it may be known by; a tool of any of these keys fits."""
+    value: JSON
+    """What inputs are read from."""
+    refusal: Refusal | None = None
+    """Why it is not let through, whatever its tool."""
+    textual: bool = False
+    """Whether the value's leaves are text."""
+
+
+@transient
+class Asked:
+    """A request at a URL where a protocol is spoken."""
+
+    request: Request
+    reading: Reading
+    tools: Sequence[Tool]
+    """The tools that are declared there."""
+    limit: int
+    """Bytes of body that are parsed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How one protocol is read and written. See the module's head."""
+
+    lower: Callable[[Run], Form]
+    read: Callable[[Asked], Sequence[Operation]]
+    """Never empty. Raises `Refused`."""
+    write: Callable[[Tool, JSON], tuple[bytes, str]]
+    """Body and Content-Type. Raises `Refused`."""
+    consumes: frozenset[str] = frozenset()
+    """Query parameters that are the protocol's own, and not extras of a tool."""
+    reads_body: bool = True
+    """Whether the body must parse by its Content-Type (JSON, form, text) before it is read."""

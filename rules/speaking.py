@@ -1,0 +1,116 @@
+"""Recognise requests of protocols above HTTP, which may ask for several things at once.
+
+Rules (DESIGN 5.2): every operation that a request asks for is a call, and each must be a known tool: one
+that is not denies the whole. HTTP templates of the same URL join what deny rules see, and open nothing.
+What carries a request (its credential) is one for all of its calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from wharfinger.rules import bodies, headers, spelling
+from wharfinger.rules.bodies import Body, Media
+from wharfinger.rules.index import Entry, Surface
+from wharfinger.rules.matching import Fit, Reading, fit, of_operation, reading
+from wharfinger.rules.protocols.speech import Asked, Operation, Speech
+from wharfinger.rules.protocols.table import SPEECHES
+from wharfinger.rules.recognised import Part, Recognised, head_refusal
+from wharfinger.rules.refusal import Refusal, Refused
+from wharfinger.rules.tools import Tool
+from wharfinger.rules.types import UNMATCHED, Call, Code, Effect, Request
+
+MAX_OPERATIONS: Final = 256
+"""Operations of one request; one with more is refused."""
+
+
+def recognise(  # noqa: PLR0917 - a request, as far as it has been read
+    request: Request,
+    fields: headers.Fields,
+    host: str,
+    target: spelling.Target,
+    found: Sequence[Entry],
+    surfaces: Sequence[Surface],
+    limit: int,
+) -> Recognised:
+    """What a request is at a URL where a protocol is spoken; `found` are the HTTP templates there."""
+    speech = SPEECHES[surfaces[0].protocol]
+    here = [surface for surface in surfaces if surface.protocol is surfaces[0].protocol]
+    body = _body(request, fields, speech, limit)
+    whole = reading(fields, host, target, body)
+    try:
+        tools = here[0].tools if len(here) == 1 else [tool for surface in here for tool in surface.tools]
+        operations = _operations(Asked(request, whole, tools, limit), speech)
+    except Refused as refused:
+        return Recognised((), refused.refusal, host, target, body, False, whole.reason, fields)
+    beside = [each for entry in found if (each := fit(entry.tool, entry.endpoint, whole)) is not None]
+    parts: list[Part] = []
+    refusals: list[Refusal] = []
+    for number, operation in enumerate(operations, 1):
+        fits = _fits(here, operation, whole, speech)
+        refusal = operation.refusal or (fits[0].refusal if fits else _unknown(number, len(operations)))
+        if refusal is not None:
+            refusals.append(refusal)
+        parts.append(
+            Part(fits[0].call, (*fits, *beside)) if fits else _unmatched(request, host, target, whole)
+        )
+    read = Recognised(
+        tuple(parts), refusals[0] if refusals else None, host, target, body, True, whole.reason, fields
+    )
+    if not refusals and (refusal := _carried(read.winners, fields)) is not None:
+        return Recognised(read.parts, refusal, host, target, body, True, whole.reason, fields)
+    return read
+
+
+def _body(request: Request, fields: headers.Fields, speech: Speech, limit: int) -> Body:
+    if not speech.reads_body:
+        return Body(Media.OTHER, problem="the protocol reads the body by itself")
+    if request.body is None:
+        return Body(Media.OTHER, problem="the body is sent as a stream and cannot be read first")
+    return bodies.read_as(fields.get("content-type", ()), request.body, limit)
+
+
+def _operations(asked: Asked, speech: Speech) -> Sequence[Operation]:
+    if speech.reads_body and asked.reading.body.problem:
+        raise Refused(asked.reading.body.problem, "Send one JSON document, and say so.", Code.DENIED)
+    operations = speech.read(asked)
+    if not operations:
+        raise Refused("the request asks for nothing", "", Code.DENIED)
+    if len(operations) > MAX_OPERATIONS:
+        raise Refused(
+            f"the request asks for more than {MAX_OPERATIONS} things at once", "Send fewer.", Code.DENIED
+        )
+    return operations
+
+
+def _fits(surfaces: list[Surface], operation: Operation, whole: Reading, speech: Speech) -> list[Fit]:
+    entries = [
+        entry for surface in surfaces for key in operation.keys for entry in surface.by_key.get(key, ())
+    ]
+    if len(entries) > 1:
+        entries.sort(key=lambda entry: entry.rank)
+    read = of_operation(whole, operation, speech.consumes)
+    return [each for entry in entries if (each := fit(entry.tool, entry.endpoint, read)) is not None]
+
+
+def _unknown(number: int, count: int) -> Refusal:
+    which = "what the request asks for" if count == 1 else f"operation {number} of {count} of the request"
+    return Refusal(Code.DENIED, f"{which} is no known tool", "Ask the operator for a tool.")
+
+
+def _unmatched(request: Request, host: str, target: spelling.Target, whole: Reading) -> Part:
+    inputs = {"host": host, "method": request.method, "path": target.path.canonical}
+    return Part(Call(UNMATCHED, "", Effect.WRITE, inputs, reason=whole.reason))
+
+
+def _carried(tools: Sequence[Tool], fields: headers.Fields) -> Refusal | None:
+    """Why one request cannot be all of these calls."""
+    for tool in tools:
+        if (fields.names.special or fields.names.acting) and (refusal := head_refusal(tool, fields)):
+            return refusal
+        if tool.placements != tools[0].placements or tool.auth_own is not tools[0].auth_own:
+            return Refusal(
+                Code.DENIED, "the calls of the request need different credentials", "Send them one by one."
+            )
+    return None
