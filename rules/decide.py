@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 from wharfinger.rules import bodies, digests, headers, patterns, presented, spelling
 from wharfinger.rules.conditions import Scope
 from wharfinger.rules.headers import Passes, Plan
-from wharfinger.rules.judging import Judgement, judge
+from wharfinger.rules.judging import Judgement, judge, judge_texts
 from wharfinger.rules.presented import Presented
+from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognised import Part, Recognised
 from wharfinger.rules.redact.fields import FieldPath
 from wharfinger.rules.refusal import Refusal
@@ -98,7 +99,7 @@ class _Deciding:
         refusal = refusal or shown.refusal
         if refusal is not None:
             return self._refused(read, refusal, shown.own)
-        return self._judged(read, shown, agent)
+        return self._passed(read, shown, agent) if read.passes else self._judged(read, shown, agent)
 
     def _barred(self, agent: Agent | None) -> Refusal | None:
         if agent is None:
@@ -159,7 +160,7 @@ class _Deciding:
             self.configuration.digest,
             read.calls,
             judgement.rules,
-            placements=shown.placements if opened else (),
+            placements=shown.placements if opened and self.request.message is None else (),
             forward=kept if opened else (),
             dropped=plan.dropped,
             own=shown.own,
@@ -167,6 +168,24 @@ class _Deciding:
             ask=judgement.ask,
             response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
             trace=tuple(self._trace(read, shown, plan.dropped, judgement)) if self.explain else (),
+        )
+
+    def _passed(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
+        """What is said on a connection, where it is no call: only patterns can deny it."""
+        judgement = judge_texts(
+            [self.configuration.policies[name] for name in agent.policies],
+            read.calls[0].tool,
+            lambda: self._texts(read, ()),
+        )
+        return Decision(
+            judgement.verdict,
+            _CODES[judgement.verdict],
+            judgement.reason,
+            judgement.help,
+            self.configuration.digest,
+            rules=judgement.rules,
+            own=shown.own,
+            trace=judgement.steps if self.explain else (),
         )
 
     def _subjects(self, part: Part, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
@@ -202,10 +221,11 @@ class _Deciding:
                 "no tool fits this request, and its host has a credential bound",
                 "Ask the operator for a tool.",
             )
-        if judgement.verdict is Verdict.ASK and self.request.body is None:
+        if judgement.verdict is Verdict.ASK and (self.request.body is None or self.request.message):
+            what = "a streamed request" if self.request.message is None else "a message on an open connection"
             return Refusal(
                 Code.DENIED,
-                "a streamed request cannot wait for approval",
+                f"{what} cannot wait for approval",
                 "Ask the operator to mend the rule.",
             )
         return None
@@ -317,12 +337,15 @@ def _response(tools: tuple[Tool, ...], credentialed: bool) -> ResponseRules:
     redact = tools[0].redact
     if len(tools) > 1:
         redact = tuple(dict.fromkeys(path for tool in tools for path in tool.redact))
-    return _response_rules(redact, cookies, credentialed)
+    switch = tools[0].protocol is Protocol.WEBSOCKET
+    return _response_rules(redact, cookies, credentialed, switch)
 
 
 @lru_cache(maxsize=8192)
-def _response_rules(redact: tuple[str, ...], cookies: bool, credentialed: bool) -> ResponseRules:
-    return ResponseRules(_paths(redact), cookies, credentialed)
+def _response_rules(
+    redact: tuple[str, ...], cookies: bool, credentialed: bool, switch: bool = False
+) -> ResponseRules:
+    return ResponseRules(_paths(redact), cookies, credentialed, switch=switch)
 
 
 def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:

@@ -56,7 +56,19 @@ VOLATILE = frozenset(
 
 VOLATILE_PREFIXES = ("amz-sdk-", "x-stainless-")
 
-HOP_BY_HOP = frozenset({"connection", "expect", "http2-settings", "keep-alive", "te", "upgrade"})
+HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "expect",
+        "http2-settings",
+        "keep-alive",
+        "sec-websocket-extensions",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "te",
+        "upgrade",
+    }
+)
 """Fields that end at this hop (RFC 9110 7.6.1); `Expect` is answered here."""
 
 FRAMING = frozenset({"content-length", "transfer-encoding"})

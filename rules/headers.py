@@ -33,6 +33,7 @@ from wharfinger.rules.fieldnames import (
     VOLATILE_PREFIXES,
     plain,
 )
+from wharfinger.rules.protocols import websocket
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.types import Code, Request
 
@@ -182,6 +183,8 @@ def check_fields(request: Request, fields: Fields) -> None:
         _nominations(fields)
     if known.special:
         _framing(fields)
+        if websocket.asks(fields):
+            websocket.check(request, fields)
 
 
 def acting(fields: Fields, declared: frozenset[str] = _NONE) -> Refusal | None:
@@ -245,7 +248,7 @@ def _framing(fields: Fields) -> None:
     if "trailer" in fields:
         raise Refused("the request announces trailers", "Send all fields before the body.")
     # Java's client offers h2c on every plain request; it is an offer, and not taking it is an answer.
-    if any(value.lower() != "h2c" for value in fields.get("upgrade", ())):
+    if any(value.lower() not in {"h2c", "websocket"} for value in fields.get("upgrade", ())):
         raise Refused("the request asks for a protocol upgrade", "Use plain HTTP requests.")
 
 

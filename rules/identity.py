@@ -16,7 +16,7 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset({"params"})
+SPOKEN = frozenset({"message", "params"})
 """Keys of a `run` that are some protocol's own."""
 
 

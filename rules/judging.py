@@ -104,6 +104,19 @@ def judge(
     return judged[0] if len(judged) == 1 else _together(judged)
 
 
+def judge_texts(
+    policies: Sequence[CompiledPolicy], tool: str, texts: Callable[[], list[str] | None]
+) -> Judgement:
+    """The judgement on what is no call, but part of one of `tool` that was let out: patterns may deny it."""
+    findings = _Findings([], [], [], [])
+    for policy in policies:
+        if policy.patterns is not None:
+            _search(policy, texts(), tool, findings)
+    if findings.deny or findings.errors:
+        return _judged(findings, tool, str, findings.every)
+    return Judgement(Verdict.ALLOW, f"part of {tool}, which was allowed")
+
+
 def _judge(  # noqa: PLR0917 - as its caller
     policies: Sequence[CompiledPolicy],
     subjects: Subjects,

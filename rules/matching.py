@@ -52,7 +52,7 @@ def reading(fields: Mapping[str, tuple[str, ...]], host: str, target: Target, bo
 
 def of_operation(whole: Reading, operation: Operation, consumed: frozenset[str]) -> Reading:
     """One operation of a request, as tools read it; the protocol's own query parameters are not there."""
-    query = whole.query
+    query = whole.query if operation.whole_query else {}
     if consumed and query:
         query = {name: value for name, value in query.items() if name not in consumed}
     body = Body(Media.FORM if operation.textual else Media.JSON, operation.value)

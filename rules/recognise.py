@@ -19,6 +19,7 @@ from wharfinger.rules.index import Entry, Index
 from wharfinger.rules.matching import fit, reading, reason_of
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
+from wharfinger.rules.protocols import websocket
 from wharfinger.rules.recognised import Part, Recognised, head_refusal
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
@@ -73,6 +74,7 @@ class Toolset:
         own = [t for file in held if not file.builtin for t in compile_file(file, problems, encodings)]
         tools = _by_name([*own, *built_in], problems)
         _shapes(tools, problems)
+        websocket.check_tools(tools, problems)
         return cls(tools)
 
     def recognise(self, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
@@ -101,6 +103,8 @@ class Toolset:
         host = spelling.host(request.host)
         target = spelling.target(request.target)
         found, surfaces = self._index.find(request.scheme, host, request.port, method, target.path)
+        if surfaces or (fields.names.special and websocket.asks(fields)):
+            found, surfaces = websocket.apart(fields, found, surfaces)
         if surfaces:
             return speaking.recognise(request, fields, host, target, found, surfaces, limit)
         if not found:
@@ -150,6 +154,8 @@ def _body(
 
 def _unmatched(request: Request, fields: headers.Fields, host: str, target: spelling.Target) -> Recognised:
     refusal = headers.acting(fields) or headers.encoded(fields)
+    if refusal is None and fields.names.special and websocket.asks(fields):
+        refusal = websocket.UNOPENED
     if refusal is None and extras.override(name for name, _ in target.query):
         refusal = Refusal(Code.DENIED, "the query overrides the method", "Send the method itself.")
     method = request.method

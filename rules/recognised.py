@@ -45,6 +45,8 @@ class Recognised:
     """What the header `Wharfinger-Reason` says."""
     fields: headers.Fields | None = None
     """The header fields; None where they must not be sent as they are."""
+    passes: bool = False
+    """Whether it is a message that is no call of its own: then the call is the connection's."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -81,6 +83,7 @@ class Recognised:
             self.body_read,
             self.reason,
             self.fields,
+            self.passes,
         )
 
 

@@ -14,11 +14,11 @@ from wharfinger.rules import bodies, headers, spelling
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.index import Entry, Surface
 from wharfinger.rules.matching import Fit, Reading, fit, of_operation, reading
+from wharfinger.rules.protocols import websocket
 from wharfinger.rules.protocols.speech import Asked, Operation, Speech
 from wharfinger.rules.protocols.table import SPEECHES
 from wharfinger.rules.recognised import Part, Recognised, head_refusal
 from wharfinger.rules.refusal import Refusal, Refused
-from wharfinger.rules.tools import Tool
 from wharfinger.rules.types import UNMATCHED, Call, Code, Effect, Request
 
 MAX_OPERATIONS: Final = 256
@@ -41,7 +41,8 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
     whole = reading(fields, host, target, body)
     try:
         tools = here[0].tools if len(here) == 1 else [tool for surface in here for tool in surface.tools]
-        operations = _operations(Asked(request, whole, tools, limit), speech)
+        asked = Asked(request, whole, tools, limit)
+        operations = _operations(asked, speech)
     except Refused as refused:
         return Recognised((), refused.refusal, host, target, body, False, whole.reason, fields)
     beside = [each for entry in found if (each := fit(entry.tool, entry.endpoint, whole)) is not None]
@@ -55,15 +56,14 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         parts.append(
             Part(fits[0].call, (*fits, *beside)) if fits else _unmatched(request, host, target, whole)
         )
-    read = Recognised(
-        tuple(parts), refusals[0] if refusals else None, host, target, body, True, whole.reason, fields
-    )
-    if not refusals and (refusal := _carried(read.winners, fields)) is not None:
-        return Recognised(read.parts, refusal, host, target, body, True, whole.reason, fields)
-    return read
+    refusal = refusals[0] if refusals else _carried(parts, fields)
+    passes = request.message is not None and websocket.passes(asked)
+    return Recognised(tuple(parts), refusal, host, target, body, True, whole.reason, fields, passes)
 
 
 def _body(request: Request, fields: headers.Fields, speech: Speech, limit: int) -> Body:
+    if request.message is not None:
+        return websocket.body(request, limit)
     if not speech.reads_body:
         return Body(Media.OTHER, problem="the protocol reads the body by itself")
     if request.body is None:
@@ -104,8 +104,9 @@ def _unmatched(request: Request, host: str, target: spelling.Target, whole: Read
     return Part(Call(UNMATCHED, "", Effect.WRITE, inputs, reason=whole.reason))
 
 
-def _carried(tools: Sequence[Tool], fields: headers.Fields) -> Refusal | None:
+def _carried(parts: Sequence[Part], fields: headers.Fields) -> Refusal | None:
     """Why one request cannot be all of these calls."""
+    tools = [part.winner for part in parts if part.winner is not None]
     for tool in tools:
         if (fields.names.special or fields.names.acting) and (refusal := head_refusal(tool, fields)):
             return refusal

@@ -14,11 +14,12 @@ from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.places import Endpoint, PathTemplate
 from wharfinger.rules.problems import Position
+from wharfinger.rules.protocols import websocket
 from wharfinger.rules.protocols.speech import Asked, Protocol, Speech
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.spelling import DEFAULT_PORTS, Pairs, canonical_pairs
 from wharfinger.rules.trees import ABSENT, Fields, Node
-from wharfinger.rules.types import JSON, Code, Effect, Placement, Request
+from wharfinger.rules.types import JSON, Code, Effect, Message, Placement, Request
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 CONTENT_TYPES = {"json": "application/json", "form": FORM_TYPE, "text": "text/plain; charset=utf-8"}
@@ -39,6 +40,7 @@ class FilledRequest:
     host: str
     port: int
     target: str
+    message: Message | None = None
 
     def request(self, agent: str) -> Request:
         """The request as `agent` would send it."""
@@ -55,6 +57,7 @@ class FilledRequest:
             target=self.target,
             headers=tuple(fields),
             body=self.body,
+            message=self.message,
         )
 
 
@@ -155,6 +158,7 @@ class Tool:
             host=host,
             port=int(port) if port else endpoint.port,
             target=target,
+            message=Message.TEXT if websocket.is_message(self) else None,
         )
         self._read_back(filled, good)
         return filled
@@ -164,7 +168,8 @@ class Tool:
         request = filled.request("")
         fields = headers.read(request)
         headers.check_fields(request, fields)
-        body = bodies.read(request, len(filled.body))
+        reads = bodies.read if request.message is None else websocket.body
+        body = reads(request, len(filled.body))
         read = matching.reading(fields, spelling.host(filled.host), spelling.target(filled.target), body)
         if self.speech is not None:
             asked = Asked(request, read, (self,), len(filled.body))
@@ -191,7 +196,8 @@ class Tool:
 
     def _headers(self, values: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
         filled = ((name, trees.write(node, values)) for name, node in self.headers.items())
-        return tuple((name, trees.spell(value)) for name, value in filled if value is not ABSENT)
+        declared = tuple((name, trees.spell(value)) for name, value in filled if value is not ABSENT)
+        return declared if self.speech is None else (*self.speech.fields, *declared)
 
     def _body(self, values: Mapping[str, JSON]) -> tuple[bytes, str]:
         if self.speech is not None:

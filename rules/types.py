@@ -73,6 +73,15 @@ class Place(enum.StrEnum):
     QUERY = "query"
 
 
+class Message(enum.StrEnum):
+    """What an agent says on an open WebSocket."""
+
+    TEXT = "text"
+    BINARY = "binary"
+    CONTROL = "control"
+    """A ping, a pong or a Close frame: its payload."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One outbound request of one agent, before any of it has been interpreted.
@@ -92,6 +101,8 @@ class Request:
     body: bytes | None = b""
     """The body as received; None where the body is streamed and has not been read."""
     http_version: str = "HTTP/1.1"
+    message: Message | None = None
+    """Set for what is said on an open WebSocket: then the body is that, and all else is the handshake."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of the header field `name` (case-insensitive), in order."""
@@ -205,6 +216,8 @@ class ResponseRules:
     """False where `Set-Cookie` is withheld: hosts with a credential, unless the tool declares cookies."""
     credentialed: bool = False
     redirects: tuple[str, ...] = ()
+    switch: bool = False
+    """Whether the upstream may switch to WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,18 @@ from wharfinger.rules.problems import Problems, did_you_mean
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
-LATER_TYPES = frozenset({"graphql", "git", "websocket", "grpc"})
+LATER_TYPES = frozenset({"graphql", "git", "grpc"})
 KEYS: Mapping[str, frozenset[str]] = {
     "http": frozenset({"method", "query", "headers", "body", "encoding"}),
     "jsonrpc": frozenset({"method", "params", "headers"}),
+    "websocket": frozenset({"query", "headers", "message"}),
 }
 """What may be written for each `type` beyond what all of them have."""
-NEEDED: Mapping[str, frozenset[str]] = {"http": frozenset({"method"}), "jsonrpc": frozenset({"method"})}
+NEEDED: Mapping[str, frozenset[str]] = {
+    "http": frozenset({"method"}),
+    "jsonrpc": frozenset({"method"}),
+    "websocket": frozenset(),
+}
 SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters"})
 """Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
 _TEXT_OR_LIST: dict[str, Any] = {
@@ -148,7 +153,7 @@ class Run(Written):
         "json": "write `body`",
     }
 
-    type: Literal["http", "jsonrpc"] = Field(default="http", description="The protocol.")
+    type: Literal["http", "jsonrpc", "websocket"] = Field(default="http", description="The protocol.")
     method: Methods = Field(
         default=(), min_length=1, description="HTTP method, or a list of them; of jsonrpc the method's name."
     )
@@ -160,6 +165,10 @@ class Run(Written):
         default=None, description="How the body is written; left out: by Content-Type."
     )
     params: dict[str, Any] | None = Field(default=None, description="Template of a jsonrpc method's params.")
+    message: Any = Field(
+        default=None,
+        description="Of websocket: template of a message of the agent's on connections to `url`.",
+    )
     extra: Literal["allow", "deny"] | None = Field(
         default=None, description="Whether fields and parameters beyond the template may pass."
     )
@@ -217,6 +226,19 @@ class Run(Written):
         if twins:
             raise wrong(f'the header "{twins[0]}" stands twice', "names of headers have no case: keep one")
         return value
+
+    @model_validator(mode="after")
+    def _websocket(self) -> Self:
+        secure = self.url.startswith(("wss://", "ws://", "/"))
+        if self.type == "websocket" and not secure:
+            raise wrong(
+                f'"{self.url}" is not the URL of a WebSocket', "write it like wss://api.example.com/v1"
+            )
+        if self.type == "websocket" and self.message is not None and (self.query or self.headers):
+            raise wrong(
+                "a message has no query and no headers", "write them for the tool that opens the WebSocket"
+            )
+        return self
 
     @property
     def has_body(self) -> bool:

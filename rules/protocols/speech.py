@@ -28,6 +28,7 @@ class Protocol(enum.StrEnum):
 
     HTTP = "http"
     JSONRPC = "jsonrpc"
+    WEBSOCKET = "websocket"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Form:
     stream: bool = False
     key: str = ""
     """What chooses the tool among the operations at its URL."""
+    passed: frozenset[str] = frozenset()
+    """Header fields (lower case) that go upstream beyond those that the file passes."""
     others: tuple[Form, ...] = ()
     """Further requests that are the same tool."""
 
@@ -65,6 +68,8 @@ class Operation:
     """Why it is not let through, whatever its tool."""
     textual: bool = False
     """Whether the value's leaves are text."""
+    whole_query: bool = True
+    """Whether the request's query is part of it."""
 
 
 @transient
@@ -92,3 +97,5 @@ class Speech:
     """Query parameters that are the protocol's own, and not extras of a tool."""
     reads_body: bool = True
     """Whether the body must parse by its Content-Type (JSON, form, text) before it is read."""
+    fields: tuple[tuple[str, str], ...] = ()
+    """Header fields of its requests beyond those that its tools declare."""

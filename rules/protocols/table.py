@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules.protocols import jsonrpc
+from wharfinger.rules.protocols import jsonrpc, websocket
 from wharfinger.rules.protocols.speech import Form, Protocol, Speech
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SPEECHES: Final[Mapping[Protocol, Speech]] = {
     Protocol.JSONRPC: jsonrpc.SPEECH,
+    Protocol.WEBSOCKET: websocket.SPEECH,
 }
 
 
