@@ -90,6 +90,8 @@ class Listed:
     reason: bool
     """`require_reason: true`."""
     reads: Reads
+    written: tuple[tuple[str, object], ...] = ()
+    """Input, and what it must be as it was written: operators, or a value alone."""
 
     def evaluate(self, scope: Scope) -> Outcome:
         """See `Condition`."""
@@ -165,6 +167,7 @@ def _compile_mapping(
     before = len(problems.errors)
     known = {name for subject in subjects for name in subject.inputs}
     constraints: list[tuple[str, Constraint]] = []
+    kept: list[tuple[str, object]] = []
     reason = False
     for key, written in when.items():
         name, operator = _resolved(key, known)
@@ -183,12 +186,13 @@ def _compile_mapping(
             continue
         if _in_all(name, subjects, at(key, key=True), problems):
             constraints.append((name, constraint))
+            kept.append((name, {operator: written} if operator else written))
     if len(problems.errors) > before:
         return None
     reads = Reads(inputs=frozenset(name for name, _ in constraints))
     constraints.sort(key=itemgetter(0))
     worded = tuple((name, each, f"{name} must be {each.text}") for name, each in constraints)
-    return Listed(worded, reason, reads)
+    return Listed(worded, reason, reads, tuple(kept))
 
 
 def _resolved(key: str, known: set[str]) -> tuple[str | None, str]:

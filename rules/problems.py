@@ -41,9 +41,12 @@ class Problem:
     hint: str = ""
     """The remedy, if it is not in the message."""
     severity: Severity = Severity.ERROR
+    code: str = ""
+    """Of a warning: its kind, as `W101`; see `wharfinger.rules.lint.kinds`."""
 
     def __str__(self) -> str:
-        text = f"{self.position}: {self.severity}: {self.message}"
+        kind = f" [{self.code}]" if self.code else ""
+        text = f"{self.position}: {self.severity}: {self.message}{kind}"
         return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
@@ -78,9 +81,9 @@ class Problems:
         """Note something that keeps the configuration from being used."""
         self.found.append(Problem(position, message, hint))
 
-    def warning(self, position: Position, message: str, hint: str = "") -> None:
-        """Note something a person should look at."""
-        self.found.append(Problem(position, message, hint, Severity.WARNING))
+    def warning(self, position: Position, message: str, hint: str = "", code: str = "") -> None:
+        """Note something a person should look at; `code` is its kind."""
+        self.found.append(Problem(position, message, hint, Severity.WARNING, code))
 
     @property
     def errors(self) -> tuple[Problem, ...]:
