@@ -119,6 +119,7 @@ class _Compiler:
             media=None if unread else MEDIA[form.encoding],
             encoding=form.encoding or self._usual_encoding(sites, body),
             stream=form.stream,
+            opening=form.opening,
             extra=self.run.extra == "allow" if self.run.extra else effect is Effect.READ,
             inputs=specs,
             placements=_placements(auth),
@@ -275,7 +276,11 @@ class _Compiler:
             *(n for n in self.named if n not in declared),
         ]:
             spec = declared.get(name)
-            compiled = Input(name) if spec is None else self._input(name, spec)
+            usual = self.form.inputs.get(name)
+            compiled = (usual or Input(name)) if spec is None else self._input(name, spec)
+            if usual is not None and compiled is not None and compiled.kinds != usual.kinds:
+                at = self.definition.at("input", name)
+                self.error(at, f'the input "{name}" is of type {usual.what} here', f"write type: {usual.kind}")
             if compiled is not None:
                 specs[name] = compiled
                 self._fits(compiled, self.named[name])
@@ -303,6 +308,8 @@ class _Compiler:
         )
 
     def _fits(self, spec: Input, where: str) -> None:
+        if where == "value":
+            return
         at = self.definition.at("input", spec.name)
         if where in {"place", "path"} and not spec.required:
             self.error(

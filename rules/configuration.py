@@ -7,7 +7,9 @@ from; it holds no value of any credential.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
@@ -57,9 +59,22 @@ class Configuration:
 def load(sources: Sources) -> Configuration:
     """Read, check and compile a configuration. Raises `ConfigurationError` with all its problems."""
     problems = Problems()
-    loaded = _Loader(sources, problems).configuration()
+    with _uncollected():
+        loaded = _Loader(sources, problems).configuration()
     problems.check()
     return replace(loaded, digest=digests.policy_digest(loaded), warnings=problems.warnings)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from looking again and again through what is here to stay."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Loader:

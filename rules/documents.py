@@ -131,28 +131,28 @@ class _Builder:
     def _take(self, event: yaml.Event) -> bool:
         """Use one event; False if reading on makes no sense."""
         mark = _mark(event)
-        match event:
-            case yaml.DocumentStartEvent():
-                self.documents += 1
-                if self.documents > 1:
-                    self._error(mark, "a second document begins here", "use one file for each; remove `---`")
-                    return False
-            case yaml.AliasEvent():
-                name = self._shown("alias", f"*{event.anchor}")
-                self._error(mark, f"{name} is not allowed", "write the value out")
-                self._add(None, mark, complete=False)
-            case yaml.ScalarEvent():
+        if isinstance(event, yaml.ScalarEvent):
+            if event.anchor is not None or event.tag is not None:
                 self._properties(event, mark)
-                self._scalar(event, mark)
-            case yaml.MappingStartEvent():
-                self._properties(event, mark)
-                return self._open(MappingNode(self.file, mark), mark)
-            case yaml.SequenceStartEvent():
-                self._properties(event, mark)
-                return self._open(SequenceNode(self.file, mark), mark)
-            case yaml.CollectionEndEvent():
-                if isinstance(self.stack.pop(), MappingNode):
-                    self.keys.pop()
+            self._scalar(event, mark)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            if isinstance(self.stack.pop(), MappingNode):
+                self.keys.pop()
+        elif isinstance(event, yaml.MappingStartEvent):
+            self._properties(event, mark)
+            return self._open(MappingNode(self.file, mark), mark)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._properties(event, mark)
+            return self._open(SequenceNode(self.file, mark), mark)
+        elif isinstance(event, yaml.AliasEvent):
+            name = self._shown("alias", f"*{event.anchor}")
+            self._error(mark, f"{name} is not allowed", "write the value out")
+            self._add(None, mark, complete=False)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self._error(mark, "a second document begins here", "use one file for each; remove `---`")
+                return False
         return self._small_enough(mark)
 
     def _small_enough(self, mark: Mark) -> bool:

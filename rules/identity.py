@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from wharfinger.rules import trees
 from wharfinger.rules.bodies import canonical_json
 from wharfinger.rules.extras import fold
@@ -16,7 +17,7 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset({"message", "params"})
+SPOKEN = frozenset({"message", "params", "rpc", "service"})
 """Keys of a `run` that are some protocol's own."""
 
 
@@ -45,7 +46,14 @@ def digest(
         "reason": definition.reason,
         "inputs": {name: _input(definition.input.get(name), spec) for name, spec in specs.items()},
     }
-    return hashlib.sha256(canonical_json(form)).hexdigest()
+    return hashlib.sha256(_canonical(form)).hexdigest()
+
+
+def _canonical(form: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(form, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # an integer beyond 64 bits
+        return canonical_json(form)
 
 
 def _input(written: InputSpec | None, spec: Input) -> JSON:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
@@ -157,21 +158,26 @@ def place(url: str) -> Place:
 
 
 def _endpoint(scheme: str, authority: str, url: str) -> Endpoint:
-    port = _PORT.search(authority)
-    host = authority[: port.start()] if port else authority
     try:
-        sample, number = spelling.authority(
-            _VARIABLE.sub("x", host) + (port[0] if port else ""), spelling.DEFAULT_PORTS[scheme]
-        )
-        if "${" not in host:
-            host = sample
+        return _read_endpoint(scheme, authority)
     except Refused as refused:
         raise TemplateError(f'the host of "{url}" is not one: {refused}', refused.refusal.help) from None
+
+
+@lru_cache(maxsize=1024)
+def _read_endpoint(scheme: str, authority: str) -> Endpoint:
+    port = _PORT.search(authority)
+    host = authority[: port.start()] if port else authority
+    sample, number = spelling.authority(
+        _VARIABLE.sub("x", host) + (port[0] if port else ""), spelling.DEFAULT_PORTS[scheme]
+    )
+    if "${" not in host:
+        host = sample
     parts = (
         [host] if host.startswith("[") else host.removesuffix(".").split(".") if "..." not in host else None
     )
     if parts is None or any(v.rest or v.encoded for part in parts for v in text(part).variables):
-        raise TemplateError(f'the host of "{url}" has a form that is for paths only', "write ${name}")
+        raise TemplateError(f'the host "{host}" has a form that is for paths only', "write ${name}")
     return Endpoint(scheme, tuple(_lower(text(part)) for part in parts), number)
 
 
@@ -195,6 +201,7 @@ def _path(path: str, url: str) -> PathTemplate:
     return PathTemplate(segments)
 
 
+@lru_cache(maxsize=16_384)
 def _segment(part: str) -> Text:
     read = text(part)
     return Text(tuple(spelling.percent_decoded(p) if isinstance(p, str) else p for p in read.parts))

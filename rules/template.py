@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
@@ -134,6 +135,7 @@ def _shape(variable: Variable) -> str:
     return "${...}" if variable.rest else "${:encoded}" if variable.encoded else "${}"
 
 
+@lru_cache(maxsize=16_384)
 def text(source: str) -> Text:
     """Read a text template. Raises `TemplateError`."""
     parts: list[str | Variable] = []

@@ -7,6 +7,7 @@ it at once and left out, so that the other problems of the same mapping are foun
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -108,6 +109,7 @@ class Written(BaseModel):
         return node.only(known.__contains__) if strange else node
 
     @classmethod
+    @cache
     def keys(cls) -> frozenset[str]:
         """The keys that may be written."""
         return frozenset(field.alias or name for name, field in cls.model_fields.items())

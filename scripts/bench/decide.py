@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""How long one decision takes among 1,000 tools and 100 rules, in process.
+"""How long one decision takes among 10,000 tools and 1,000 rules, and how long it takes to load them.
 
 What is measured is `decide` whole: spelling, recognition, placeholders, conditions (half mapping, half
-CEL), headers and request digest, for requests in turn that are allowed, asked, denied and unmatched.
-Prints the median and the 99th percentile in microseconds, by the wall clock and in time of the processor,
-which leaves out what other processes take; and the same for a plain loop that takes as long, because on a
-shared machine any work has a slowest hundredth. Exits 1 if the 99th percentile is above 100 µs of processor
-time.
+CEL), headers and request digest, for 280 requests that are allowed, asked, denied and unmatched. Each has
+its own median, in time of the processor; what no machine's noise is in is the 99th percentile of those.
+Printed as well are single decisions in turn, beside a plain loop that takes as long, because on a shared
+machine any work has a slowest hundredth. Exits 1 if the 99th percentile of the medians is above 100 µs, or
+loading takes more than 3 s or 400 MiB.
 """
 
 from __future__ import annotations
 
 import gc
+import resource
 import statistics
 import sys
 import time
@@ -25,8 +26,10 @@ from wharfinger.rules.decide import decide
 from wharfinger.rules.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Facts, Request, Verdict
 
-TOOLS = 1_000
-RULES = 100
+TOOLS = 10_000
+RULES = 1_000
+LOAD_SECONDS = 3.0
+LOAD_MIB = 400
 ROUNDS = 20_000
 LIMIT = 100
 LOOP = 1_500
@@ -46,14 +49,14 @@ def tool(number: int) -> str:
 
 
 def rules() -> Iterator[str]:
-    """100 rules: most about one tool each, a tenth about families or all of them."""
+    """1,000 rules: most about one tool each, ten about families or all of them."""
     yield "allow:"
-    for number in range(40):
+    for number in range(400):
         yield f"  - {{tool: tool_{number}, when: {{max_amount: 5000}}}}"
-    for number in range(25):
-        yield f"  - {{tool: tool_{number + 40}, when: input.amount <= 5000}}"
+    for number in range(300):
+        yield f"  - {{tool: tool_{number + 400}, when: input.amount <= 5000}}"
     yield "ask:"
-    for number in range(25):
+    for number in range(290):
         yield f"  - {{tool: tool_{number}, when: input.amount > 5000 && input.amount <= 50000}}"
     yield "deny:"
     for number in range(6):
@@ -105,14 +108,25 @@ def main() -> int:
     """Measure, print, and say whether the limit holds."""
     start = time.perf_counter()
     loaded = configuration()
-    print(f"{TOOLS} tools and {RULES} rules loaded in {time.perf_counter() - start:.2f} s")
+    took, size = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    light = took < LOAD_SECONDS and size < LOAD_MIB
+    print(f"{TOOLS} tools and {RULES} rules loaded in {took:.2f} s, most memory held {size:.0f} MiB")
+    print(f"under {LOAD_SECONDS:.0f} s and {LOAD_MIB} MiB: {'yes' if light else 'NO'}")
     facts = Facts(Placeholders({KEY: Owner("bot", "API_KEY")}), agent_id="agt_1")
-    requests = [request(n % 70, amount) for n in range(70) for amount in (100, 20_000, 1_500_000)]
-    requests += [request(n, 100) for n in range(900, 970)]
+    requests = [request(n, amount) for n in range(0, 700, 10) for amount in (100, 20_000, 1_500_000)]
+    requests += [request(n, 100) for n in range(9_000, 9_070)]
     verdicts = [decide(loaded, each, facts, NOW).verdict for each in requests]
     print("  ".join(f"{verdict}: {verdicts.count(verdict)}" for verdict in Verdict))
     assert all(verdicts.count(verdict) > 20 for verdict in Verdict), "the decisions are not the expected ones"
     gc.collect()
+    each = [
+        statistics.median(measured(partial(decide, loaded, r, facts, NOW), time.thread_time_ns, 200))
+        for r in requests
+    ]
+    slow = statistics.quantiles(each, n=100)[98]
+    print(
+        f"{len(each)} requests by their own medians: p50 {statistics.median(each):.1f} µs, p99 {slow:.1f} µs"
+    )
     turn = cycle(requests)
     for name, clock in (("wall clock", time.perf_counter_ns), ("processor", time.thread_time_ns)):
         times = measured(lambda: decide(loaded, next(turn), facts, NOW), clock)
@@ -122,9 +136,8 @@ def main() -> int:
         yardstick = measured(partial(loop, fit), clock)
         print(f"decide, {name:10} {shown(times)}")
         print(f"  a loop as long     {shown(yardstick)}   ({fit} turns)")
-    p99 = statistics.quantiles(times, n=100)[98]
-    print(f"p99 under {LIMIT} µs of processor time: {'yes' if p99 < LIMIT else 'NO'}")
-    return 0 if p99 < LIMIT else 1
+    print(f"p99 of the requests' medians under {LIMIT} µs: {'yes' if slow < LIMIT else 'NO'}")
+    return 0 if slow < LIMIT and light else 1
 
 
 def shown(times: list[float]) -> str:
@@ -141,11 +154,11 @@ def loop(turns: int) -> int:
     return total
 
 
-def measured(work: Callable[[], object], clock: Callable[[], int]) -> list[float]:
+def measured(work: Callable[[], object], clock: Callable[[], int], rounds: int = ROUNDS) -> list[float]:
     """Microseconds that each of many rounds took, garbage collection included as it falls."""
     times: list[float] = []
     kept: object = None
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start = clock()
         kept = work()
         times.append((clock() - start) / 1_000)
