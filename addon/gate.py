@@ -163,6 +163,8 @@ class Gate:
             for placement in decision.placements
         )
         permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
+        if request.message is not None and not decision.calls:
+            return Admission(decision_id, permit=permit)  # part of what the connection's intent says
         try:
             await self.book.write(
                 events.intent(

@@ -106,6 +106,10 @@ class Sent:
     """The address that was dialled, as `192.0.2.1:443`."""
     request_bytes: int | None = None
     response_bytes: int | None = None
+    request_messages: int | None = None
+    """On a WebSocket: messages that the agent sent, and that reached the upstream."""
+    response_messages: int | None = None
+    """Messages that the upstream sent."""
     response_digest: str = ""
     findings: Mapping[str, int] = field(default_factory=dict)
     """Name of a finding → how often redaction met it in the response."""

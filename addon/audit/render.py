@@ -187,7 +187,14 @@ class _Renderer:
             out["request_bytes"] = target.size
 
     def _sent(self, out: dict[str, Any], sent: Sent) -> None:
-        for name in ("status", "request_bytes", "response_bytes", "reused"):
+        for name in (
+            "status",
+            "request_bytes",
+            "response_bytes",
+            "request_messages",
+            "response_messages",
+            "reused",
+        ):
             if (value := getattr(sent, name)) is not None:
                 out[name] = value
         self._put(out, "address", sent.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 
 from mitmproxy import http
@@ -10,12 +11,13 @@ from wharfinger.flow import adapter
 from wharfinger.flow.identity import as_response
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link, Stage
+from wharfinger.flow.websocket import Said
 from wharfinger.gate import MASKED
 from wharfinger.rules.types import Code
 
 
 class Admission:
-    """Hooks `requestheaders` and `request`."""
+    """Hooks `requestheaders`, `request` and `agent_message`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -54,6 +56,15 @@ class Admission:
         if exchange is None or exchange.stage is not Stage.CLOSED:
             return
         await self._ask(flow, link, body=flow.request.data.content or b"")
+
+    async def agent_message(self, flow: http.HTTPFlow, said: Said) -> None:
+        """Decide what the agent says on an open WebSocket."""
+        link = self._parts.sessions.link(flow.client_conn)
+        if link is None or link.session is None:
+            return
+        admission = await self._parts.gate.admit(said.request, link.session, link)
+        said.permit, said.refusal = admission.permit, admission.refusal
+        await asyncio.sleep(0)  # messages may be many and short: everybody else comes first
 
     async def _ask(self, flow: http.HTTPFlow, link: Link, body: bytes | None) -> None:
         if link.session is None:

@@ -21,6 +21,7 @@ from wharfinger.flow.dial import Dialer
 from wharfinger.flow.sealed import SealedHttpLayer
 from wharfinger.flow.sessions import Link, Stage
 from wharfinger.flow.stream import Stream
+from wharfinger.flow.websocket import Goodbye
 
 if TYPE_CHECKING:
     from mitmproxy import options as moptions
@@ -84,7 +85,7 @@ class ClientHandler(server.LiveConnectionHandler):
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        link = self.sessions.connected(self.client, self.cut)
+        link = self.sessions.connected(self.client, self.cut, self._withdraw)
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
         io.reader = cast(asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), link.may_read))
@@ -277,6 +278,9 @@ class ClientHandler(server.LiveConnectionHandler):
             handler.cancel("the agent's connection ends")
         return bool(handlers)
 
+    def _withdraw(self, flow_id: str, reason: str) -> None:
+        self.feed(Goodbye(flow_id, reason))
+
     def cut(self) -> None:
         """End the connection and everything behind it, now."""
         for connection in tuple(self.transports):
@@ -309,8 +313,10 @@ class ClientHandler(server.LiveConnectionHandler):
         connection.state = ConnectionState.OPEN
         connection.peername = writer.get_extra_info("peername")
         connection.sockname = writer.get_extra_info("sockname")
+        link = self.sessions.link(self.client)
+        paced = reader if link is None else cast(asyncio.StreamReader, _Paced(reader, link.may_hear))
         self.transports[connection] = server.ConnectionIO(
-            handler=asyncio.current_task(), reader=reader, writer=writer
+            handler=asyncio.current_task(), reader=paced, writer=writer
         )
         await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
         self.feed(events.OpenConnectionCompleted(command, None))

@@ -41,6 +41,7 @@ from wharfinger.flow.framing import (
     read_part,
     reader,
 )
+from wharfinger.flow.websocket_handshake import asks
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
@@ -79,6 +80,16 @@ class _Direct(base.Http1Connection):
         if isinstance(event, events.DataReceived) and self.state != self.passthrough:
             self.buf += event.data
         return self.state(event)
+
+    def switched(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Pass on everything as it comes: the connection speaks another protocol now."""
+        if self.stream_id is None:
+            yield commands.CloseConnection(self.conn)
+        elif isinstance(event, events.DataReceived):
+            if data := self.buf.maybe_extract_at_most(len(self.buf)):
+                yield ReceiveHttp(self.ReceiveData(self.stream_id, bytes(data)))
+        else:
+            yield ReceiveHttp(self.ReceiveEndOfMessage(self.stream_id))
 
     def _next_message(self) -> layer.CommandGenerator[None]:
         """Both messages are done: close, or read the next."""
@@ -205,6 +216,9 @@ class AgentSide(_Direct, base.Http1Server):
             yield commands.SendData(self.conn, http1.assemble_response_head(event.response))
             if event.response.status_code >= 200:
                 self._answer(event.response)
+            elif event.response.status_code == 101:
+                self.response = event.response
+                self.state = self.switched
         elif isinstance(event, ResponseData):
             if event.data:
                 data = b"%x\r\n%b\r\n" % (len(event.data), event.data) if self._chunked else event.data
@@ -343,6 +357,11 @@ class UpstreamSide(_Direct, base.Http1Client):
             yield commands.CloseConnection(self.conn)
             return
         self.response = response
+        if response.status_code == 101 and asks(self.request):
+            yield ReceiveHttp(ResponseHeaders(self.stream_id, response, end_stream=False))
+            self.state = self.switched
+            yield from self.state(event)
+            return
         self._last = (
             size == -1
             or response.status_code == 101

@@ -80,11 +80,14 @@ class Incoming:
         has_body = not (end_stream or self._head_only)
         if has_body:
             self._open_body(response)
+        return self._head(response, self._fields(response, has_body=has_body))
+
+    def _head(self, response: http.Response, fields: list[tuple[bytes, bytes]]) -> http.Response:
         head = http.Response(
             http_version=b"HTTP/1.1",
             status_code=response.status_code,
             reason=self._clean(response.data.reason),
-            headers=http.Headers(self._fields(response, has_body=has_body)),
+            headers=http.Headers(fields),
             content=None,
             trailers=None,
             timestamp_start=response.timestamp_start,
@@ -92,6 +95,16 @@ class Incoming:
         )
         head.stream = True
         return head
+
+    def switch(self, response: http.Response, granted: list[tuple[bytes, bytes]]) -> http.Response:
+        """The head of a 101 that was asked for: `granted` says what the connection speaks from there on."""
+        self.status = response.status_code
+        fields = [
+            (name, value)
+            for name, value in self._fields(response, has_body=False)
+            if not name.lower().startswith(b"sec-websocket-")
+        ]
+        return self._head(response, [*fields, *granted])
 
     def _open_body(self, response: http.Response) -> None:
         try:

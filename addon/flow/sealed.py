@@ -13,8 +13,12 @@ from __future__ import annotations
 
 import copy
 import time
+from asyncio import Event
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, tunnel
 from mitmproxy.proxy.context import Context
@@ -43,6 +47,8 @@ from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.response import Incoming, Withheld
 from wharfinger.flow.sessions import Exchange, Route, Stage
 from wharfinger.flow.stream import Stream
+from wharfinger.flow.websocket import Goodbye, Relay
+from wharfinger.flow.websocket_handshake import NotSwitched, granting
 from wharfinger.gate import Ending, Permit, Withdrawn
 from wharfinger.rules.placeholders import StreamScan
 from wharfinger.rules.types import Code
@@ -60,6 +66,10 @@ class Passage:
     answer: Answer | None = None
     """The refusal the agent is to see in place of a protocol error."""
     scan: StreamScan | None = None
+    asked: http.Request | None = None
+    """The sealed copy, where it asks for a WebSocket."""
+    relay: Relay | None = None
+    """What the stream has become, once the upstream has switched."""
     blocked: bool = False
     """Nothing of this stream may go upstream any more."""
     answered: bool = False
@@ -114,22 +124,26 @@ class SealedHttpLayer(base.HttpLayer):
         return self._handle_event(event)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
-        yield from super()._handle_event(event) if side is None else self._pass(side, event)
+        if isinstance(event, Goodbye):
+            yield from self._withdraw(event)
+        else:
+            side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
+            yield from super()._handle_event(event) if side is None else self._pass(side, event)
         self._pace()
 
     def _pace(self) -> None:
         """Leave in the socket what the agent sends faster than it can be taken up; note what it does not end.
 
-        That is a body while its head is being decided or its upstream dialled, and requests sent ahead.
+        That is a body while its head is being decided or its upstream dialled, requests sent ahead, and what
+        is said on a WebSocket while something said before is being decided. The same for the upstream.
         """
         link = self._parts.sessions.link(self.context.client)
         if link is None:
             return
-        if self._agent_side.is_full() or any(stream._paused_event_queue for stream in self.streams.values()):
-            link.may_read.clear()
-        else:
-            link.may_read.set()
+        relays = [passage.relay for passage in self._passages.values() if passage.relay is not None]
+        paused = any(stream._paused_event_queue for stream in self.streams.values())
+        _allow(link.may_read, not (self._agent_side.is_full() or paused or any(r.waits for r in relays)))
+        _allow(link.may_hear, not any(relay.rests for relay in relays))
         if not self._agent_side.has_part():
             link.unfinished = 0.0
         elif not link.unfinished:
@@ -138,6 +152,8 @@ class SealedHttpLayer(base.HttpLayer):
     # Towards the children: where every HTTP event passes.
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(child, Relay):
+            return self._relay(child, event)
         if not isinstance(event, HttpEvent):
             return self._resume(child, event) if isinstance(child, Stream) else self._pass(child, event)
         if isinstance(child, Stream):
@@ -201,6 +217,10 @@ class SealedHttpLayer(base.HttpLayer):
         yield from self._pass(stream, events.Start())
 
     def _to_flow(self, stream: base.HttpStream, event: HttpEvent) -> layer.CommandGenerator[None]:
+        passage = self._passages.get(stream.stream_id)
+        if passage is not None and passage.relay is not None:
+            yield from self._into_relay(stream, passage.relay, event)
+            return
         match event:
             case RequestHeaders():
                 yield from self._pass(stream, event)
@@ -334,6 +354,8 @@ class SealedHttpLayer(base.HttpLayer):
         match event:
             case RequestHeaders():
                 yield from self._send_head(child, event, passage)
+            case RequestData() if passage.relay is not None:
+                yield from self._pass(child, event)
             case RequestData() if not passage.blocked and passage.permit is not None:
                 yield from self._send_data(child, event, passage)
             case RequestEndOfMessage():
@@ -368,6 +390,8 @@ class SealedHttpLayer(base.HttpLayer):
             passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
             passage.scan = StreamScan(self._parts.live.placeholders)
+        if permit.decision.response.switch:
+            passage.asked = sealed
         yield from self._pass(child, replace(event, request=sealed))
 
     def _block(self, passage: Passage, answer: Answer) -> None:
@@ -439,6 +463,8 @@ class SealedHttpLayer(base.HttpLayer):
             return
         try:
             match event:
+                case ResponseHeaders() if event.response.status_code == 101 and passage.asked is not None:
+                    yield from self._switch(stream, event, passage, passage.asked)
                 case ResponseHeaders():
                     head = self._incoming(passage, stream).begin(event.response, end_stream=event.end_stream)
                     yield from self._pass(stream, replace(event, response=head))
@@ -494,6 +520,69 @@ class SealedHttpLayer(base.HttpLayer):
         yield commands.CloseConnection(stream.flow.server_conn)
         yield from self._refuse_stream(stream.stream_id, passage)
 
+    # WebSockets.
+
+    def _switch(
+        self, stream: base.HttpStream, event: ResponseHeaders, passage: Passage, asked: http.Request
+    ) -> layer.CommandGenerator[None]:
+        """The upstream speaks WebSocket from here on: let the agent do so, with a relay in between."""
+        permit, agent = passage.exchange.permit, self._agent_side
+        try:
+            granted = granting(stream.flow.request, asked, event.response)
+        except NotSwitched as error:
+            raise Withheld(f"the upstream's WebSocket handshake cannot be used: {error}") from None
+        head = self._incoming(passage, stream).switch(event.response, granted)
+        yield from self._pass(stream, replace(event, response=head))
+        if permit is None or agent.state != agent.switched:
+            raise Withheld("the agent's connection could not be switched to WebSocket")
+        live, who = self._parts.live, permit.session.who.agent
+        passage.relay = Relay(
+            self.context,
+            stream.flow,
+            stream.stream_id,
+            permit,
+            gate=self._parts.gate,
+            limits=self._parts.limits,
+            secrets=lambda: live.secrets_for(who),
+        )
+        yield from self._pass(agent, events.DataReceived(self.context.client, b""))  # what it sent ahead
+
+    def _into_relay(
+        self, stream: base.HttpStream, relay: Relay, event: HttpEvent
+    ) -> layer.CommandGenerator[None]:
+        """What comes on either side, as the relay takes it: bytes, or that there will be no more."""
+        client, server = self.context.client, stream.flow.server_conn
+        match event:
+            case RequestData():
+                yield from self._relay(relay, events.DataReceived(client, event.data))
+            case ResponseData():
+                yield from self._relay(relay, events.DataReceived(server, event.data))
+            case RequestEndOfMessage() | RequestProtocolError():
+                yield from self._relay(relay, events.ConnectionClosed(client))
+            case ResponseEndOfMessage() | ResponseProtocolError():
+                yield from self._relay(relay, events.ConnectionClosed(server))
+
+    def _relay(self, relay: Relay, event: events.Event) -> layer.CommandGenerator[None]:
+        """Give `event` to the relay; once it has ended, so does all that belongs to it."""
+        before = relay.ended
+        yield from self._pass(relay, event)
+        passage = self._passages.get(relay.stream_id)
+        if before is not None or relay.ended is None or passage is None:
+            return
+        self._end(passage, *relay.ended)
+        yield commands.CloseConnection(relay.flow.server_conn)
+        # After a 101, mitmproxy ends the flow by closing the agent's connection.
+        yield from self._pass(self.streams[relay.stream_id], ResponseEndOfMessage(relay.stream_id))
+
+    def _withdraw(self, goodbye: Goodbye) -> layer.CommandGenerator[None]:
+        """Something under way is not allowed any more: say so where that can be, record how far it got."""
+        for passage in self._passages.values():
+            if passage.exchange.flow_id == goodbye.flow_id:
+                if passage.relay is not None:
+                    yield from self._relay(passage.relay, goodbye)
+                self._end(passage, Outcome.WITHHELD, f"cut off: {goodbye.reason}")
+                return
+
     # To the agent.
 
     def _to_agent(self, event: HttpEvent) -> layer.CommandGenerator[None]:
@@ -535,13 +624,15 @@ class SealedHttpLayer(base.HttpLayer):
 
     def _end(self, passage: Passage, outcome: Outcome, reason: str = "") -> None:
         """End the exchange with its measurements."""
-        incoming = passage.incoming
+        incoming, counts = passage.incoming, passage.relay.counts if passage.relay else None
         now = time.monotonic()
         sent = Sent(
             status=incoming.status if incoming else None,
-            request_bytes=passage.received,
-            response_bytes=incoming.received if incoming else None,
-            findings=incoming.findings if incoming else {},
+            request_bytes=counts.said_bytes if counts else passage.received,
+            response_bytes=counts.heard_bytes if counts else incoming.received if incoming else None,
+            request_messages=counts.said if counts else None,
+            response_messages=counts.heard if counts else None,
+            findings=self._findings(passage),
             timings_ms={
                 "total": round((now - passage.exchange.started) * 1000, 3),
                 **(
@@ -555,11 +646,25 @@ class SealedHttpLayer(base.HttpLayer):
         link = self._parts.sessions.link(self.context.client)
         self._parts.sessions.end(link, passage.exchange, Ending(outcome, sent, reason))
 
+    @staticmethod
+    def _findings(passage: Passage) -> Mapping[str, int]:
+        found = Counter(passage.incoming.findings if passage.incoming else {})
+        if passage.relay is not None:
+            found.update(passage.relay.counts.findings)
+        return found
+
     def _report(self, answer: Answer) -> Answer:
         """Record a refusal made here, where no request could be decided."""
         link = self._parts.sessions.link(self.context.client)
         who = link.session.who if link is not None and link.session is not None else None
         return self._parts.gate.reject_soon(answer, who)
+
+
+def _allow(event: Event, allowed: bool) -> None:
+    if allowed:
+        event.set()
+    else:
+        event.clear()
 
 
 __all__ = ["HttpCommand", "SealedHttpLayer"]

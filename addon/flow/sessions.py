@@ -86,6 +86,10 @@ class Link:
     """Since when a part of a head waits for the rest of it; 0 where none does."""
     may_read: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while what the agent sends can be taken up; else it stays in the socket."""
+    may_hear: asyncio.Event = field(default_factory=asyncio.Event)
+    """The same for what its upstreams send."""
+    withdraw: Callable[[str, str], None] = lambda _flow_id, _reason: None
+    """Tell the layers that a flow is not allowed any more, and why, before the connection is closed."""
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
@@ -104,10 +108,16 @@ class Sessions:
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
-    def connected(self, client: Client, close: Callable[[], None]) -> Link:
-        """A client has connected; `close` cuts both sides of it off."""
-        link = self._links[client.id] = Link(close)
+    def connected(
+        self,
+        client: Client,
+        close: Callable[[], None],
+        withdraw: Callable[[str, str], None] = lambda _flow_id, _reason: None,
+    ) -> Link:
+        """A client has connected; `close` cuts both sides of it off. For `withdraw` see `Link`."""
+        link = self._links[client.id] = Link(close, withdraw=withdraw)
         link.may_read.set()
+        link.may_hear.set()
         return link
 
     def leaving(self, client: Client) -> None:
@@ -162,6 +172,7 @@ class Sessions:
                     continue
                 reason = objection(exchange.permit)
                 if reason is not None:
+                    link.withdraw(exchange.flow_id, reason)
                     self.end(link, exchange, Ending(Outcome.WITHHELD, reason=f"cut off: {reason}"))
                     link.close()
                     closed += 1

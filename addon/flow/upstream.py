@@ -10,6 +10,7 @@ import time
 
 from mitmproxy import http
 from wharfinger.credentials import kinds
+from wharfinger.flow import websocket_handshake
 from wharfinger.gate import Permit
 from wharfinger.rules import headers
 from wharfinger.rules.types import Place
@@ -32,6 +33,8 @@ def sealed(permit: Permit, flow_request: http.Request) -> http.Request:
             target = kinds.with_query(target, placement.name, value)
         else:
             fields.append((placement.name.encode("latin-1"), value.encode("latin-1")))
+    if permit.decision.response.switch:
+        fields.extend(websocket_handshake.asking())
     fields.extend(_framing(request.body, request.method, flow_request))
     return http.Request(
         host=request.host,
