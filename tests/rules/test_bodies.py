@@ -292,3 +292,39 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 def test_any_body_gives_a_reading_or_a_problem(data: bytes, media: str) -> None:
     body = bodies.read(request(data, media))
     assert body.problem or body.media is not Media.OTHER
+
+
+def nested(depth: int, kind: str, string: str = "") -> bytes:
+    """`depth` levels of lists or objects, each beside a string, and many shallow ones after them."""
+    opened = {"list": f"[{string}" + (", " if string else ""), "object": '{"a": '}[kind]
+    closed = {"list": "]", "object": "}"}[kind]
+    inner = opened * (depth - 1) + "1" + closed * (depth - 1)
+    return f"[{inner}{', []' * 100}]".encode()
+
+
+@pytest.mark.parametrize("kind", ["list", "object"])
+@pytest.mark.parametrize(
+    "string", ["", '"]"', '"]]]["', r'"\"]"', r'"\\"', r'"\\\"]]"', '"", ""', r'"]", "\\", "]"', '"}{"']
+)
+def test_depth_is_what_brackets_outside_strings_say(kind: str, string: str) -> None:
+    assert bodies.parse_json(nested(64, kind, string)) is not None
+    with pytest.raises(Refused, match="nested"):
+        bodies.parse_json(nested(65, kind, string))
+
+
+@given(
+    st.recursive(
+        st.none() | st.text('[]{}"\\a', max_size=6),
+        lambda below: st.lists(below) | st.dictionaries(st.text('[]{}"\\', max_size=3), below),
+    )
+)
+def test_a_document_whose_brackets_look_shallow_is(value: object) -> None:
+    data = json.dumps(value).encode()
+    if bodies._shallow(data):
+        bodies._refuse_depth(json.loads(data))
+
+
+@given(st.integers(-(2**65), 2**65))
+def test_no_integer_beyond_64_bits_goes_unseen_in_a_long_document(number: int) -> None:
+    data = b"[%d, %b]" % (number, b", ".join([b"1234567"] * 200))
+    assert bodies._suspect(data) or number in bodies.INT64
