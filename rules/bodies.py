@@ -20,6 +20,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+import re2
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Request
@@ -35,13 +36,12 @@ INT64 = range(-(2**63), 2**63)
 
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}", re.ASCII)
 _PARAMETER = re.compile(r'([A-Za-z0-9!#$&^_.+-]{1,64})=(?:([A-Za-z0-9!#$&^_.+:/-]+)|"([^"\\]*)")', re.ASCII)
-_BEYOND = re.compile(
-    rb"9(?:[3-9][0-9]{17}|2(?:[3-9][0-9]{16}|2(?:[4-9][0-9]{15}|3(?:[4-9][0-9]{14}"
-    rb"|3(?:[89][0-9]{13}|7(?:[3-9][0-9]{12}|2[0-9]{12}))))))"
+_BEYOND = re2.compile(
+    rb"9[3-9][0-9]{17}|92[3-9][0-9]{16}|922[4-9][0-9]{15}|9223[4-9][0-9]{14}|92233[89][0-9]{13}"
+    rb"|922337[3-9][0-9]{12}|9223372[0-9]{12}|[0-9][eE][-+]?[0-9]{3}"
 )
-"""Matches wherever an integer of nineteen digits beyond 64 bits may stand, and next to nowhere else."""
-_ALIKE = bytes.maketrans(b"123456789E-", b"000000000e+")
-_LONG, _LONGER, _EXPONENTS = b"0" * 19, b"0" * 20, (b"e000", b"e+000")
+"""Matches wherever a number of nineteen digits or a long exponent may be out of range, and little else."""
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _NEITHER_BRACKET_NOR_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
 SAMPLE = 4_096
 """Bytes by which it is told whether a document is mostly text."""
@@ -186,7 +186,8 @@ def parse_json(data: bytes) -> JSON:
         raise Refused(*_NOT_JSON) from None
     if end != len(text):
         raise Refused(*_NOT_JSON)
-    if _openings(data, MAX_DEPTH) > MAX_DEPTH and not _shallow(data):
+    deep = any(_more_than(MAX_DEPTH // 2, bracket, data) for bracket in (b"{", b"["))
+    if deep and not _shallow(data):
         _refuse_depth(value)
     if b"\\" in data and "\\u" in text and _SURROGATE.search(text):
         _refuse_surrogates(value)
@@ -201,10 +202,7 @@ def _few_numbers(data: bytes) -> bool:
 
 def _suspect(data: bytes) -> bool:
     """Whether there may be a number out of range: only one of nineteen digits or a long exponent can be."""
-    alike = data.translate(_ALIKE)
-    if any(exponent in alike for exponent in _EXPONENTS):
-        return True
-    return _LONG in alike and (_LONGER in alike or _BEYOND.search(data) is not None)
+    return b"0" * 20 in data.translate(_DIGITS) or _BEYOND.search(data) is not None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -238,9 +236,14 @@ _CHECKED = json.JSONDecoder(
 )
 
 
-def _openings(data: bytes, most: int) -> int:
-    """How many brackets open in a document; some number above `most` where there are more."""
-    return len(data.split(b"{", most)) + len(data.split(b"[", most)) - 2
+def _more_than(number: int, bracket: bytes, data: bytes) -> bool:
+    """Whether a document has more than so many of these brackets."""
+    at = -1
+    for _ in range(number + 1):
+        at = data.find(bracket, at + 1)
+        if at < 0:
+            return False
+    return True
 
 
 def _shallow(data: bytes) -> bool:
@@ -249,8 +252,9 @@ def _shallow(data: bytes) -> bool:
     Outside strings, brackets that close at once are taken away again and again, two levels a turn at most.
     Two quotes side by side can go whichever strings they end and begin: the others still alternate.
     """
-    if _openings(data, len(data) // 256) < len(data) // 256:
-        return False  # looking at so few values takes less than what is below
+    sample = data[:SAMPLE]
+    if len(sample.translate(None, b"{[")) > len(sample) * 255 // 256:
+        return False  # looking at so few values is likely to take less than what is below
     if b"\\" in data:
         if data.count(b"\\") > len(data) // 32:
             return False
