@@ -35,7 +35,7 @@ LIBRARIES = {
         "wharfinger.demo",
         "wharfinger.doctor",
     ),
-    "yaml": ("wharfinger.rules.documents", "wharfinger.adapting"),
+    "yaml": ("wharfinger.rules.documents", "wharfinger.importing.reading", "wharfinger.adapting"),
     "cel_expr_python": ("wharfinger.rules.cel",),
     "jsonpath_ng": ("wharfinger.rules.redact",),
     "pydantic": ("wharfinger.rules.models", "wharfinger.rules.schema", "wharfinger.rules.digests"),

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": ("explain", "Show the decision on a request and every step to it; nothing is sent."),
     "call": ("call", "Make a tool's call, through the same gate."),
     "tools": ("tools", "List the tools that are loaded."),
+    "import": ("import_", "Make a tool file of an API's description: OpenAPI, AWS, Google, HAR."),
     "agents": ("agents", "List, suspend, resume and rotate agents."),
     "people": ("people", "Keys of the people who may approve and administer."),
     "approvals": ("approvals", "List, show, approve and deny what waits for a person."),

@@ -29,6 +29,8 @@ from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.types import Effect
 
 _NAME: Final = "imported.yaml"
+_CONSEQUENCE: Final = "does not stand in the template"
+"""How the message ends that only follows from another, about the template itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +154,24 @@ class _Assembly:
         return [one for index, one in enumerate(made) if index not in unproven]
 
     def _refused(self, problems: Problems, lines: list[int], made: list[_Made]) -> set[int]:
-        """The tools with problems, each dropped with the first of them."""
-        found: set[int] = set()
+        """The tools with problems, each dropped with the first that is a cause, not a consequence."""
+        found: dict[int, str] = {}
         for problem in problems.errors:
             line = problem.position.line
             if not lines or line < lines[0]:
                 raise ImportFault(f"the head of the tool file cannot be: {problem.message}", problem.hint)
             index = max(i for i, begins in enumerate(lines) if begins <= line)
-            if index not in found:
-                found.add(index)
-                self._drop(made[index].operation, problem.message)
-        return found
+            if index not in found or found[index].endswith(_CONSEQUENCE):
+                found[index] = problem.message
+        for index, message in found.items():
+            self._drop(made[index].operation, message)
+        return set(found)
 
     def _twins(self, made: list[_Made], shapes: Mapping[str, set[str]]) -> set[int]:
-        """Tools that match the same requests as one before them; that one gets the stricter effect."""
+        """Tools that match the same requests as a plainer one, which gets their inputs and effect."""
         first: dict[str, int] = {}
         found: set[int] = set()
-        for index, one in enumerate(made):
+        for index, one in sorted(enumerate(made), key=lambda held: _plainness(held[1])):
             for shape in sorted(shapes.get(one.tool["tool"], ())):
                 other = first.setdefault(shape, index)
                 if other == index or index in found:
@@ -176,8 +179,7 @@ class _Assembly:
                 found.add(index)
                 kept = made[other]
                 self._drop(one.operation, f"it matches the same requests as {kept.operation.key}")
-                kept.effect = effects.stricter(kept.effect, one.effect)
-                kept.tool |= {"effect": str(kept.effect), "run": _run(kept.tool["run"], kept.effect)}
+                _join(kept, one)
         return found
 
     def _drop(self, operation: Operation, reason: str) -> bool:
@@ -204,6 +206,37 @@ class _Assembly:
         if not self.options.approved and not filled:
             file["approved"] = False
         return file | {"tools": tools}
+
+
+def _plainness(one: _Made) -> tuple[int, tuple[str, str]]:
+    """Sorts first what needs the least inputs."""
+    needed = [
+        spec for spec in one.tool.get("input", {}).values() if isinstance(spec, str) or "required" not in spec
+    ]
+    return len(needed), _order(one.operation.key)
+
+
+def _join(kept: _Made, twin: _Made) -> None:
+    """Let a tool take query and headers of another, too, that matches the same requests."""
+    run, inputs = dict(kept.tool["run"]), dict(kept.tool.get("input", {}))
+    for where in ("query", "headers"):
+        for name, value in twin.tool["run"].get(where, {}).items():
+            variable = re.fullmatch(r"\$\{(\w+)\}", str(value))
+            if variable is None or variable[1] in inputs or name in run.get(where, {}):
+                continue
+            spec = twin.tool["input"][variable[1]]
+            inputs[variable[1]] = (
+                {"type": spec, "required": False}
+                if isinstance(spec, str)
+                else (
+                    {"type": spec["type"], "required": False} | {k: v for k, v in spec.items() if k != "type"}
+                )
+            )
+            run[where] = {**run.get(where, {}), name: value}
+    kept.effect = effects.stricter(kept.effect, twin.effect)
+    rest = {key: value for key, value in kept.tool.items() if key not in {"input", "run"}}
+    kept.tool = rest | {"effect": str(kept.effect)} | ({"input": inputs} if inputs else {})
+    kept.tool["run"] = _run(run, kept.effect)
 
 
 def _run(run: Plain, effect: Effect) -> Plain:

@@ -72,7 +72,9 @@ def _head(file: Plain) -> Plain:
 
 def _keys(old: Plain, new: Plain) -> tuple[str, ...]:
     keys = [*old, *(key for key in new if key not in old)]
-    return tuple(key for key in keys if key != "description" and old.get(key) != new.get(key))
+    return tuple(
+        key for key in keys if key not in {"description", "approved"} and old.get(key) != new.get(key)
+    )
 
 
 def names(file: Plain) -> dict[str, str]:

@@ -128,14 +128,30 @@ def fitted(api: str, verb: str, thing: str) -> str:
 def _of_identity(method: str, path: str, identity: str, skip: frozenset[str]) -> Phrase | None:
     """What an id like `issues/list-comments` or `messages.send` says; None if that is only the path's."""
     parts = [words.split(part) for part in re.split(r"[./:]+", identity)]
-    flat = _either([w for part in parts for w in part if w not in skip and not words.is_version(w)])
+    told = [
+        _either([w for w in part if w not in skip | _ARTICLES and not words.is_version(w)]) for part in parts
+    ]
+    told = [part for part in told if part]
+    flat = [word for part in told for word in part]
     if not flat or _is_of_path(method, path, flat):
         return None
-    at = next((i for i, word in enumerate(flat) if word in words.VERBS and _is_verb(i, flat)), None)
+    begins = len(flat) - len(told[-1])
+    several = flat[begins] in _SEVERAL and begins + 1 < len(flat)
+    at: int | None = begins + several
+    if flat[begins + several] not in words.VERBS:
+        at = next((i for i, word in enumerate(flat) if word in words.VERBS and _is_verb(i, flat)), None)
     if at is None:
         return None
+    if at and flat[at - 1] in _SEVERAL:
+        flat = [*flat[: at - 1], *flat[at:], flat[at - 1]]
+        at -= 1
     verb, before, after = words.SAME.get(flat[at], flat[at]), flat[:at], flat[at + 1 :]
     return Phrase(verb, tuple(_objects(verb, before, after, method)))
+
+
+_ARTICLES: Final = frozenset({"a", "an", "the"})
+_SEVERAL: Final = frozenset({"batch", "bulk"})
+"""Words before a verb that say that it is done to many at once."""
 
 
 def _either(flat: list[str]) -> list[str]:

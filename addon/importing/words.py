@@ -12,25 +12,25 @@ READING: Final = frozenset(
     """
     aggregate analyze autocomplete batchget browse calculate check compare count describe detect diff
     discover download estimate explain export fetch filter find get head index inspect list lookup match
-    peek ping poll preview query read report resolve retrieve scan search select show simulate
-    suggest summarize test translate validate verify view whoami
+    peek ping poll preview query read report resolve retrieve scan search select show simulate suggest
+    summarize test translate validate verify view whoami
     """.split()  # noqa: SIM905 (a list of words reads better as text)
 )
 """Verbs that change nothing."""
 
 QUERYING: Final = frozenset(
     """
-    autocomplete batchget count describe estimate filter find get list lookup preview query retrieve search
-    suggest
+    autocomplete batchget count describe estimate filter find get list lookup preview query retrieve
+    search suggest
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change nothing even where the request is a POST; narrower, for here a mistake loosens."""
 
 DESTROYING: Final = frozenset(
     """
-    abort archive ban cancel clear deactivate decommission delete deprovision deregister destroy
-    detach disable discard disassociate drop empty erase evict expel expire forget invalidate kick kill
-    leave payout prune purge reboot refund remove reset reverse revoke rollback shutdown stop suspend
+    abort archive ban cancel clear deactivate decommission delete deprovision deregister destroy detach
+    disable disassociate discard drop empty erase evict expel expire forget invalidate kick kill leave
+    obliterate payout prune purge reboot refund remove reset reverse revoke rollback shutdown stop suspend
     terminate transfer trash truncate unassign uninstall unlink unpublish void wipe withdraw
     """.split()  # noqa: SIM905 (as above)
 )
@@ -39,15 +39,15 @@ DESTROYING: Final = frozenset(
 WRITING: Final = frozenset(
     """
     accept acknowledge activate add allocate append apply approve assign associate attach authorize begin
-    block book capture change claim clone close commit complete configure confirm connect convert copy create
-    decline deploy disconnect dismiss edit enable enroll execute extend finalize finish fork forward follow
-    generate grant hide import increment initiate insert install invite invoke issue join label launch like
-    link lock log mark merge migrate modify move mute notify open order patch pause pay pin play post process
-    promote provision publish push put react rebuild record register reject release rename renew reopen
-    replace reply report request rerun resend resolve respond restart restore resume retry rotate run save
-    schedule send set share sign snooze split star start store submit subscribe sync tag take toggle track
-    trigger undelete unarchive unblock unfollow unlock unmute unpin unstar unsubscribe update upgrade upload
-    upsert use vote watch write
+    block book capture change claim clone close commit complete configure confirm connect convert copy
+    create decline deploy disconnect dismiss edit enable enroll execute extend finalize finish follow fork
+    forward generate grant hide import increment initiate insert install invite invoke issue join label
+    launch like link lock log mark merge migrate modify move mute notify open order patch pause pay pin
+    play post process promote provision publish push put react rebuild record register reject release
+    rename renew reopen replace reply report request rerun resend resolve respond restart restore resume
+    retry rotate run save schedule send set share sign snooze split star start store submit subscribe sync
+    tag take toggle track trigger unarchive unblock undelete unfollow unlock unmute unpin unstar
+    unsubscribe untrash update upgrade upload upsert use vote watch write
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change something and take nothing away."""
@@ -55,11 +55,11 @@ WRITING: Final = frozenset(
 VERBS: Final = READING | DESTROYING | WRITING
 THINGS: Final = frozenset(
     """
-    archive ban block book change check claim clone comment commit count deploy diff enrollment export fork
-    grant import invite issue join label like link list lock log mark match merge move note notify open order
-    patch pay pause payout pin ping play post preview process query record refund register release report
-    request reset review run sample save schedule search share sign split star start status stop store sync
-    tag take test track transfer trigger update upgrade upload use view vote watch
+    archive ban block book change check claim clone comment commit count deploy diff enrollment export
+    fork grant import invite issue join label like link list lock log mark match merge move note notify
+    open order patch pause pay payout pin ping play post preview process query record refund register
+    release report request reset review run sample save schedule search share sign split star start status
+    stop store sync tag take test track transfer trigger update upgrade upload use view vote watch
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that are names of things, too: before another word they say what kind of thing that is."""
@@ -83,9 +83,9 @@ PREPOSITIONS: Final = frozenset({"by", "for", "from", "in", "of", "on", "to", "w
 _NO_WORDS: Final = frozenset({"api", "apis", "rest", "restapi"})
 _ONE: Final = frozenset(
     """
-    access address alias analysis analytics basis bus business campus canvas census chassis class dns
-    focus gas https ids is kubernetes lens metadata news process progress redis s series sms status
-    success this tls us vpcs ios aws gps
+    access address alias analysis analytics aws basis bus business campus canvas census chassis class dns
+    focus gas gps https ids ios is kubernetes lens metadata news process progress redis s series sms
+    status success this tls us vpcs
     """.split()  # noqa: SIM905 (as above)
 )
 """Words that end in `s` and are no plural."""
