@@ -4,6 +4,9 @@ A condition holds only if it evaluates to the boolean true. The library gives er
 every result is true by `bool()`, so results are compared by identity with True and False; all else is an
 error. An error's own text may repeat values of the request and is never shown.
 
+What an evaluation may cost is bounded beforehand (`cel_cost`), and by the library, which stops after so many
+turns of loops.
+
 Static checks: every name that is read exists, inputs have the type that their tools declare, the whole is a
 boolean, constant patterns and hours can be read. `integer` inputs are CEL ints; `number` inputs are
 checked elsewhere and compare with literals of any kind of number.
@@ -11,7 +14,7 @@ checked elsewhere and compare with literals of any kind of number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,27 +22,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 import re2
 from cel_expr_python import cel
-from wharfinger.rules import cel_tree
+from wharfinger.rules import addresses, cel_cost, cel_tree
+from wharfinger.rules.cel_cost import MAX_ORDER, Cost
 from wharfinger.rules.cel_native import Native, native
-from wharfinger.rules.cel_tree import LOOKS_UP, Call, Constant, Group, Ident, Node, Select
+from wharfinger.rules.cel_tree import LOOKS_UP, Call, Constant, Ident, Node, Select
+from wharfinger.rules.detector_table import GROUPS, NAMES
 from wharfinger.rules.hours import hours
+from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:
     from wharfinger.rules.conditions import Scope
 
-MAX_ELEMENTS: Final = 1_000
-"""Elements that the inputs of a condition with loops (`all`, `exists`, `map`, …) may have together: the
-library's loops build their results by copying, so that their cost grows with the square."""
-
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
-    "call": frozenset({"tool", "effect", "reason"}),
+    "call": frozenset({"tool", "effect", "reason", "blast"}),
     "agent": frozenset({"name", "owner", "environment"}),
     "request": frozenset({"method", "scheme", "host", "port", "path"}),
     "facts": frozenset({"confinement"}),
 }
 """What may be read beside `input` and `now`."""
-LATER: Final = frozenset({"cidr", "domain", "email", "findings"})
+MAX_PROGRAM: Final = 2_000
+"""Instructions of one pattern, once compiled."""
 
 _KINDS: Final = {
     "string": cel.Type.STRING,
@@ -73,7 +76,7 @@ class Reads:
     whole: bool = False
     """Whether inputs are also read by names that are not written out."""
     clock: bool = False
-    loops: bool = False
+    blast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,24 +86,45 @@ class Expression:
     source: str
     reads: Reads
     program: Any
-    calls: bool
-    """Whether it uses functions of ours."""
+    functions: frozenset[str]
+    """Those of ours that it uses."""
     native: Native | None
     """The same in Python, for expressions simple enough."""
+    cost: Cost
 
     def evaluated(self, scope: Scope) -> bool | None:
         """True or False if the library evaluates it to that, None for anything else, errors included."""
-        if self.reads.loops and _elements(scope.inputs) > MAX_ELEMENTS:
+        given = self._given(scope)
+        if given is None:
             return None
-        token = _scope.set(scope) if self.calls else None
+        if "findings" in self.functions:
+            scope.begin()
+        token = _scope.set(scope) if self.functions else None
         try:
-            result = self.program.eval(scope.activation).value()
+            result = self.program.eval(given).value()
         except RuntimeError:  # what the library raises for values it cannot take, and beyond its budget
             return None
         finally:
             if token is not None:
                 _scope.reset(token)
         return result if result is True or result is False else None
+
+    def too_large(self, scope: Scope) -> bool:
+        """Whether the inputs are larger than the expression may be evaluated on."""
+        return self.cost.exceeded(scope.weight) and self.cost.exceeded(cel_cost.weigh(self._read(scope)))
+
+    def _given(self, scope: Scope) -> Any:
+        """What to evaluate on: all inputs, only those that are read where all are too large, or nothing."""
+        if not self.cost.exceeded(scope.weight):
+            return scope.activation
+        read = self._read(scope)
+        return None if self.cost.exceeded(cel_cost.weigh(read)) else activation(read, scope)
+
+    def _read(self, scope: Scope) -> Mapping[str, JSON]:
+        """The inputs that are read; of those only asked for, that they are there."""
+        if self.reads.whole:
+            return scope.inputs
+        return {name: value for name, value in scope.inputs.items() if name in self.reads.inputs}
 
 
 def compile_expression(source: str, kinds: Mapping[str, str | None]) -> Expression:
@@ -118,15 +142,19 @@ def compile_expression(source: str, kinds: Mapping[str, str | None]) -> Expressi
             typed = tuple(sorted((name, kind) for name, kind in kinds.items() if kind is not None))
             result = _typed_environment(typed).compile(source).return_type()
     except (RuntimeError, ValueError) as error:
-        later = sorted(name for name in LATER if f"{name}(" in source.replace(" ", ""))
-        if later:
-            raise Unreadable(f'"{later[0]}" is not supported yet', "leave it out") from None
         raise Unreadable(*_explained(str(error))) from None
     if result not in (cel.Type.BOOL, cel.Type.DYN):
         raise Unreadable(f'"{source}" is not true or false', "compare it with something")
-    functions = {node.function for node in nodes if isinstance(node, Call)}
     _check_constants(nodes)
-    return Expression(source, _reads(nodes), program, bool(functions & {"given", "within"}), native(tree))
+    functions = {node.function for node in nodes if isinstance(node, Call)}
+    price = cel_cost.cost(tree)
+    if price.order > MAX_ORDER:
+        raise Unreadable(
+            f"loops stand more than {MAX_ORDER} deep in each other",
+            "the inputs of one call are one list deep",
+        )
+    ours = frozenset(functions & _FUNCTIONS.keys())
+    return Expression(source, _reads(nodes), program, ours, native(tree), price)
 
 
 def activation(inputs: Mapping[str, JSON], scope: Scope) -> Any:
@@ -151,11 +179,47 @@ def _within(text: str, zone: str) -> bool:
     return hours(text, zone).hold(_scope.get().now)
 
 
+def _cidr(text: str, network: str) -> bool:
+    return addresses.inside(text, (addresses.network(network),))
+
+
+def _findings(value: JSON) -> list[str]:
+    return sorted(_scope.get().findings(value))
+
+
+_TEXT, _FLAG = cel.Type.STRING, cel.Type.BOOL
+_VALUES: Final = (
+    cel.Type.STRING,
+    cel.Type.List(cel.Type.DYN),
+    cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
+    cel.Type.INT,
+    cel.Type.DOUBLE,
+    cel.Type.BOOL,
+    cel.Type.NULL,
+)
+"""What an input can be; the library has no function that takes a value of any type."""
+_FUNCTIONS: Final[Mapping[str, tuple[Callable[..., Any], Any, tuple[tuple[Any, ...], ...]]]] = {
+    "given": (_given, _FLAG, ((_TEXT,),)),
+    "within": (_within, _FLAG, ((_TEXT, _TEXT),)),
+    "cidr": (_cidr, _FLAG, ((_TEXT, _TEXT),)),
+    "domain": (addresses.domain, _TEXT, ((_TEXT,),)),
+    "email": (addresses.email, _FLAG, ((_TEXT,),)),
+    "findings": (_findings, cel.Type.List(_TEXT), tuple((kind,) for kind in _VALUES)),
+}
+"""Functions of ours: what they do, the type they give, the types they take."""
+
+
 def _functions() -> list[Any]:
-    text, flag = cel.Type.STRING, cel.Type.BOOL
-    given = cel.Overload("given_string", flag, [text], is_member=False, impl=_given)
-    within = cel.Overload("within_string_string", flag, [text, text], is_member=False, impl=_within)
-    return [cel.FunctionDecl("given", [given]), cel.FunctionDecl("within", [within])]
+    return [
+        cel.FunctionDecl(
+            name,
+            [
+                cel.Overload(f"{name}_{number}", gives, list(takes), is_member=False, impl=function)
+                for number, takes in enumerate(overloads)
+            ],
+        )
+        for name, (function, gives, overloads) in _FUNCTIONS.items()
+    ]
 
 
 def _variables() -> dict[str, Any]:
@@ -174,7 +238,7 @@ def _typed_environment(kinds: tuple[tuple[str, str], ...]) -> Any:
     """For checking only: `input.x` is a variable of its own, of the type that the tools declare."""
     typed = {f"input.{name}": _KINDS[kind] for name, kind in kinds}
     others = {f"{root}.{name}": cel.Type.STRING for root, names in KNOWN.items() for name in names}
-    others["request.port"] = cel.Type.INT
+    others["request.port"] = others["call.blast"] = cel.Type.INT
     return cel.NewEnv(variables=_variables() | typed | others, functions=_functions())
 
 
@@ -204,26 +268,48 @@ def _check_constants(nodes: tuple[Node, ...]) -> None:
         match node:
             case Call("matches", (_, Constant(str(pattern)))):
                 _check_pattern(pattern)
+            case Call("matches", _):
+                raise Unreadable("matches(…) takes a pattern that is written out", "compare it otherwise")
             case Call("within", (Constant(str(text)), Constant(str(zone)))):
-                try:
-                    hours(text, zone)
-                except ValueError as error:
-                    raise Unreadable(str(error)) from None
+                _check(hours, text, zone)
             case Call("within", _):
                 raise Unreadable("within(…) takes hours and a time zone, both written out")
             case Call("given", (Constant(str()),)):
                 pass
             case Call("given", _):
                 raise Unreadable("given(…) takes the name of an input, in quotes")
+            case Call("cidr", (_, Constant(str(network)))):
+                _check(addresses.network, network)
+            case Call("cidr", _):
+                raise Unreadable('cidr(…) takes an address, and a network that is written out: "10.0.0.0/8"')
+            case Call("@in", (Constant(str(name)), Call("findings", _))):
+                _check_detector(name)
+
+
+def _check(read: Callable[..., object], *written: str) -> None:
+    try:
+        read(*written)
+    except ValueError as error:
+        raise Unreadable(str(error)) from None
+
+
+def _check_detector(name: str) -> None:
+    if name not in NAMES and name not in GROUPS:
+        known = sorted({*GROUPS, *NAMES})
+        raise Unreadable(
+            f'there is no detector "{name}"', did_you_mean(name, known) or f"there are: {', '.join(known)}"
+        )
 
 
 def _check_pattern(pattern: str) -> None:
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(pattern, options)
+        size = re2.compile(pattern, options).programsize
     except re2.error:
         raise Unreadable(f'"{pattern}" is not a pattern', "see github.com/google/re2/wiki/Syntax") from None
+    if size > MAX_PROGRAM:
+        raise Unreadable(f'"{pattern}" is too large a pattern', "ask for fewer repetitions")
 
 
 def _reads(nodes: tuple[Node, ...]) -> Reads:
@@ -245,7 +331,8 @@ def _reads(nodes: tuple[Node, ...]) -> Reads:
         others=others,
         whole=mentions > by_name,
         clock=clock,
-        loops=any(isinstance(node, Group) and node.loop for node in nodes),
+        blast=("call", "blast") in others
+        or any(isinstance(node, Ident) and node.name == "call" for node in nodes),
     )
 
 
@@ -261,17 +348,3 @@ def _named(nodes: tuple[Node, ...]) -> Iterator[tuple[str, str, bool]]:
                 yield root, name, True
             case Call("given", (Constant(str(name)),)):
                 yield "input", name, True
-
-
-def _elements(value: object) -> int:
-    """How many elements there are in `value`, counted no further than needed."""
-    count, waiting = 0, [value]
-    while waiting and count <= MAX_ELEMENTS:
-        item = waiting.pop()
-        if isinstance(item, Mapping):
-            waiting.extend(item.values())
-            count += len(item)
-        elif isinstance(item, list | tuple):
-            waiting.extend(item)
-            count += len(item)
-    return count

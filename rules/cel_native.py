@@ -13,7 +13,9 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from wharfinger.rules import addresses
 from wharfinger.rules.cel_tree import Call, Constant, Group, Ident, Node, Select
+from wharfinger.rules.texts import searching
 
 if TYPE_CHECKING:
     from wharfinger.rules.conditions import Scope
@@ -55,12 +57,21 @@ def native(node: Node) -> Native | None:
             return _present("input", name)
         case Call("@in", (Constant(str(name)), Ident(root))) if root in ROOTS:
             return _present(root, name)
-        case Call("@in", (item, Group(parts, _, True))):
+        case Call("@in", (item, Group(parts, True))):
             return _among(native(item), parts)
         case Call("!_", (part,)):
             return _negated(native(part))
         case Call("_&&_" | "_||_" as function, parts):
             return _joined(function == "_||_", [native(part) for part in parts])
+        case Call("matches", (part, Constant(str(pattern)))):
+            return _matching(native(part), pattern)
+        case Call("domain", (part,)):
+            return _applied(native(part), addresses.domain)
+        case Call("email", (part,)):
+            return _applied(native(part), addresses.email)
+        case Call("cidr", (part, Constant(str(text)))):
+            networks = (addresses.network(text),)
+            return _applied(native(part), lambda given: addresses.inside(given, networks))
         case Call(function, (left, right)):
             return _compared(function, native(left), native(right), left, right)
     return None
@@ -198,6 +209,40 @@ def _ordered(compare: Callable[[Any, Any], bool], left: Native, right: Native) -
         if isinstance(other, str):
             return ERROR
         return UNSURE if isinstance(one, bool) or isinstance(other, bool) else compare(one, other)
+
+    return value
+
+
+def _applied(part: Native | None, function: Callable[[str], object]) -> Native | None:
+    """A function of ours on a text; what it refuses is an error."""
+    if part is None:
+        return None
+
+    def value(scope: Scope) -> Any:
+        found = part(scope)
+        if isinstance(found, Special):
+            return found
+        try:
+            return function(found) if isinstance(found, str) else ERROR
+        except ValueError:
+            return ERROR
+
+    return value
+
+
+def _matching(part: Native | None, pattern: str) -> Native | None:
+    """A search for a pattern, compiled once: the library compiles it each time."""
+    if part is None:
+        return None
+    searched = searching(pattern)
+
+    def value(scope: Scope) -> Any:
+        found = part(scope)
+        if isinstance(found, Special):
+            return found
+        if not isinstance(found, str) or len(found) > searched.longest:
+            return ERROR
+        return searched.compiled.search(found) is not None
 
     return value
 

@@ -55,14 +55,27 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A list, a map, or a loop (`all`, `exists`, `map`, `filter`) with all that stands in it."""
+    """A list or a map with all that stands in it."""
 
     parts: tuple[Node, ...]
-    loop: bool = False
     list: bool = False
 
 
-type Node = Constant | Ident | Select | Call | Group
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`all`, `exists`, `map`, `filter` and their like."""
+
+    over: Node
+    """What it goes through."""
+    begin: Node
+    """What it makes its result of; a list where it builds one."""
+    body: tuple[Node, ...]
+    """What is evaluated in every turn, and of the result."""
+    own: frozenset[str]
+    """Names of variables that it brings with it."""
+
+
+type Node = Constant | Ident | Select | Call | Group | Loop
 
 
 def read(checked: bytes) -> Node:
@@ -82,6 +95,8 @@ def walk(node: Node) -> Iterator[Node]:
             below = args
         case Group(parts):
             below = parts
+        case Loop(over, begin, body):
+            below = (over, begin, *body)
     for part in below:
         yield from walk(part)
 
@@ -126,7 +141,9 @@ def _struct(wire: Wire) -> Node:
 
 
 def _comprehension(wire: Wire) -> Node:
-    return Group(tuple(node for number in (2, 4, 5, 6, 7) for node in _nodes(wire, number)), loop=True)
+    own = frozenset(_text(wire, number) for number in (1, 3, 8) if number in wire)
+    body = tuple(node for number in (5, 6, 7) for node in _nodes(wire, number))
+    return Loop(_node(_bytes(wire, 2)), _node(_bytes(wire, 4)), body, own)
 
 
 _MAKERS: Final = {

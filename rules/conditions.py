@@ -13,10 +13,11 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Protocol
 
-from wharfinger.rules import cel
+from wharfinger.rules import blast, cel, detectors
 from wharfinger.rules.cel import Expression, Reads, Unreadable
+from wharfinger.rules.cel_cost import LIMIT, Weight, weigh
 from wharfinger.rules.cel_native import UNSURE
-from wharfinger.rules.constraints import Constraint, Unusable, WrongType, compile_constraint
+from wharfinger.rules.constraints import Constraint, Unusable, WrongType, compile_constraint, effort
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.types import JSON
@@ -24,6 +25,7 @@ from wharfinger.rules.types import JSON
 UNMATCHED_INPUTS: Final[Mapping[str, Input]] = {name: Input(name) for name in ("host", "method", "path")}
 """Inputs of a request that no tool fits."""
 SHORT: Final = {"max_": "max", "min_": "min"}
+TOO_LARGE: Final = "what it reads is too large to be evaluated in time"
 
 
 @dataclass(slots=True, eq=False)
@@ -31,13 +33,18 @@ class Scope:
     """Everything a condition may read about one call."""
 
     inputs: Mapping[str, JSON]
-    call: dict[str, str]
-    """`tool`, `effect`, and `reason` if one was given."""
+    call: dict[str, str | int]
+    """`tool`, `effect`, `reason` if one was given, and `blast` once something reads it."""
     agent: dict[str, str]
     request: dict[str, str | int]
     facts: dict[str, str]
     now: datetime
+    reversible: bool | None = None
+    """What the tool declares, for `call.blast`."""
     _activation: Any = field(default=None, init=False)
+    _weight: Weight | None = field(default=None, init=False)
+    _effort: detectors.Effort | None = field(default=None, init=False)
+    _found: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     @property
     def activation(self) -> Any:
@@ -45,6 +52,31 @@ class Scope:
         if self._activation is None:
             self._activation = cel.activation(self.inputs, self)
         return self._activation
+
+    @property
+    def weight(self) -> Weight:
+        """How much there is of all inputs together."""
+        if self._weight is None:
+            self._weight = weigh(self.inputs)
+        return self._weight
+
+    def score(self) -> None:
+        """Make `call.blast` readable."""
+        if "blast" not in self.call:
+            found = blast.score(str(self.call["effect"]), self.inputs, self.reversible)
+            self.call["blast"] = found.score
+            self._activation = None
+
+    def begin(self) -> None:
+        """Begin an evaluation, with all the effort that one may take."""
+        self._effort = detectors.Effort.of_one_evaluation()
+
+    def findings(self, value: JSON) -> frozenset[str]:
+        """What detectors find in a value, by name; once for the same texts. Raises `detectors.TooMuch`."""
+        text = "\n".join(detectors.texts(value))
+        if text not in self._found:
+            self._found[text] = detectors.named(text, effort=self._effort)
+        return self._found[text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +122,8 @@ class Listed:
     reason: bool
     """`require_reason: true`."""
     reads: Reads
+    searches: bool
+    """Whether detectors are asked."""
     written: tuple[tuple[str, object], ...] = ()
     """Input, and what it must be as it was written: operators, or a value alone."""
 
@@ -97,10 +131,17 @@ class Listed:
         """See `Condition`."""
         unmet = []
         inputs = scope.inputs
+        spent = 0.0
+        if self.searches:
+            effort.set(detectors.Effort.of_one_evaluation())
         for name, constraint, words in self.constraints:
             if name not in inputs:
                 return Outcome(False, f'the input "{name}" is absent')
             try:
+                if constraint.dear:
+                    spent += constraint.nanoseconds(inputs[name])
+                    if spent > LIMIT:
+                        return Outcome(False, f'the input "{name}" is too large to be looked at in time')
                 if not constraint.holds(inputs[name]):
                     unmet.append(words)
             except WrongType as error:
@@ -125,6 +166,8 @@ class Written:
     def evaluate(self, scope: Scope) -> Outcome:
         """See `Condition`."""
         native = self.expression.native
+        if self.expression.reads.blast:
+            scope.score()
         value = self.expression.evaluated(scope) if native is None else native(scope)
         if value is UNSURE:
             value = self.expression.evaluated(scope)
@@ -140,8 +183,10 @@ class Written:
         for root, name in sorted(reads.others):
             if name not in getattr(scope, root):
                 return f'"{root}.{name}" is absent'
-        if reads.loops:
-            return f"a value is of a wrong type, or has more than {cel.MAX_ELEMENTS} elements"
+        if self.expression.too_large(scope):
+            return TOO_LARGE
+        if "findings" in self.expression.functions:
+            return f"a value is of a wrong type, or {TOO_LARGE}"
         return "a value is of a wrong type, or cannot be computed with"
 
 

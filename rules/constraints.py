@@ -6,6 +6,10 @@ when:
   repo: {in: [web, api]}
   branch: main                          # the same as {equals: main}
   to: {all: {endswith: "@example.com"}} # of a list; does not hold if it is empty, unless `empty: ok`
+  callback: {domain: {in: [hooks.example.com]}}  # the host of a URL, an e-mail address or a host name
+  address: {cidr: 10.0.0.0/8}           # or a list of networks
+  sender: {email: true}                 # one plain address
+  body: {findings: none}                # or {findings: {not: [secret, card]}}
 ```
 
 `matches` finds its pattern anywhere in the text, as CEL's `matches` does: anchor it with `^` and `$`.
@@ -15,10 +19,23 @@ Values of different types are never equal; 1 and 1.0 are the same number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
 import re2
+from wharfinger.rules import addresses, detectors
+from wharfinger.rules.addresses import NoAddress
+from wharfinger.rules.cel_cost import weigh
+from wharfinger.rules.detectors import Effort, TooMuch
+from wharfinger.rules.texts import PROGRAM, searching
+
+MAX_PROGRAM: Final = 2_000
+"""Instructions of one pattern, once compiled."""
+effort: Final[ContextVar[Effort | None]] = ContextVar("effort", default=None)
+"""What is left to one evaluation for looking for findings; whoever evaluates sets it anew."""
+_ITEM, _CHECK = 150, 2_500
+"""Nanoseconds for an element of a list, and for a test of one."""
 
 type Test = Callable[[Any], bool]
 
@@ -51,6 +68,22 @@ class Constraint:
     tests: tuple[Test, ...]
     kinds: frozenset[str]
     """Types of input that it can be applied to."""
+    by_element: float = 0
+    by_byte: float = 0
+    """Nanoseconds for an element and a byte of the value; 0 for both where a test takes next to none."""
+
+    searches: bool = False
+    """Whether detectors are asked, within `effort`."""
+
+    @property
+    def dear(self) -> bool:
+        """Whether what it costs grows with the value."""
+        return bool(self.by_element or self.by_byte)
+
+    def nanoseconds(self, value: object) -> float:
+        """An upper bound for what `holds` takes."""
+        elements, size = weigh(value)
+        return elements * self.by_element + size * self.by_byte
 
     def holds(self, value: object) -> bool:
         """Whether `value` is as it must be. Raises `WrongType` if that cannot be said."""
@@ -90,7 +123,12 @@ def _joined(parts: Iterable[Constraint]) -> Constraint:
     if not kinds:
         raise Unusable("the operators are for values of different types", "split the rule")
     return Constraint(
-        " and ".join(part.text for part in parts), tuple(t for p in parts for t in p.tests), kinds
+        " and ".join(part.text for part in parts),
+        tuple(test for part in parts for test in part.tests),
+        kinds,
+        sum(part.by_element for part in parts),
+        sum(part.by_byte for part in parts),
+        any(part.searches for part in parts),
     )
 
 
@@ -136,16 +174,26 @@ def _values(values: object) -> tuple[list[object], frozenset[str]]:
     return values, frozenset.union(*(_kind(value) for value in values))
 
 
+def _keys(values: list[object]) -> frozenset[object]:
+    """Values to be found at once; a boolean is no number there either."""
+    return frozenset((isinstance(value, bool), value) for value in values)
+
+
+def _among(value: object, keys: frozenset[object]) -> bool:
+    return isinstance(value, str | int | float) and (isinstance(value, bool), value) in keys
+
+
 def _in(values: object) -> Constraint:
     known, kinds = _values(values)
-    text = f"one of {', '.join(map(_shown, known))}"
-    return Constraint(text, (lambda given: any(same(given, value) for value in known),), kinds)
+    keys = _keys(known)
+    return Constraint(f"one of {', '.join(map(_shown, known))}", (lambda given: _among(given, keys),), kinds)
 
 
 def _not_in(values: object) -> Constraint:
     known, kinds = _values(values)
+    keys = _keys(known)
     text = f"none of {', '.join(map(_shown, known))}"
-    return Constraint(text, (lambda given: not any(same(given, value) for value in known),), kinds)
+    return Constraint(text, (lambda given: not _among(given, keys),), kinds)
 
 
 def _number(bound: object) -> int | float:
@@ -206,19 +254,79 @@ def _contains(argument: object) -> Constraint:
 
     if isinstance(argument, str) and not argument:
         raise Unusable("expected a text that is not empty")
-    return Constraint(f"containing {_shown(argument)}", (test,), LISTS | (kinds & TEXT))
+    return Constraint(f"containing {_shown(argument)}", (test,), LISTS | (kinds & TEXT), _ITEM, 5)
 
 
 def _matches(argument: object) -> Constraint:
     source = _piece(argument)
-    options = re2.Options()
-    options.log_errors = False
     try:
-        pattern = re2.compile(source, options)
+        pattern = searching(source)
     except re2.error:
         raise Unusable(f'"{source}" is not a pattern', "see github.com/google/re2/wiki/Syntax") from None
-    test = lambda value: pattern.search(_textual(value)) is not None  # noqa: E731 -- one of a row of tests
-    return Constraint(f"matching {_shown(source)}", (test,), TEXT)
+    if pattern.program > MAX_PROGRAM:
+        raise Unusable(f'"{source}" is too large a pattern', "ask for fewer repetitions")
+    test = lambda value: pattern.compiled.search(_textual(value)) is not None  # noqa: E731 -- one of a row of tests
+    return Constraint(f"matching {_shown(source)}", (test,), TEXT, by_byte=PROGRAM * pattern.program)
+
+
+def _domain(argument: object) -> Constraint:
+    each = compile_constraint(argument)
+    if not each.kinds & TEXT:
+        raise Unusable("a domain is a text")
+
+    def test(value: object) -> bool:
+        try:
+            return each.holds(addresses.domain(_textual(value)))
+        except NoAddress:
+            raise WrongType("not an address with a domain") from None
+
+    return Constraint(f"of a domain {each.text}", (test,), TEXT, searches=each.searches)
+
+
+def _cidr(argument: object) -> Constraint:
+    written = argument if isinstance(argument, list) else [argument]
+    if not written or not all(isinstance(text, str) for text in written):
+        raise Unusable("expected a network or a list of them", "write like 10.0.0.0/8")
+    try:
+        networks = tuple(addresses.network(text) for text in written)
+    except ValueError as error:
+        raise Unusable(str(error)) from None
+
+    def test(value: object) -> bool:
+        try:
+            return addresses.inside(_textual(value), networks)
+        except NoAddress:
+            raise WrongType("neither an address nor a host name") from None
+
+    return Constraint(f"an address in {' or '.join(written)}", (test,), TEXT)
+
+
+def _email(argument: object) -> Constraint:
+    if argument is not True:
+        raise Unusable('"email" can only be true', "write {email: true}")
+    return Constraint("one plain e-mail address", (lambda value: addresses.email(_textual(value)),), TEXT)
+
+
+def _findings(argument: object) -> Constraint:
+    names = argument.get("not") if isinstance(argument, Mapping) and len(argument) == 1 else argument
+    if names == "none":
+        chosen, text = detectors.NAMES, "secrets and personal data"
+    elif isinstance(argument, Mapping) and isinstance(names, list) and names:
+        try:
+            chosen, text = detectors.expanded(names), ", ".join(map(str, names))
+        except (KeyError, TypeError) as error:
+            known = ", ".join([*detectors.GROUPS, *sorted(detectors.NAMES)])
+            raise Unusable(f"there is no detector {error}", f"there are: {known}") from None
+    else:
+        raise Unusable("expected `none`, or what there may not be", "write {findings: {not: [secret, card]}}")
+
+    def test(value: object) -> bool:
+        try:
+            return not detectors.named(value, chosen, effort.get())
+        except TooMuch:
+            raise WrongType("too large to be searched in time") from None
+
+    return Constraint(f"free of {text}", (test,), ANY, searches=True)
 
 
 def _listed(value: object) -> list[object] | tuple[object, ...]:
@@ -234,7 +342,7 @@ def _all(argument: object, *, empty: bool = False) -> Constraint:
         items = _listed(value)
         return (bool(items) or empty) and all([each.holds(item) for item in items])  # noqa: C419 -- an error anywhere counts
 
-    return Constraint(f"a list with all {each.text}", (test,), LISTS)
+    return _of_items(f"a list with all {each.text}", test, each)
 
 
 def _any(argument: object) -> Constraint:
@@ -243,7 +351,12 @@ def _any(argument: object) -> Constraint:
     def test(value: object) -> bool:
         return any([each.holds(item) for item in _listed(value)])  # noqa: C419 -- an error anywhere counts
 
-    return Constraint(f"a list with one {each.text}", (test,), LISTS)
+    return _of_items(f"a list with one {each.text}", test, each)
+
+
+def _of_items(text: str, test: Test, each: Constraint) -> Constraint:
+    by_element = _ITEM + each.by_element + _CHECK * len(each.tests)
+    return Constraint(text, (test,), LISTS, by_element, each.by_byte, each.searches)
 
 
 _OPERATORS: Final[Mapping[str, Callable[[object], Constraint]]] = {
@@ -258,6 +371,10 @@ _OPERATORS: Final[Mapping[str, Callable[[object], Constraint]]] = {
     "matches": _matches,
     "all": _all,
     "any": _any,
+    "domain": _domain,
+    "cidr": _cidr,
+    "email": _email,
+    "findings": _findings,
 }
 OPERATORS: Final = (*_OPERATORS, "empty")
 """The operators that may be written."""

@@ -21,7 +21,9 @@ READS = [f"input.{name}" for name in NAMES] + [
     "call.reason",
 ]
 VALUES = st.one_of(
-    st.sampled_from(["", "x", "xy", "é", "true", "5"]),
+    st.sampled_from(
+        ["", "x", "xy", "é", "true", "5", "10.1.2.3", "10.1", "a@x.example", "https://x/é", "::1"]
+    ),
     st.sampled_from([0, 1, 5, -3, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)]),
     st.sampled_from([0.0, 1.0, 2.5, -0.5, 2.0**53, 1e300]),
     st.booleans(),
@@ -42,6 +44,17 @@ _test = st.one_of(
         st.sampled_from(["startsWith", "endsWith", "contains"]),
         st.sampled_from(LITERALS[:4]),
     ).map(lambda t: f"{t[0]}.{t[1]}({t[2]})"),
+    st.tuples(
+        st.sampled_from(["domain(%s) == %s", "domain(%s).endsWith(%s)", "email(%s) == (%s == 1)"]),
+        st.sampled_from(READS),
+        st.sampled_from(['"x"', '"x.example"', '"10.1.2.3"']),
+    ).map(lambda t: t[0] % t[1:]),
+    st.tuples(st.sampled_from(READS), st.sampled_from(["10.0.0.0/8", "::/0"])).map(
+        lambda t: f'cidr({t[0]}, "{t[1]}")'
+    ),
+    st.tuples(st.sampled_from(READS), st.sampled_from(["x", "^x$", "[^a]", r"\\d+$", "(?i)X"])).map(
+        lambda t: f'{t[0]}.matches("{t[1]}")'
+    ),
     st.sampled_from(READS),
     st.sampled_from(['given("a")', "has(input.b)", '"c" in input', "has(call.reason)"]),
 )
@@ -91,7 +104,9 @@ def test_equal_to_the_library(source: str, inputs: list[dict[str, Any]]) -> None
         ('!given("a") || input.a.startsWith("x")', True),
         ("has(input.a)", True),
         ("input.a + 1 > 5", False),
-        ('input.a.matches("^x")', False),
+        ('input.a.matches("^x")', True),
+        ('domain(input.a) == "x" || email(input.a) || cidr(input.a, "10.0.0.0/8")', True),
+        ("size(findings(input.a)) == 0", False),
         ("input.a.all(x, x == 1)", False),
         ("input.a ? true : false", False),
         ('now > timestamp("2026-01-01T00:00:00Z")', False),

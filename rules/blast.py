@@ -1,0 +1,187 @@
+"""Blast: how much harm a call could do, as a number from 0 to 100 (docs/blast.md).
+
+Points are added up for what the call does to the world, whether that can be taken back, how broad it is, how
+much money and how many people it is about. The score is a hint for people and for rules of thumb
+(`call.blast > 50`); it never replaces a rule that names an input. It is a pure function of the tool's effect
+and the call's inputs, looks at no more than `MOST` values, and says what each point is for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+MOST: Final = 200
+"""Values of a call that are looked at."""
+HIGHEST: Final = 100
+EFFECTS: Final[Mapping[str, int]] = {"read": 0, "write": 20, "destructive": 45}
+IRREVERSIBLE: Final = 15
+GLOB: Final = 15
+EVERYTHING: Final = 15
+UNBOUNDED: Final = 10
+COUNTS: Final = ((1000, 15), (100, 10), (10, 5))
+"""From so many entries, so many points; the same for lists and for recipients."""
+CROWD: Final = 10
+DIGIT: Final = 3
+MONEY: Final = 21
+
+WORDS: Final = frozenset(
+    {"all", "any", "each", "every", "everybody", "everyone", "everything", "public", "*", "%"}
+)
+CROWDS: Final = frozenset({"@all", "@channel", "@everyone", "@here", "<!channel>", "<!everyone>", "<!here>"})
+_CROWD = re.compile("|".join(map(re.escape, sorted(CROWDS))))
+AMOUNTS: Final = frozenset(
+    {"amount", "balance", "budget", "cost", "fee", "payment", "payout", "price", "sum", "total"}
+)
+RECIPIENTS: Final = frozenset({
+    "attendees", "bcc", "cc", "channel", "channels", "emails", "members", "recipient", "recipients", "to",
+    "users",
+})  # fmt: skip
+FILTERS: Final = frozenset({"condition", "filter", "filters", "query", "selector", "where"})
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+class Part(NamedTuple):
+    """Points, and what they are for."""
+
+    name: str
+    points: int
+    why: str
+    """In words; names of inputs, never their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blast:
+    """A score, and what it is made of."""
+
+    score: int
+    parts: tuple[Part, ...]
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{part.why} (+{part.points})" for part in self.parts)
+        return f"{self.score} of {HIGHEST}: {said}" if said else f"{self.score} of {HIGHEST}"
+
+
+class _Kinds(NamedTuple):
+    """What an input is, by its name."""
+
+    amount: bool
+    recipients: bool
+    filters: bool
+
+
+_NOTHING: Final = Blast(0, (Part("effect", 0, "it only reads"),))
+
+
+def score(effect: str, inputs: Mapping[str, object], reversible: bool | None = None) -> Blast:
+    """The blast of a call; `reversible` is what the tool declares, None where it declares nothing.
+
+    What only reads has none. What destroys is taken to be irreversible, what writes to be reversible.
+    """
+    if effect == "read":
+        return _NOTHING
+    parts = [Part("effect", EFFECTS[effect], "it destroys" if effect == "destructive" else "it writes")]
+    if reversible is False or (reversible is None and effect == "destructive"):
+        parts.append(Part("irreversible", IRREVERSIBLE, "it cannot be taken back"))
+    if not inputs:
+        parts.append(Part("unbounded", UNBOUNDED, "it has no inputs that bound it"))
+    parts.extend(_greatest(_of_inputs(inputs)))
+    return Blast(min(HIGHEST, sum(part.points for part in parts)), tuple(parts))
+
+
+def _greatest(parts: Iterator[Part]) -> list[Part]:
+    """Of each name the part with most points, in the order they were found in."""
+    found: dict[str, Part] = {}
+    for part in parts:
+        if part.name not in found or found[part.name].points < part.points:
+            found[part.name] = part
+    return list(found.values())
+
+
+def _of_inputs(inputs: Mapping[str, object]) -> Iterator[Part]:
+    waiting: list[tuple[str, object]] = list(inputs.items())
+    for _ in range(MOST):
+        if not waiting:
+            return
+        name, value = waiting.pop()
+        kinds = _kinds(name)
+        if isinstance(value, str):
+            yield from _of_text(name, value, kinds)
+        elif isinstance(value, bool):
+            continue
+        elif isinstance(value, int | float):
+            if kinds.amount:
+                yield _money(name, value)
+        elif isinstance(value, Mapping):
+            waiting.extend((str(key), item) for key, item in list(value.items())[:MOST])
+        elif isinstance(value, Sequence):
+            yield from _of_list(name, value, kinds)
+            waiting.extend((name, item) for item in value[:MOST])
+        if kinds.filters and not value and not isinstance(value, int | float):
+            yield Part("unbounded", UNBOUNDED, f"{name} is empty")
+
+
+def _of_text(name: str, value: str, kinds: _Kinds) -> Iterator[Part]:
+    short = value if len(value) <= 64 else ""
+    if "*" in short:
+        yield Part("glob", GLOB, f"{name} is a glob")
+    if short.casefold() in WORDS:
+        yield Part("everything", EVERYTHING, f"{name} means all of them")
+    if ("@" in value or "<!" in value) and _CROWD.search(value):
+        yield Part("crowd", CROWD, f"{name} calls everyone in a channel")
+    if kinds.recipients and "," in value:
+        yield from _of_list(name, value.split(",", COUNTS[0][0]), kinds)
+    if kinds.amount and short:
+        with suppress(ValueError):
+            yield _money(name, float(short))
+
+
+def _of_list(name: str, value: Sequence[object], kinds: _Kinds) -> Iterator[Part]:
+    for least, points in COUNTS:
+        if len(value) >= least:
+            kind = "recipients" if kinds.recipients else "list"
+            yield Part(kind, points, f"{name} has {least} entries or more")
+            return
+
+
+def _money(name: str, value: float) -> Part:
+    digits = len(str(int(abs(value)))) if abs(value) < 10**15 else 16  # infinity and NaN among them
+    return Part("money", min(MONEY, DIGIT * digits), f"{name} is an amount of {digits} digits")
+
+
+@lru_cache(maxsize=4096)
+def _kinds(name: str) -> _Kinds:
+    words = {word.lower() for word in _WORD.findall(name)}
+    return _Kinds(bool(words & AMOUNTS), name.lower() in RECIPIENTS, bool(words & FILTERS))
+
+
+def table() -> Iterator[tuple[str, str, str]]:
+    """The rows of the published table: part, points, when."""
+    yield "effect", " / ".join(map(str, EFFECTS.values())), "the tool's effect: " + ", ".join(EFFECTS)
+    yield "irreversible", str(IRREVERSIBLE), "the tool says `reversible: false`, or destroys and does not say"
+    yield "unbounded", str(UNBOUNDED), "no inputs at all, or an empty one named " + _listed(FILTERS)
+    yield "glob", str(GLOB), "a text of at most 64 characters with `*` in it"
+    yield "everything", str(EVERYTHING), "a text that is one of " + _listed(WORDS)
+    yield "list", _steps(), "the longest list has that many entries"
+    yield "recipients", _steps(), "as `list`, of an input named " + _listed(RECIPIENTS)
+    yield "crowd", str(CROWD), "a text with one of " + _listed(CROWDS)
+    yield (
+        "money",
+        f"{DIGIT} a digit, at most {MONEY}",
+        (
+            "whole digits of the greatest amount: an input with one of these words in its name: "
+            + _listed(AMOUNTS)
+        ),
+    )
+
+
+def _steps() -> str:
+    return ", ".join(f"{points} from {least}" for least, points in reversed(COUNTS))
+
+
+def _listed(words: frozenset[str]) -> str:
+    return ", ".join(f"`{word}`" for word in sorted(words))
