@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from wharfinger.agents import Agent
     from wharfinger.credentials.registry import Credentials
     from wharfinger.keys import Keys
+    from wharfinger.rules.recognise import Streamed
 
 
 LARGE_BODY = 64 * 1024
@@ -169,8 +170,8 @@ class Live:
             return self.decide(request, session)
         return await asyncio.to_thread(self.decide, request, session)
 
-    def streams(self, request: Request) -> bool:
-        """Whether the tool of this head streams its body."""
+    def streams(self, request: Request) -> Streamed | None:
+        """How the body of a request with this head is to pass; None where it is read whole."""
         return deciding.streams(self.configuration, request)
 
     def all_secrets(self) -> SecretSet:

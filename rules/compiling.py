@@ -125,7 +125,7 @@ class _Compiler:
             placements=_placements(auth),
             auth_own=auth is not None and auth.own,
             auth_optional=auth is None or auth.own or auth.optional,
-            passed=self.passed | frozenset(fields) | (_UNREAD if unread else form.passed),
+            passed=self.passed | frozenset(fields) | form.passed | (_UNREAD if unread else frozenset()),
             volatile=frozenset(name.lower() for name in self.file.headers.volatile),
             redact=definition.redact,
             reason=reason,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.models.agents import Agent
 
 MAX_REASON: Final = 1_000
+    from wharfinger.rules.recognise import Streamed
 """Characters of a reason that are kept."""
 _EFFECTS: Final = {effect: effect.value for effect in Effect}
 _CODES: Final = {
@@ -71,8 +72,8 @@ def decide(
         )
 
 
-def streams(configuration: Configuration, request: Request) -> bool:
-    """Whether the body of this request is to pass unread, by what its head says. Never raises."""
+def streams(configuration: Configuration, request: Request) -> Streamed | None:
+    """How the body of this request is to pass, by what its head says; None where it is read. Never raises."""
     try:
         return configuration.tools.streams(request)
     except Exception:  # noqa: BLE001 -- then the body is read, and the request decided whole
@@ -221,7 +222,8 @@ class _Deciding:
                 "no tool fits this request, and its host has a credential bound",
                 "Ask the operator for a tool.",
             )
-        if judgement.verdict is Verdict.ASK and (self.request.body is None or self.request.message):
+        unread = self.request.body is None and self.request.opening is None
+        if judgement.verdict is Verdict.ASK and (unread or self.request.message):
             what = "a streamed request" if self.request.message is None else "a message on an open connection"
             return Refusal(
                 Code.DENIED,
@@ -262,7 +264,7 @@ class _Deciding:
             calls=read.calls,
             request=self.request,
             target=f"{path}?{spelling.canonical_pairs(query)}" if query else path,
-            body=digests.body_form(read.body, self.request.body),
+            body=digests.body_form(read.body, self.request.body, self.request.opening),
             fields=fields,
             credentials=[placement.credential for placement in shown.placements],
             policy=self.configuration.digest,

@@ -65,10 +65,13 @@ def request_digest(
     )
 
 
-def body_form(read: Body, raw: bytes | None) -> JSON:
-    """What a digest takes of a body: JSON as its value, a form as its pairs in order, else its SHA-256."""
+def body_form(read: Body, raw: bytes | None, opening: bytes | None = None) -> JSON:
+    """What a digest takes of a body: JSON as its value, a form as its pairs in order, else its SHA-256.
+
+    Of a stream it takes what has been read before it is sent, if anything has.
+    """
     if raw is None:
-        return ["stream"]
+        return ["stream"] if opening is None else ["stream", hashlib.sha256(opening).hexdigest()]
     if not read.problem and read.media is Media.JSON:
         return ["json", read.value]
     if not read.problem and read.media is Media.FORM:
@@ -100,7 +103,7 @@ def policy_digest(configuration: Configuration) -> str:
 
 def _tool(tool: Any) -> list[JSON]:
     """A tool's template digest, and what decisions take from it beyond the template."""
-    return [tool.name, tool.digest, tool.builtin]
+    return [tool.name, tool.digest, tool.builtin, str(tool.timeout or "")]
 
 
 def _written(model: BaseModel, *left_out: str) -> JSON:

@@ -17,7 +17,9 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset({"message", "params", "rpc", "service"})
+SPOKEN = frozenset(
+    {"args", "field", "message", "operation", "params", "rpc", "select", "service", "types"}
+)
 """Keys of a `run` that are some protocol's own."""
 
 

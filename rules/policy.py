@@ -192,11 +192,11 @@ class _Compiler:
         """A tool whose body is not read cannot be held, nor searched for patterns (DESIGN 3)."""
         for name, about in rules.items():
             tool = self.tools.get(name)
-            if tool is None or not tool.stream:
+            if tool is None or not (tool.stream or tool.opening):
                 continue
             for rule in about:
                 at = Position(rule.ref.file, rule.ref.line)
-                if rule.ref.verdict is Verdict.ASK:
+                if rule.ref.verdict is Verdict.ASK and tool.stream:
                     self.problems.error(
                         at, f'"{name}" streams its body and cannot wait for approval', "allow it, or deny it"
                     )
@@ -216,3 +216,10 @@ class _Compiler:
                 "the policy reads the clock, and none of its tests says when it takes place",
                 "add `at: 2026-01-14T12:00Z`, in the zone that matters, to those the time decides",
             )
+            asking = [limit for limit in policy.limits.get(name, ()) if limit.ask is not None]
+            for limit in asking if tool.stream else ():
+                self.problems.error(
+                    Position(limit.ref.file, limit.ref.line),
+                    f'"{name}" streams its body and cannot wait for approval',
+                    "write `then: deny`",
+                )

@@ -225,7 +225,8 @@ class _Look:
         for name, values in self.fields.items():
             if name not in known:
                 texts.extend(values)
-        placeholders, body = self.facts.placeholders, self.request.body
+        placeholders = self.facts.placeholders
+        body = self.request.body if self.request.body is not None else self.request.opening
         head = "\0".join(texts).encode("latin-1", "replace")
         if body is None or len(body) > APART:
             owners = {*placeholders.scan(head), *placeholders.scan(body or b"")}

@@ -31,10 +31,20 @@ _TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "te
 class Toolset:
     """The tools of a configuration, by name and by what they match."""
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """A body that passes without having been read whole."""
+
+    opening: Callable[[], Opening] | None = None
+    """What finds how much of it is read and decided on first; None where nothing is."""
+
+
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self.tools: Mapping[str, Tool] = MappingProxyType({tool.name: tool for tool in tools})
-        self.methods = frozenset(method for tool in self for method in tool.methods)
-        streaming = [tool for tool in self if tool.stream]
+        self.methods = frozenset(
+            method for tool in self for one in (tool, *tool.others) for method in one.methods
+        )
+        streaming = [one for tool in self for one in (tool, *tool.others) if one.stream or one.opening]
         self._streaming = frozenset(endpoint.host for tool in streaming for endpoint in tool.endpoints)
         self._index = Index()
         for tool in self:
@@ -91,12 +101,24 @@ class Toolset:
         """Whether some tool of `host` (in canonical form) streams its body: else `streams` is False."""
         return host in self._streaming or None in self._streaming  # None stands for hosts with variables
 
-    def streams(self, request: Request) -> bool:
-        """Whether the body of this request is to pass unread, by what its head says."""
-        if not self.may_stream(spelling.host(request.host)):
-            return False
+    def streams(self, request: Request) -> Streamed | None:
+        """How the body of this request is to pass, by what its head says; None where it is read whole."""
+        host = spelling.host(request.host)
+        if not self.may_stream(host):
+            return None
+        try:
+            method = spelling.method(request.method, self.methods)
+            path = spelling.target(request.target).path
+        except Refused:
+            return None
+        _, surfaces = self._index.find(request.scheme, host, request.port, method, path)
+        if surfaces:
+            speech = SPEECHES[surfaces[0].protocol]
+            opens = speech.opening is not None and any(tool.opening for tool in surfaces[0].tools)
+            return Streamed(speech.opening) if opens else None
         head = self.recognise(replace(request, body=None))
-        return head.refusal is None and head.winner is not None and head.winner.stream
+        passes = head.refusal is None and head.winner is not None and head.winner.stream
+        return Streamed() if passes else None
 
     def _recognise(self, request: Request, fields: headers.Fields, limit: int) -> Recognised:
         method = spelling.method(request.method, self.methods)

@@ -85,11 +85,13 @@ def _operations(asked: Asked, speech: Speech) -> Sequence[Operation]:
 
 
 def _fits(surfaces: list[Surface], operation: Operation, whole: Reading, speech: Speech) -> list[Fit]:
-    entries = [
-        entry for surface in surfaces for key in operation.keys for entry in surface.by_key.get(key, ())
-    ]
-    if len(entries) > 1:
-        entries.sort(key=lambda entry: entry.rank)
+    """The tools that an operation fits, by its keys in order, then by rank; each tool in one form only."""
+    entries: list[Entry] = []
+    for key in operation.keys:
+        alike = [entry for surface in surfaces for entry in surface.by_key.get(key, ())]
+        if len(alike) > 1:
+            alike.sort(key=lambda entry: entry.rank)
+        entries.extend(alike)
     read = of_operation(whole, operation, speech.consumes)
     return [each for entry in entries if (each := fit(entry.tool, entry.endpoint, read)) is not None]
 

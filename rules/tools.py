@@ -84,6 +84,8 @@ class Tool:
     stream: bool
     """Whether the body passes unread and unbuffered (`body: stream`)."""
     extra: bool
+    opening: bool
+    """Whether the body is a stream, of which the protocol reads the opening first."""
     """Whether fields and parameters beyond the template may pass."""
     inputs: Mapping[str, Input]
     placements: tuple[Placement, ...]
@@ -176,7 +178,9 @@ class Tool:
             (operation,) = self.speech.read(asked)
             read = matching.of_operation(read, operation, self.speech.consumes)
         fit = None if read.body.problem else matching.fit(self, self.endpoints[0], read)
-        if fit is None or fit.refusal is not None or _spelled(fit.call.inputs) != _spelled(values):
+        derived = self.speech.derived - values.keys() if self.speech is not None else frozenset[str]()
+        held = {} if fit is None else {k: v for k, v in fit.call.inputs.items() if k not in derived}
+        if fit is None or fit.refusal is not None or _spelled(held) != _spelled(values):
             raise Refused(
                 "the inputs cannot be written as a request that is read back the same",
                 fit.refusal.reason if fit is not None and fit.refusal is not None else "",

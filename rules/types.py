@@ -103,6 +103,8 @@ class Request:
     http_version: str = "HTTP/1.1"
     message: Message | None = None
     """Set for what is said on an open WebSocket: then the body is that, and all else is the handshake."""
+    opening: bytes | None = None
+    """Of a streamed body: what its protocol reads before the rest is sent, if it reads any."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of the header field `name` (case-insensitive), in order."""
@@ -246,3 +248,11 @@ class Decision:
     ask: Ask | None = None
     response: ResponseRules = ResponseRules()
     trace: tuple[Step, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    """What the gate has to count, in one step with opening the request."""
+    timeout: timedelta | None = None
+    """How long the exchange may take, from its first byte."""
+    review: bool = False
+    """Whether a person looks at the outcome afterwards (`review: true`)."""
+    observed: Observed | None = None
+    """Where a policy of the agent observes: what all of them say."""

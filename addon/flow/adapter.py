@@ -11,8 +11,11 @@ from mitmproxy import http
 from wharfinger.rules.types import Request
 
 
-def read(request: http.Request, agent: str, body: bytes | None) -> Request:
-    """The `Request` that policy sees; `body` is None while it has not been read."""
+def read(request: http.Request, agent: str, body: bytes | None, opening: bytes | None = None) -> Request:
+    """The `Request` that policy sees; `body` is None while it has not been read.
+
+    `opening` is what has been read of a body that is not read whole.
+    """
     data = request.data
     return Request(
         agent=agent,
@@ -26,4 +29,5 @@ def read(request: http.Request, agent: str, body: bytes | None) -> Request:
         ),
         body=body,
         http_version=data.http_version.decode("latin-1"),
+        opening=opening,
     )

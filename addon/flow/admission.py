@@ -17,7 +17,7 @@ from wharfinger.rules.types import Code
 
 
 class Admission:
-    """Hooks `requestheaders`, `request` and `agent_message`."""
+    """Hooks `requestheaders`, `requestopening`, `request` and `agent_message`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -35,8 +35,13 @@ class Admission:
         live = self._parts.live
         if live.may_stream(flow.request.data.host):
             request = adapter.read(flow.request, link.session.who.agent, None)
-            if live.streams(request):
+            streamed = live.streams(request)
+            if streamed is not None and streamed.opening is None:
                 return self._stream(flow, link)
+            exchange = self._parts.sessions.exchange(flow.client_conn, flow.id)
+            if streamed is not None and streamed.opening is not None and exchange is not None:
+                exchange.opening = streamed.opening()
+                return None
         if size is not None and size > self._parts.limits.body:
             answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts", close=True)
             self._refuse(flow, self._parts.gate.reject_soon(answer, link.session.who), early=True)
@@ -44,6 +49,18 @@ class Admission:
 
     async def _stream(self, flow: http.HTTPFlow, link: Link) -> None:
         await self._ask(flow, link, body=None)
+        if flow.response is None:
+            flow.request.stream = True
+
+    async def requestopening(self, flow: http.HTTPFlow) -> None:
+        """Decide a streamed request on its head and on what its body begins with."""
+        link = self._parts.sessions.link(flow.client_conn)
+        if link is None or link.session is None or flow.response is not None or flow.error is not None:
+            return
+        exchange = self._parts.sessions.exchange(flow.client_conn, flow.id)
+        if exchange is None or exchange.opened is None:
+            return
+        await self._ask(flow, link, body=None, opening=exchange.opened)
         if flow.response is None:
             flow.request.stream = True
 
@@ -66,10 +83,12 @@ class Admission:
         said.permit, said.refusal = admission.permit, admission.refusal
         await asyncio.sleep(0)  # messages may be many and short: everybody else comes first
 
-    async def _ask(self, flow: http.HTTPFlow, link: Link, body: bytes | None) -> None:
+    async def _ask(
+        self, flow: http.HTTPFlow, link: Link, body: bytes | None, opening: bytes | None = None
+    ) -> None:
         if link.session is None:
             return
-        request = adapter.read(flow.request, link.session.who.agent, body)
+        request = adapter.read(flow.request, link.session.who.agent, body, opening)
         admission = await self._parts.gate.admit(request, link.session, link)
         if admission.refusal is not None:
             self._refuse(flow, admission.refusal, early=body is None)

@@ -16,7 +16,7 @@ import time
 from asyncio import Event
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
@@ -46,14 +46,20 @@ from wharfinger.flow.parts import Parts
 from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.response import Incoming, Withheld
 from wharfinger.flow.sessions import Exchange, Route, Stage
-from wharfinger.flow.stream import Stream
+from wharfinger.flow.stream import RequestOpened, Stream
 from wharfinger.flow.websocket import Goodbye, Relay
 from wharfinger.flow.websocket_handshake import NotSwitched, granting
 from wharfinger.gate import Ending, Permit, Withdrawn
 from wharfinger.rules.placeholders import StreamScan
+from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
 
 UNOPENED = Answer(Code.DENIED, "the request was not opened by the gate, so nothing was sent")
+
+
+def _answer(refused: Refused) -> Answer:
+    refusal = refused.refusal
+    return Answer(refusal.code, refusal.reason, refusal.help)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,6 +80,8 @@ class Passage:
     """Nothing of this stream may go upstream any more."""
     answered: bool = False
     """The upstream has answered whole while the agent was still sending: the rest goes nowhere."""
+    held: bytearray = field(default_factory=bytearray)
+    """What has come of an opening that is not whole yet."""
     received: int = 0
     address: str = ""
     """Where it was sent."""
@@ -231,6 +239,9 @@ class SealedHttpLayer(base.HttpLayer):
                 yield from self._request_body(stream, event)
             case RequestEndOfMessage() if self._is_answered(event.stream_id):
                 return
+            case RequestEndOfMessage():
+                yield from self._end_opening(stream)
+                yield from self._pass(stream, event)
             case ResponseHeaders() | ResponseData() | ResponseEndOfMessage() | ResponseTrailers():
                 yield from self._inward(stream, event)
             case _:
@@ -274,6 +285,9 @@ class SealedHttpLayer(base.HttpLayer):
         passage = self._passage(stream.stream_id)
         if passage is not None and passage.answered:
             return
+        if passage is not None and passage.exchange.opening is not None:
+            yield from self._request_opening(stream, event, passage)
+            return
         if passage is not None and stream.client_state == stream.state_consume_request_body:
             passage.received += len(event.data)
             if passage.received > self._parts.limits.body:
@@ -281,6 +295,34 @@ class SealedHttpLayer(base.HttpLayer):
                 yield from self._refuse_unread(stream, self._report(answer))
                 return
         yield from self._pass(stream, event)
+
+    def _request_opening(
+        self, stream: base.HttpStream, event: RequestData, passage: Passage
+    ) -> layer.CommandGenerator[None]:
+        """Keep what a streamed body begins with until it is whole; then it is decided on, and all goes on."""
+        exchange = passage.exchange
+        passage.held += event.data
+        try:
+            end = exchange.opening.feed(event.data) if exchange.opening is not None else None
+        except Refused as refused:
+            yield from self._refuse_unread(stream, self._report(_answer(refused)))
+            return
+        if end is None:
+            return
+        exchange.opened, exchange.opening = bytes(passage.held[:end]), None
+        held = bytes(passage.held)
+        passage.held.clear()
+        yield from self._pass(stream, RequestOpened(event.stream_id, held))
+        yield from self._refuse_early(stream)
+
+    def _end_opening(self, stream: base.HttpStream) -> layer.CommandGenerator[None]:
+        """A body that ends within its opening is decided on like any other."""
+        passage = self._passages.get(stream.stream_id)
+        if passage is not None and passage.exchange.opening is not None:
+            passage.exchange.opening = None
+            held = bytes(passage.held)
+            passage.held.clear()
+            yield from self._pass(stream, RequestData(stream.stream_id, held))
 
     def get_connection(
         self, event: base.GetHttpConnection, *, reuse: bool = True
@@ -376,7 +418,9 @@ class SealedHttpLayer(base.HttpLayer):
             if permit is None or passage.exchange.stage is not Stage.OPEN:
                 raise Withdrawn(UNOPENED.reason)
             body = None if permit.request.body is None else stream.flow.request.data.content or b""
-            self._parts.gate.redeem(permit, adapter.read(stream.flow.request, permit.session.who.agent, body))
+            opening = None if body is not None else passage.exchange.opened
+            agent = permit.session.who.agent
+            self._parts.gate.redeem(permit, adapter.read(stream.flow.request, agent, body, opening))
             sealed = upstream.sealed(permit, stream.flow.request)
         except Withdrawn as withdrawn:
             self._block(passage, Answer(Code.DENIED, str(withdrawn), "Send the request again."))

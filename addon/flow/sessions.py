@@ -17,6 +17,7 @@ from mitmproxy.connection import Client, Connection
 from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome
 from wharfinger.gate import Admission, Ending, Permit, Session
+from wharfinger.rules.protocols.speech import Opening
 
 
 class Stage(enum.StrEnum):
@@ -49,6 +50,10 @@ class Exchange:
     stage: Stage = Stage.CLOSED
     permit: Permit | None = None
     started: float = field(default_factory=time.monotonic)
+    opening: Opening | None = None
+    """Where the body is a stream whose opening is decided on: what finds its end."""
+    opened: bytes | None = None
+    """That opening, once it has been read."""
 
     def move(self, stage: Stage) -> None:
         """Go to `stage`, or raise `Broken`."""

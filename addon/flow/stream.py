@@ -9,10 +9,28 @@ Overrides internals of mitmproxy 12.3.1 (`Layer.handle_event`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from mitmproxy.proxy import events, layer
+from mitmproxy import http
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as base
+from mitmproxy.proxy.layers.http._events import HttpEvent, RequestData
+
+
+@dataclass
+class RequestOpeningHook(commands.StartHook):
+    """What the body of a streamed request begins with has been read; nothing of it has been sent."""
+
+    flow: http.HTTPFlow
+    name = "requestopening"
+
+
+@dataclass
+class RequestOpened(HttpEvent):
+    """All that has come of a body whose opening is whole."""
+
+    data: bytes
 
 
 class Stream(base.HttpStream):
@@ -30,6 +48,17 @@ class Stream(base.HttpStream):
                 yield from self._run(self._handle_event(self._paused_event_queue.popleft()), None)
         else:
             self._paused_event_queue.append(event)
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if not isinstance(event, RequestOpened):
+            yield from super()._handle_event(event)
+            return
+        yield RequestOpeningHook(self.flow)
+        if (yield from self.check_killed(True)) or self.flow.response is not None:
+            return
+        yield from self.start_request_stream()
+        if self.client_state == self.state_stream_request_body:
+            yield from self.client_state(RequestData(self.stream_id, event.data))
 
     def _run(self, generator: layer.CommandGenerator[Any], reply: Any) -> layer.CommandGenerator[None]:
         """Pass on the commands of `generator` until it ends, or until one of them blocks."""

@@ -6,6 +6,7 @@ places, types and bounds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
@@ -26,21 +27,28 @@ from wharfinger.rules.problems import Problems, did_you_mean
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
-LATER_TYPES = frozenset({"graphql", "git", "grpc"})
+LATER_TYPES: frozenset[str] = frozenset()
 KEYS: Mapping[str, frozenset[str]] = {
     "http": frozenset({"method", "query", "headers", "body", "encoding"}),
+    "git": frozenset({"service", "headers"}),
+    "grpc": frozenset({"service", "rpc", "headers"}),
+    "graphql": frozenset({"operation", "field", "args", "types", "select", "headers"}),
     "jsonrpc": frozenset({"method", "params", "headers"}),
     "websocket": frozenset({"query", "headers", "message"}),
 }
 """What may be written for each `type` beyond what all of them have."""
 NEEDED: Mapping[str, frozenset[str]] = {
     "http": frozenset({"method"}),
+    "git": frozenset({"service"}),
+    "grpc": frozenset({"service", "rpc"}),
+    "graphql": frozenset({"operation", "field"}),
     "jsonrpc": frozenset({"method"}),
     "websocket": frozenset(),
 }
 SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters"})
 """Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
 _TEXT_OR_LIST: dict[str, Any] = {
+_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
 
@@ -153,7 +161,7 @@ class Run(Written):
         "json": "write `body`",
     }
 
-    type: Literal["http", "jsonrpc", "websocket"] = Field(default="http", description="The protocol.")
+    type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc"] = Field(default="http", description="The protocol.")
     method: Methods = Field(
         default=(), min_length=1, description="HTTP method, or a list of them; of jsonrpc the method's name."
     )
@@ -164,7 +172,22 @@ class Run(Written):
     encoding: Literal["json", "form", "text", "any"] | None = Field(
         default=None, description="How the body is written; left out: by Content-Type."
     )
-    params: dict[str, Any] | None = Field(default=None, description="Template of a jsonrpc method's params.")
+    service: Text = Field(default="", description="Of git `fetch` or `push`; of grpc the service's full name.")
+    rpc: Text = Field(default="", description="Of grpc: the method's name.")
+    params: dict[str, Any] | list[Any] | None = Field(
+        default=None, description="Template of a jsonrpc method's params."
+    )
+    operation: Text = Field(default="", description="Of graphql: query, mutation or subscription.")
+    field: Text = Field(
+        default="", description="Of graphql: the root field; `__schema` stands for all introspection."
+    )
+    args: dict[str, Any] | None = Field(default=None, description="Template of a graphql field's arguments.")
+    types: dict[str, Text] = Field(
+        default_factory=dict, description="GraphQL types of the arguments that are sent as variables."
+    )
+    select: Text = Field(
+        default="{ __typename }", description="What a filled-in graphql field asks for; `none` for a scalar."
+    )
     message: Any = Field(
         default=None,
         description="Of websocket: template of a message of the agent's on connections to `url`.",
@@ -244,6 +267,31 @@ class Run(Written):
     def has_body(self) -> bool:
         """Whether a body is declared; `body: null` is one."""
         return "body" in self.model_fields_set
+    @model_validator(mode="after")
+    def _service(self) -> Self:
+        if self.type == "git" and self.service not in {"fetch", "push"}:
+            raise wrong(f'"{self.service}" is no service of git', "write `fetch` or `push`")
+        for name in (self.service, self.rpc) if self.type == "grpc" else ():
+            if not _DOTTED.fullmatch(name):
+                raise wrong(f'"{name}" is no name of grpc', "write them like pkg.Service and Method")
+        return self
+
+    @model_validator(mode="after")
+    def _graphql(self) -> Self:
+        if self.type != "graphql":
+            return self
+        if self.operation not in graphql.OPERATIONS:
+            raise wrong(f'"{self.operation}" is no operation', f"write {', '.join(graphql.OPERATIONS)}")
+        for name in (self.field, *(self.args or ())):
+            if not graphql.NAME.fullmatch(name):
+                raise wrong(f'"{name}" is no name in GraphQL', "write it as the schema has it")
+        for name, kind in self.types.items():
+            if name not in (self.args or ()) or not graphql.is_type(kind):
+                raise wrong(f'the type of "{name}" is none, or is of no argument', 'write it like {id: "ID!"}')
+        if self.select not in {"none", "{ __typename }"} and not graphql.is_selection(self.select):
+            raise wrong("what is selected is not one selection set", "write it like { id }, or `none`")
+        return self
+
 
     @property
     def stream(self) -> bool:

@@ -19,6 +19,7 @@ from wharfinger.rules.types import JSON, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.matching import Reading
+    from wharfinger.rules.inputs import Input
     from wharfinger.rules.models.tools import Run
     from wharfinger.rules.tools import Tool
 
@@ -28,6 +29,9 @@ class Protocol(enum.StrEnum):
 
     HTTP = "http"
     JSONRPC = "jsonrpc"
+    GRAPHQL = "graphql"
+    GIT = "git"
+    GRPC = "grpc"
     WEBSOCKET = "websocket"
 
 
@@ -53,6 +57,12 @@ class Form:
     passed: frozenset[str] = frozenset()
     """Header fields (lower case) that go upstream beyond those that the file passes."""
     others: tuple[Form, ...] = ()
+    opening: bool = False
+    """Whether its body is a stream, of which the opening is read first."""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    """The protocol's own inputs, as they are where the definition does not declare them."""
+    details: object = None
+    """What its protocol alone reads."""
     """Further requests that are the same tool."""
 
 
@@ -87,6 +97,14 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Speech:
     """How one protocol is read and written. See the module's head."""
+class Opening(typing.Protocol):
+    """Finds the end of what a streamed body begins with."""
+
+    def feed(self, data: bytes) -> int | None:
+        """Take more of the body; how many bytes of all are the opening, once known. Raises `Refused`."""
+        ...
+
+
 
     lower: Callable[[Run], Form]
     read: Callable[[Asked], Sequence[Operation]]
@@ -99,3 +117,7 @@ class Speech:
     """Whether the body must parse by its Content-Type (JSON, form, text) before it is read."""
     fields: tuple[tuple[str, str], ...] = ()
     """Header fields of its requests beyond those that its tools declare."""
+    derived: frozenset[str] = frozenset()
+    """Inputs that follow from others: a request may be filled in without them."""
+    opening: Callable[[], Opening] | None = None
+    """Where bodies are streams that begin with what has to be decided on: what finds its end."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules.protocols import jsonrpc, websocket
+from wharfinger.rules.protocols import git, graphql, grpc, jsonrpc, websocket
 from wharfinger.rules.protocols.speech import Form, Protocol, Speech
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
 
 SPEECHES: Final[Mapping[Protocol, Speech]] = {
+    Protocol.GRAPHQL: graphql.SPEECH,
+    Protocol.GIT: git.SPEECH,
+    Protocol.GRPC: grpc.SPEECH,
     Protocol.JSONRPC: jsonrpc.SPEECH,
     Protocol.WEBSOCKET: websocket.SPEECH,
 }

@@ -107,6 +107,6 @@ def test_what_stays_says_the_same_as_before(name, tools):
 def test_a_tool_file_without_its_login():
     text = adapting.without_login(text_of("tools", "git"), lambda name: name.endswith("_fetch"))
     read = yaml.safe_load(text)
-    assert [tool["tool"] for tool in read["tools"]] == ["git_list_refs_to_fetch", "git_fetch"]
+    assert [tool["tool"] for tool in read["tools"]] == ["git_fetch"]
     assert "auth" not in text
     assert "secret" not in text

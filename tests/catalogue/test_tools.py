@@ -20,7 +20,7 @@ DESTRUCTIVE = """
 """All that deletes, ends or voids, moves a ref by force, or pays money out. New ones belong here."""
 
 READS_BY_POST = """
-    anthropic_count_tokens git_fetch git_fetch_plain openai_create_embedding
+    anthropic_count_tokens git_fetch openai_create_embedding
     openai_create_moderation openai_search_vector_store slack_find_user_by_email
     slack_get_conversation slack_get_file slack_get_history slack_get_permalink slack_get_replies
     slack_get_user slack_list_conversations slack_list_members slack_list_users

@@ -57,14 +57,39 @@ def test_clone_and_fetch(world: World, operator: Operator, agent: Agent, reposit
     assert agent.environment["GITHUB_TOKEN"] not in config
 
 
-def test_a_refused_push_reaches_nobody(operator: Operator, agent: Agent, ahead: str) -> None:
-    """Reading the refs is allowed here, the push itself is not. Git shows no body of an answer to a push."""
+def test_a_push_is_decided_by_its_refs(operator: Operator, agent: Agent, ahead: str, repository: Path) -> None:
+    """To a branch of its own the agent may push, also what is too large for git to send in one piece."""
+    blob = Path(ahead, "blob")
+    blob.write_bytes(os.urandom(3 * 1024 * 1024))
+    who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+    for command in (["add", "blob"], [*who, "commit", "-q", "-m", "large"]):
+        assert agent.run("git", "-C", ahead, *command).code == 0
     watch = Watch(operator, apis.GIT)
-    ran = agent.run("git", "-C", ahead, "push")
+    ran = agent.run("git", "-C", ahead, "push", "origin", "HEAD:refs/heads/agent/x")
+    assert ran.code == 0, ran.said
+    assert watch.kinds("denied") == []
+    refs = subprocess.run(["git", "-C", str(repository), "for-each-ref"], check=True, capture_output=True)
+    assert b"refs/heads/agent/x" in refs.stdout
+
+
+def test_a_refused_push_reaches_nobody(operator: Operator, agent: Agent, ahead: str) -> None:
+    """Reading the refs is allowed, changing this one is not. Git shows no body of an answer to a push."""
+    watch = Watch(operator, apis.GIT)
+    ran = agent.run("git", "-C", ahead, "push", "origin", "HEAD:main")
     assert ran.code != 0
     assert "403" in ran.err
     assert watch.kinds("denied") == ["denied"]
     assert [(seen.method, seen.path) for seen in watch.requests] == [("GET", "/acme/shop.git/info/refs")]
+
+
+def test_a_branch_is_not_deleted(operator: Operator, agent: Agent, ahead: str, repository: Path) -> None:
+    """A rule about deletions sees them, whatever the branch."""
+    subprocess.run(["git", "-C", str(repository), "branch", "-f", "agent/kept", "main"], check=True)
+    watch = Watch(operator, apis.GIT)
+    ran = agent.run("git", "-C", ahead, "push", "origin", ":refs/heads/agent/kept")
+    assert ran.code != 0
+    assert watch.kinds("denied") == ["denied"]
+    assert [seen.method for seen in watch.requests] == ["GET"]
 
 
 def test_a_refusal_is_given_in_words(operator: Operator, agent: Agent, ahead: str) -> None:

@@ -74,7 +74,7 @@ MANY = (
     "([(git('-C seed commit -q --allow-empty -m more'), git(f'-C seed push -q ../octo/hello.git HEAD:refs/heads/b{i}'))"
     " for i in range(30)], git('-C work fetch -q origin'))"
 )
-FETCH = Expected("git_list_refs_to_fetch", O)
+FETCH = Expected("git_fetch", O)
 SUITE = Suite(
     name="git",
     client="git",
@@ -83,16 +83,16 @@ SUITE = Suite(
     namespace=namespace,
     reply=reply,
     cases=(
-        case(f'git("clone -q {HOST}/octo/hello.git work")', "git_list_refs_to_fetch", O, FETCH,
+        case(f'git("clone -q {HOST}/octo/hello.git work")', "git_fetch", O, FETCH,
              Expected("git_fetch", O), Expected("git_fetch", O)),
-        case(f'git("ls-remote {HOST}/octo/hello.git")', "git_list_refs_to_fetch", O, FETCH,
+        case(f'git("ls-remote {HOST}/octo/hello.git")', "git_fetch", O, FETCH,
              Expected("git_fetch", O)),
-        case(f'git("ls-remote {HOST}/octo/hello")', "git_list_refs_to_fetch_plain", O,
-             Expected("git_list_refs_to_fetch_plain", O), Expected("git_fetch_plain", O)),
-        case(commit_and_push(), "git_list_refs_to_push", O, Expected("git_list_refs_to_push", O),
+        case(f'git("ls-remote {HOST}/octo/hello")', "git_fetch", O,
+             Expected("git_fetch", O), Expected("git_fetch", O)),
+        case(commit_and_push(), "git_fetch", O, Expected("git_fetch", O),
              Expected("git_push", O)),
-        case(f'git("-C work push -q {HOST}/octo/hello HEAD:refs/heads/other")', "git_list_refs_to_push_plain", O,
-             Expected("git_list_refs_to_push_plain", O), Expected("git_push_plain", O)),
-        case(MANY, "git_list_refs_to_fetch", O, FETCH, Expected("git_fetch", O), Expected("git_fetch", O)),
+        case(f'git("-C work push -q {HOST}/octo/hello HEAD:refs/heads/other")', "git_fetch", O,
+             Expected("git_fetch", O), Expected("git_push", O)),
+        case(MANY, "git_fetch", O, FETCH, Expected("git_fetch", O), Expected("git_fetch", O)),
     ),
 )  # fmt: skip

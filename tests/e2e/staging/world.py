@@ -68,10 +68,9 @@ allow:
     when: {channel: {in: ["#agents"]}}
   - tool: openai_create_chat_completion
   - tool: anthropic_create_message
-  - tool: git_list_refs_to_fetch*
-  - tool: git_fetch*
-  - tool: git_list_refs_to_push
-    when: {repo: shop}
+  - tool: git_fetch
+  - tool: git_push
+    when: {refs: {all: {startswith: refs/heads/agent/}}, deletes: 0}
   - tool: pypi_list_files
     when: {require_reason: true}
   - tool: unmatched
@@ -87,9 +86,7 @@ deny:
     because: refunds above 500.00 are made by finance
   - tool: github_delete_*
     because: agents delete nothing at GitHub
-  - tool: git_push*
-    because: agents push nothing
-  - tool: git_list_refs_to_push*
+  - tool: git_push
     when: {repo: closed}
     because: this repository is closed to agents
   - tool: anthropic_create_message
