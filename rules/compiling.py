@@ -140,6 +140,7 @@ class _Compiler:
             key=form.key,
             speech=SPEECHES.get(form.protocol),
             others=self._others(),
+            proposed=not (self.file.approved if definition.approved is None else definition.approved),
         )
 
     def _others(self) -> tuple[Tool, ...]:

@@ -97,7 +97,7 @@ class _Deciding:
             return self._refused(read, barred or _UNKNOWN)
         shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
         refusal = shown.refusal if shown.refusal and shown.refusal.code is Code.MISUSE else read.refusal
-        refusal = refusal or shown.refusal
+        refusal = refusal or shown.refusal or self._proposed(read)
         if refusal is not None:
             return self._refused(read, refusal, shown.own)
         return self._passed(read, shown, agent) if read.passes else self._judged(read, shown, agent)
@@ -109,6 +109,19 @@ class _Deciding:
             return Refusal(Code.DENIED, self.facts.suspended, "Stop, and tell the operator.")
         if agent.status != "active":
             return Refusal(Code.DENIED, f"this agent is {agent.status}", "Stop, and tell the operator.")
+        return None
+
+    def _proposed(self, read: Recognised) -> Refusal | None:
+        """Why a tool that no person has approved is refused; tests ask what policies say of it when it is."""
+        for tool in read.winners:
+            if tool.proposed and tool.digest not in self.facts.approved_tools:
+                if self.facts.origin is Origin.TEST:
+                    continue
+                return Refusal(
+                    Code.DENIED,
+                    f'the tool "{tool.name}" is proposed; a person must approve it',
+                    f"Ask the operator to look at it, and then: wharfinger tools approve {tool.name}",
+                )
         return None
 
     def _place(self, host: str) -> str:

@@ -103,7 +103,7 @@ def policy_digest(configuration: Configuration) -> str:
 
 def _tool(tool: Any) -> list[JSON]:
     """A tool's template digest, and what decisions take from it beyond the template."""
-    return [tool.name, tool.digest, tool.builtin, str(tool.timeout or "")]
+    return [tool.name, tool.digest, tool.builtin, str(tool.timeout or ""), tool.proposed]
 
 
 def _written(model: BaseModel, *left_out: str) -> JSON:

@@ -117,6 +117,8 @@ class Tool:
     """Above HTTP: how its requests are read and written."""
     others: tuple[Tool, ...] = ()
     """Further requests that are this tool, each as a tool of the same name."""
+    proposed: bool = False
+    """Whether it is refused until a person has approved its digest (`approved: false`)."""
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -128,6 +128,8 @@ class Facts:
     """Reason given for a whole run (`run --reason`) or by the argument of `call`."""
     origin: Origin = Origin.PROXY
     confinement: str = "none"
+    approved_tools: frozenset[str] = frozenset()
+    """Digests of those proposed tools that a person has approved."""
 
     @property
     def assume_placeholder(self) -> bool:

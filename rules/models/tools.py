@@ -324,18 +324,11 @@ class ToolDef(Written):
         default=None, description="Where the agent's reason may be read from: ${input}."
     )
     redact: tuple[Text, ...] = Field(default=(), description="JSONPaths of the answer that are masked.")
-    approved: Flag = Field(
-        default=True,
-        description="Whether an imported tool may be used.",
-        json_schema_extra={"const": True},
+    approved: Flag | None = Field(
+        default=None,
+        description="Whether the tool may be used; one that may not waits for `wharfinger tools approve`. "
+        "Left out: as the file says.",
     )
-
-    @field_validator("approved")
-    @classmethod
-    def _approved(cls, value: bool) -> bool:
-        if not value:
-            raise later('"approved: false"')
-        return value
 
     @field_validator("tool")
     @classmethod
@@ -357,6 +350,9 @@ class ToolFile(Written):
     parameters: dict[Variable, Text] = Field(
         default_factory=dict,
         description="What a catalogue entry must give, in words by name; used as ${param.name} in `base`.",
+    )
+    approved: Flag = Field(
+        default=True, description="Whether its tools may be used; what is imported says `false`."
     )
     tools: tuple[ToolDef, ...] = Field(min_length=1, description="The tools.")
 
