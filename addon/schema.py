@@ -66,6 +66,47 @@ _FIRST: Step = (
     "CREATE INDEX approval_history_by_approval ON approval_history (approval)",
 )
 
-STEPS: tuple[Step, ...] = (_FIRST,)
+_LIMITS: Step = (
+    """
+    CREATE TABLE limit_counts (
+        decision TEXT NOT NULL,
+        agent_id TEXT NOT NULL,
+        run TEXT NOT NULL,             -- where the window is a run; else empty
+        counter TEXT NOT NULL,
+        window TEXT NOT NULL,
+        at TEXT NOT NULL,
+        amount TEXT NOT NULL           -- a fraction, so that sums are exact
+    ) STRICT
+    """,
+    "CREATE INDEX limit_counts_by_decision ON limit_counts (decision)",
+    "CREATE INDEX limit_counts_by_time ON limit_counts (at)",
+    """
+    CREATE TABLE denials (
+        id TEXT PRIMARY KEY,
+        tool TEXT NOT NULL,            -- empty where it is about any; so for the next two
+        host TEXT NOT NULL,
+        agent TEXT NOT NULL,
+        because TEXT NOT NULL,
+        person TEXT NOT NULL,
+        created TEXT NOT NULL,
+        ends TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE reviews (
+        decision TEXT PRIMARY KEY,
+        agent TEXT NOT NULL,
+        at TEXT NOT NULL,
+        document TEXT NOT NULL,        -- JSON: the call, as approvals show one
+        outcome TEXT,                  -- NULL while it is under way
+        status INTEGER,
+        reviewed TEXT,
+        person TEXT,
+        comment TEXT
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _LIMITS)
 APPLICATION_ID = 0x57484652
 """`WHFR`: tells a store from any other SQLite database (the `application_id` of its header)."""

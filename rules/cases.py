@@ -1,8 +1,8 @@
 """The tests that stand in policies: made into requests and decided like any other (DESIGN 5.3).
 
 `call:` fills in the tool's template, and the request that makes is recognised again, so templates are part
-of the test. No history, no limits, nothing suspended; a missing credential is taken as the agent's
-placeholder. A test that cannot be made into a request fails, whatever it expects.
+of the test. No history but what `after:` says, nothing suspended; a missing credential is taken as the
+agent's placeholder. A test that cannot be made into a request fails, whatever it expects.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules.bodies import canonical_json
 from wharfinger.rules.decide import decide
+from wharfinger.rules.limits import Before
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.policies import Case
 from wharfinger.rules.placeholders import Placeholders
@@ -74,7 +75,10 @@ def run_case(configuration: Configuration, policy: str, case: Case) -> CaseResul
         request = case_request(configuration, case)
     except Unusable as error:
         return CaseResult(policy, case.position, False, case.expect, None, None, str(error))
-    facts = Facts(_NONE_ISSUED, agent_id=case.agent, reason=case.reason, origin=Origin.TEST)
+    counters = None if case.after is None else Before(case.after, case.instant)
+    facts = Facts(
+        _NONE_ISSUED, agent_id=case.agent, reason=case.reason, origin=Origin.TEST, counters=counters
+    )
     decision = decide(configuration, request, facts, case.instant, explain=True)
     passed = decision.verdict is case.expect
     return CaseResult(policy, case.position, passed, case.expect, decision.verdict, decision)

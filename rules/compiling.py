@@ -52,8 +52,8 @@ def _passed_headers(file: ToolFile, problems: Problems) -> frozenset[str]:
     for name in file.headers.passed:
         low = name.lower()
         at = file.headers.at("pass")
-        if low in fieldnames.ACTING:
-            what = fieldnames.ACTING[low]
+        what = fieldnames.acts_on(low)
+        if what is not None:
             hint = "make it an input, under `run: headers:` of the tools that take it"
             problems.error(
                 at, f'the header "{name}" changes the {what} of a call and cannot pass unseen', hint
@@ -139,8 +139,11 @@ class _Compiler:
             protocol=form.protocol,
             key=form.key,
             speech=SPEECHES.get(form.protocol),
+            details=form.details,
+            documents=self.file.persisted if form.protocol is Protocol.GRAPHQL else {},
             others=self._others(),
             proposed=not (self.file.approved if definition.approved is None else definition.approved),
+            timeout=self.run.timeout,
         )
 
     def _others(self) -> tuple[Tool, ...]:

@@ -16,6 +16,7 @@ from typing import Final
 
 from wharfinger.rules import catalogue, digests
 from wharfinger.rules.documents import Source
+from wharfinger.rules.extending import ordered
 from wharfinger.rules.models.agents import Agent, AgentsFile, Credential, CredentialsFile, PeopleFile, Person
 from wharfinger.rules.models.base import Written
 from wharfinger.rules.models.policies import Policy
@@ -94,12 +95,12 @@ class _Loader:
         written = self._policies()
         declared = self._declared
         approvers = People(tuple(declared.people.known), people.teams, whole=declared.approvers.whole)
-        compiled = {
-            policy.policy: compile_policy(
-                policy, tools, approvers, settings.approvals.expires, self._problems, named=declared.tools
-            )
-            for policy in written
-        }
+        compiled: dict[str, CompiledPolicy] = {}
+        for policy in ordered(written, declared.policies, self._problems):
+            compiled[policy.policy] = compile_policy(
+                policy, tools, approvers, settings.approvals.expires, self._problems, named=declared.tools,
+                bases=[compiled[name] for name in policy.extends if name in compiled],
+            )  # fmt: skip
         built = Configuration(
             settings,
             MappingProxyType(dict(agents.agents)),

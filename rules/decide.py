@@ -14,14 +14,16 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules import bodies, digests, headers, patterns, presented, spelling
+from wharfinger.rules import denials as denied
 from wharfinger.rules.conditions import Scope
 from wharfinger.rules.headers import Passes, Plan
-from wharfinger.rules.judging import Judgement, judge, judge_texts
+from wharfinger.rules.judging import Judgement, judge, judge_texts, shortest
 from wharfinger.rules.presented import Presented
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognised import Part, Recognised
 from wharfinger.rules.redact.fields import FieldPath
 from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.ruling import Ruled, Ruling
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.types import (
     Call,
@@ -39,9 +41,9 @@ from wharfinger.rules.types import (
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.models.agents import Agent
+    from wharfinger.rules.recognise import Streamed
 
 MAX_REASON: Final = 1_000
-    from wharfinger.rules.recognise import Streamed
 """Characters of a reason that are kept."""
 _EFFECTS: Final = {effect: effect.value for effect in Effect}
 _CODES: Final = {
@@ -77,7 +79,7 @@ def streams(configuration: Configuration, request: Request) -> Streamed | None:
     try:
         return configuration.tools.streams(request)
     except Exception:  # noqa: BLE001 -- then the body is read, and the request decided whole
-        return False
+        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -92,7 +94,7 @@ class _Deciding:
         read = self.configuration.tools.recognise(self.request, self.configuration.settings.limits.parse)
         read = self._with_reason(read)
         agent = self.configuration.agents.get(self.request.agent)
-        barred = self._barred(agent)
+        barred = self._barred(agent) or self._denied(read)
         if barred is not None or agent is None:
             return self._refused(read, barred or _UNKNOWN)
         shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
@@ -110,6 +112,20 @@ class _Deciding:
         if agent.status != "active":
             return Refusal(Code.DENIED, f"this agent is {agent.status}", "Stop, and tell the operator.")
         return None
+
+    def _denied(self, read: Recognised) -> Refusal | None:
+        """Why the emergency deny list refuses this, if it does; what cannot be read, by its host."""
+        denials = self.facts.denials
+        if not denials:
+            return None
+        tools = {call.tool for call in read.calls}
+        tools.update(fit.tool.name for part in read.parts for fit in part.fitting)
+        host = read.host or self.request.host.lower()
+        denial = denied.governing(denials, self.request.agent, host, tools, self.now)
+        if denial is None:
+            return None
+        help_ = "The operator has denied this in an emergency; do not try again."
+        return Refusal(Code.DENIED, denial.reason, help_)
 
     def _proposed(self, read: Recognised) -> Refusal | None:
         """Why a tool that no person has approved is refused; tests ask what policies say of it when it is."""
@@ -155,40 +171,57 @@ class _Deciding:
         plan = self._plan(read, shown)
         kept = plan.outgoing(self.request)
         path = read.target.path.canonical if read.target is not None else ""
-        judgement = judge(
-            [self.configuration.policies[name] for name in agent.policies],
-            [self._subjects(part, read, agent, path) for part in read.parts],
-            self._place(read.host),
-            lambda: self._texts(read, kept),
-            lambda: self._how_to_reason(read.winner),
-            explain=self.explain,
-        )
+        subjects = [self._subjects(part, read, agent, path) for part in read.parts]
+        policies = [self.configuration.policies[name] for name in agent.policies]
+        ruling = Ruling(
+            policies,
+            subjects,
+            lambda some: judge(
+                some,
+                subjects,
+                self._place(read.host),
+                lambda: self._texts(read, kept),
+                lambda: self._how_to_reason(read.winner),
+                explain=self.explain,
+            ),
+            self.facts,
+            self.now,
+            self.explain,
+        ).ruled()
+        judgement = ruling.judgement
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
+        injects = opened and not ruling.withheld and self.request.message is None
         return Decision(
             judgement.verdict,
-            _CODES[judgement.verdict],
+            judgement.code or _CODES[judgement.verdict],
             judgement.reason,
             judgement.help,
             self.configuration.digest,
             read.calls,
             judgement.rules,
-            placements=shown.placements if opened and self.request.message is None else (),
+            placements=shown.placements if injects else (),
             forward=kept if opened else (),
             dropped=plan.dropped,
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
             ask=judgement.ask,
             response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
-            trace=tuple(self._trace(read, shown, plan.dropped, judgement)) if self.explain else (),
+            reservations=ruling.reservations if opened else (),
+            timeout=shortest(judgement.timeout, *(tool.timeout for tool in read.winners)) if opened else None,
+            review=judgement.review,
+            observed=ruling.observed,
+            trace=tuple(self._trace(read, shown, plan.dropped, ruling)) if self.explain else (),
         )
 
     def _passed(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
         """What is said on a connection, where it is no call: only patterns can deny it."""
+        policies = [self.configuration.policies[name] for name in agent.policies]
         judgement = judge_texts(
-            [self.configuration.policies[name] for name in agent.policies],
+            [policy for policy in policies if not policy.observes(self.now)],
             read.calls[0].tool,
+            agent.environment,
             lambda: self._texts(read, ()),
         )
         return Decision(
@@ -252,7 +285,10 @@ class _Deciding:
             return None
         parsed = read.body if read.body.media is not bodies.Media.NONE else bodies.read(self.request, limit)
         return patterns.searched(
-            self.request.target, (value for _, value in kept), body, patterns.strings(parsed.value)
+            self.request.target,
+            (value for _, value in kept),
+            body,
+            [*patterns.strings(parsed.value), *read.texts],
         )
 
     # What goes upstream
@@ -317,7 +353,7 @@ class _Deciding:
                 yield Step("input", name, "ok")
 
     def _trace(
-        self, read: Recognised, shown: Presented, dropped: tuple[str, ...], judgement: Judgement
+        self, read: Recognised, shown: Presented, dropped: tuple[str, ...], ruling: Ruled
     ) -> Iterator[Step]:
         yield from self._call_steps(read)
         for placement in shown.placements:
@@ -327,8 +363,8 @@ class _Deciding:
             yield Step("credential", f"a login of the agent's own in {name}", "passes")
         for name in dropped:
             yield Step("headers", name, "dropped")
-        yield from judgement.steps
-        yield Step("verdict", judgement.reason, judgement.verdict.value)
+        yield from ruling.steps
+        yield Step("verdict", ruling.judgement.reason, ruling.judgement.verdict.value)
 
 
 _CLOSED: Final = ResponseRules()

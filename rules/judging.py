@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from wharfinger.rules.conditions import HOLDS, Outcome, Scope
-from wharfinger.rules.policy import CompiledPolicy, Rule
+from wharfinger.rules.policy import CompiledPolicy, Rule, Searched
 from wharfinger.rules.transient import transient
-from wharfinger.rules.types import Ask, RuleRef, Step, Verdict
+from wharfinger.rules.types import Ask, Code, RuleRef, Step, Verdict
 
 MAX_SHOWN: Final = 3
 """How many rules a message names."""
@@ -51,6 +52,13 @@ class Judgement:
     ask: Ask | None = None
     found: tuple[Found, ...] = ()
     """For `explain`: every rule that is about the call."""
+    code: Code | None = None
+    """Where it is not the verdict's usual one."""
+    timeout: timedelta | None = None
+    """The shortest of those that the rules which let it out give it."""
+    review: bool = False
+    forbidden: bool = False
+    """Whether a rule forbids it, or cannot be evaluated: not merely that none allows it."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -105,13 +113,17 @@ def judge(
 
 
 def judge_texts(
-    policies: Sequence[CompiledPolicy], tool: str, texts: Callable[[], list[str] | None]
+    policies: Sequence[CompiledPolicy],
+    tool: str,
+    environment: str | None,
+    texts: Callable[[], list[str] | None],
 ) -> Judgement:
     """The judgement on what is no call, but part of one of `tool` that was let out: patterns may deny it."""
     findings = _Findings([], [], [], [])
     for policy in policies:
-        if policy.patterns is not None:
-            _search(policy, texts(), tool, findings)
+        for searched in policy.patterns:
+            if searched.holds_in(environment):
+                _search(searched, texts(), tool, findings)
     if findings.deny or findings.errors:
         return _judged(findings, tool, str, findings.every)
     return Judgement(Verdict.ALLOW, f"part of {tool}, which was allowed")
@@ -133,23 +145,28 @@ def _judge(  # noqa: PLR0917 - as its caller
                 denies = rule.ref.verdict is Verdict.DENY
                 if (index and not denies) or (rule.hosts and not rule.is_about(host)):
                     continue
-                outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
+                if rule.environments is not None and not rule.holds_in(scope.agent.get("environment")):
+                    outcome = _elsewhere(rule.environments)
+                else:
+                    outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
                 if outcome.holds or outcome.error or explain or not denies:
                     findings.add(rule, tool, outcome)
-        if policy.patterns is not None and texts is not None:
-            _search(policy, texts(), subjects[0][0], findings)
+        for searched in policy.patterns if texts is not None else ():
+            if searched.holds_in(subjects[0][1].agent.get("environment")):
+                _search(searched, texts(), subjects[0][0], findings)
     return _judged(findings, subjects[0][0], reasons, findings.every if explain else ())
 
 
-def _search(policy: CompiledPolicy, texts: list[str] | None, tool: str, findings: _Findings) -> None:
-    patterns = policy.patterns
-    if patterns is None:
-        return
-    rule = Rule(patterns.ref, None, "the request contains what a deny pattern forbids")
+def _elsewhere(environments: frozenset[str]) -> Outcome:
+    return Outcome(False, unmet=f"the agent's environment must be {' or '.join(sorted(environments))}")
+
+
+def _search(searched: Searched, texts: list[str] | None, tool: str, findings: _Findings) -> None:
+    rule = Rule(searched.patterns.ref, None, "the request contains what a deny pattern forbids")
     if texts is None:
         error = "the body cannot be read, and deny_patterns must be looked for in it"
         findings.add(rule, tool, Outcome(False, error))
-    elif patterns.found(texts):
+    elif searched.patterns.found(texts):
         findings.add(rule, tool, HOLDS)
 
 
@@ -167,12 +184,17 @@ def _judged(
             f"Give what the rule at {first.rule.ref} reads, or ask the operator to guard it.",
             _refs(found),
             found=every,
+            forbidden=True,
         )
     found = _sorted(findings.opening)
+    times = [each.rule.timeout for each in found if each.rule.timeout is not None]
+    timeout = min(times) if times else None
     if asking := [each for each in found if each.rule.ref.verdict is Verdict.ASK]:
-        return _asked(asking, every)
+        return _asked(asking, every, timeout)
     if found:
-        return Judgement(Verdict.ALLOW, f"allowed by {found[0].rule.ref}", "", _refs(found), found=every)
+        said = f"allowed by {found[0].rule.ref}"
+        review = any(each.rule.review for each in found)
+        return Judgement(Verdict.ALLOW, said, "", _refs(found), found=every, timeout=timeout, review=review)
     return _unopened(findings, tool, reasons, every)
 
 
@@ -186,10 +208,20 @@ def _together(judged: list[Judgement]) -> Judgement:
     rules = tuple(dict.fromkeys(rule for each in governing for rule in each.rules))
     ask = first.ask
     if not denying and asking:
-        ask = _agreed([each.ask for each in asking if each.ask is not None])
+        ask = agreed([each.ask for each in asking if each.ask is not None])
         if not ask.people:
-            return _nobody(ask.approvers, rules, every)
-    return Judgement(first.verdict, first.reason, first.help, rules, ask, every)
+            return nobody(ask.approvers, rules, every)
+    return Judgement(
+        first.verdict,
+        first.reason,
+        first.help,
+        rules,
+        ask,
+        every,
+        timeout=shortest(*(each.timeout for each in judged)),
+        review=any(each.review for each in judged),
+        forbidden=any(each.forbidden for each in judged),
+    )
 
 
 def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
@@ -201,20 +233,21 @@ def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
         f"The rule at {first.rule.ref} forbids it; do not try again, ask the operator if it is needed.",
         _refs(found),
         found=every,
+        forbidden=True,
     )
 
 
-def _asked(found: list[Found], every: tuple[Found, ...]) -> Judgement:
+def _asked(found: list[Found], every: tuple[Found, ...], timeout: timedelta | None) -> Judgement:
     """An ask that satisfies every rule that asks: people whom all of them name, the shortest time."""
-    ask = _agreed([f.rule.ask for f in found if f.rule.ask is not None])
+    ask = agreed([f.rule.ask for f in found if f.rule.ask is not None])
     if not ask.people:
-        return _nobody(ask.approvers, _refs(found), every)
+        return nobody(ask.approvers, _refs(found), every)
     because = next((f.rule.because for f in found if f.rule.because), "")
     reason = because or f"{found[0].tool} needs the approval of {', '.join(ask.approvers)}"
-    return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every)
+    return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every, timeout=timeout)
 
 
-def _agreed(asks: list[Ask]) -> Ask:
+def agreed(asks: list[Ask]) -> Ask:
     """What satisfies all that ask; without people if no one person may."""
     if len(asks) == 1:
         return asks[0]
@@ -223,7 +256,13 @@ def _agreed(asks: list[Ask]) -> Ask:
     return Ask(names, people, min(ask.expires for ask in asks), max(ask.quorum for ask in asks))
 
 
-def _nobody(names: tuple[str, ...], rules: tuple[RuleRef, ...], every: tuple[Found, ...]) -> Judgement:
+def shortest(*times: timedelta | None) -> timedelta | None:
+    """The shortest of those that are given."""
+    return min((each for each in times if each is not None), default=None)
+
+
+def nobody(names: tuple[str, ...], rules: tuple[RuleRef, ...], every: tuple[Found, ...]) -> Judgement:
+    """A denial: there is no one whose answer would do."""
     return Judgement(
         Verdict.DENY,
         f"no one person may approve under all rules that ask ({', '.join(names)})",

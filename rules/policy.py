@@ -7,12 +7,16 @@ name. `tool: "*"` includes `unmatched` in deny rules only; elsewhere globs match
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, Subject, compile_when
+from wharfinger.rules.limits import Limit, Limits, Measure, key_of
+from wharfinger.rules.lint import kinds
+from wharfinger.rules.models.limits import Limit as LimitRule
+from wharfinger.rules.models.limits import Rate
 from wharfinger.rules.models.policies import Allow, Deny, Policy
 from wharfinger.rules.models.policies import Ask as AskRule
 from wharfinger.rules.names import Names
@@ -23,6 +27,9 @@ from wharfinger.rules.spelling import covers
 from wharfinger.rules.types import UNMATCHED, Ask, RuleRef, Verdict
 
 _WILD: Final = frozenset("*?[")
+LONGEST: Final = timedelta(days=14)
+"""How long a policy may observe: one that ends later is in force until then is so near."""
+_NUMBERS: Final = frozenset({"integer", "number"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +44,30 @@ class Rule:
     """Of rules that ask: whose approval."""
     hosts: tuple[str, ...] = ()
     """Of rules that open `unmatched`: the hosts they are about."""
+    environments: frozenset[str] | None = None
+    """The environments of the agents that it is about; None for all."""
+    timeout: timedelta | None = None
+    review: bool = False
 
     def is_about(self, host: str) -> bool:
         """Whether a rule for `unmatched` is about this (canonical) host."""
         return not self.hosts or any(covers(pattern, host) for pattern in self.hosts)
+
+    def holds_in(self, environment: str | None) -> bool:
+        """Whether it is about agents of this environment."""
+        return self.environments is None or environment in self.environments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """The `deny_patterns` of one file."""
+
+    patterns: Patterns
+    environments: frozenset[str] | None = None
+
+    def holds_in(self, environment: str | None) -> bool:
+        """Whether they are about agents of this environment."""
+        return self.environments is None or environment in self.environments
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +77,19 @@ class CompiledPolicy:
     model: Policy
     rules: Mapping[str, tuple[Rule, ...]]
     """By name of tool; under `unmatched` those about requests that no tool fits."""
-    patterns: Patterns | None
-    reads_clock: bool
+    patterns: tuple[Searched, ...] = ()
+    limits: Limits = field(default_factory=dict)
+    reads_clock: bool = False
 
     @property
     def name(self) -> str:
         """The policy's name."""
         return self.model.policy
+
+    def observes(self, now: datetime) -> bool:
+        """Whether what it says is only recorded: in the 14 days before `until`, and never else."""
+        until = self.model.until
+        return until is not None and now < until <= now + LONGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +117,16 @@ def compile_policy(
     problems: Problems,
     *,
     named: Names | None = None,
+    bases: Sequence[CompiledPolicy] = (),
 ) -> CompiledPolicy:
-    """Compile one policy and report everything that is wrong with it.
+    """Compile one policy, with what it has of its `bases`, and report everything that is wrong with it.
 
     `expires` is how long an approval may be waited for where the rule does not say it. Names of
     approvers are checked elsewhere. `named` are the names of tools with errors in them, too: a rule that
     names one of them is not an error as well.
     """
-    return _Compiler(model, tools, people, expires, problems, named or Names("tool")).policy()
+    compiler = _Compiler(model, tools, people, expires, problems, named or Names("tool"))
+    return compiler.extended(compiler.policy(), bases)
 
 
 @dataclass(slots=True)
@@ -104,16 +139,13 @@ class _Compiler:
     named: Names
 
     def policy(self) -> CompiledPolicy:
-        by_name: dict[str, list[Rule]] = {}
-        for names, rule in self._rules():
-            for name in names:
-                by_name.setdefault(name, []).append(rule)
-        rules = {name: tuple(rules) for name, rules in by_name.items()}
+        rules = _by_name(self._rules())
         clock = any(r.condition is not None and r.condition.reads.clock for rs in rules.values() for r in rs)
-        self._check_streams(rules)
         self._check_instants(clock)
         patterns = Patterns(self.model.deny_patterns, self._ref(self.model.at("deny_patterns"), Verdict.DENY))
-        return CompiledPolicy(self.model, rules, patterns if self.model.deny_patterns else None, clock)
+        environments = self._environments(None)
+        searched = (Searched(patterns, environments),) if self.model.deny_patterns else ()
+        return CompiledPolicy(self.model, rules, searched, _by_name(self._limits()), clock)
 
     def _rules(self) -> Iterator[tuple[tuple[str, ...], Rule]]:
         for index, name in enumerate(self.model.tools):
@@ -140,23 +172,35 @@ class _Compiler:
             )
             if condition is None:
                 return None
-        at = written.position
+        environments = self._environments(written.environments)
+        rule = Rule(
+            self._ref(written.position, written.verdict),
+            condition,
+            written.because,
+            environments=environments,
+        )
         if isinstance(written, Deny):
-            return Rule(self._ref(at, Verdict.DENY), condition, written.because)
-        hosts = written.hosts or ()
+            return rule
+        rule = replace(rule, hosts=written.hosts or (), timeout=written.timeout)
         if isinstance(written, AskRule):
-            ask = self._ask(at, written.approvers or self.model.approvers, written.expires)
-            return Rule(self._ref(at, Verdict.ASK), condition, written.because, ask, hosts)
-        return self._allow(at, condition, written.because, hosts)
+            approvers = written.approvers or self.model.approvers
+            return replace(rule, ask=self._ask(written.position, approvers, written.expires))
+        return self._signed(replace(rule, review=written.review))
 
-    def _allow(
-        self, at: Position, condition: Condition | None = None, because: str = "", hosts: tuple[str, ...] = ()
-    ) -> Rule:
+    def _allow(self, at: Position) -> Rule:
+        """An allow of the short form."""
+        return self._signed(Rule(self._ref(at, Verdict.ALLOW), None, environments=self._environments(None)))
+
+    def _signed(self, rule: Rule) -> Rule:
         """An allow, which the policy's own approvers turn into an ask."""
-        if not self.model.approvers:
-            return Rule(self._ref(at, Verdict.ALLOW), condition, because, hosts=hosts)
-        ask = self._ask(at, self.model.approvers, None)
-        return Rule(self._ref(at, Verdict.ASK), condition, because, ask, hosts)
+        if not self.model.approvers or rule.ref.verdict is not Verdict.ALLOW:
+            return rule
+        ask = self._ask(Position(rule.ref.file, rule.ref.line), self.model.approvers, None)
+        return replace(rule, ref=replace(rule.ref, verdict=Verdict.ASK), ask=ask)
+
+    def _environments(self, own: Collection[str] | None) -> frozenset[str] | None:
+        """Those that the policy and the rule both name."""
+        return _both(self.model.environments, own)
 
     def _ask(self, at: Position, approvers: tuple[str, ...], expires: timedelta | None) -> Ask:
         people = self.people.resolve(approvers)
@@ -167,7 +211,7 @@ class _Compiler:
         return Ask(approvers, people, expires or self.expires)
 
     def _ref(self, at: Position, verdict: Verdict) -> RuleRef:
-        return RuleRef(self.model.policy, at.file, at.line, verdict)
+        return RuleRef(self.model.policy, at.file, at.line, verdict, at.column)
 
     def _names(self, written: str, at: Position, verdict: Verdict) -> tuple[str, ...]:
         """The tools that a rule's `tool` stands for."""
@@ -185,22 +229,93 @@ class _Compiler:
         if verdict is Verdict.DENY and written == "*":
             names.append(UNMATCHED)
         if not names and not self.named.matched(written):
-            self.problems.warning(at, f'"{written}" matches no tool', "the rule can never decide")
+            message = f'"{written}" matches no tool'
+            self.problems.warning(at, message, "the rule can never decide", kinds.NO_MATCH)
         return tuple(sorted(names))
 
-    def _check_streams(self, rules: Mapping[str, tuple[Rule, ...]]) -> None:
+    # Limits
+
+    def _limits(self) -> Iterator[tuple[tuple[str, ...], Limit]]:
+        for written in self.model.limits:
+            names = self._names(written.tool, written.at("tool"), Verdict.DENY)
+            if names and all(self._summable(written, name, names) for name in written.sum):
+                yield names, self._limit(written)
+
+    def _limit(self, written: LimitRule) -> Limit:
+        asks = written.then == "ask"
+        rates = [("", written.calls)] if written.calls is not None else []
+        rates += list(written.sum.items())
+        at = written.position
+        return Limit(
+            self._ref(at, Verdict.ASK if asks else Verdict.DENY),
+            written.tool,
+            tuple(self._measure(written.tool, name, rate) for name, rate in rates),
+            written.because,
+            self._ask(at, written.approvers or self.model.approvers, written.expires) if asks else None,
+            self._environments(None),
+        )
+
+    def _measure(self, tool: str, name: str, rate: Rate) -> Measure:
+        return Measure(key_of(self.model.policy, tool, name, rate.window), name, rate)
+
+    def _summable(self, written: LimitRule, name: str, tools: tuple[str, ...]) -> bool:
+        """Whether every tool of a limit has this input, as a number; reports it if not."""
+        at = written.at("sum", name, key=True)
+        for tool in tools:
+            known = UNMATCHED_INPUTS if tool == UNMATCHED else self.tools[tool].inputs
+            if name not in known:
+                hint = did_you_mean(name, known) or "name the tools that have it"
+                self.problems.error(at, f'"{tool}" has no input "{name}" to add up', hint)
+                return False
+            if not _NUMBERS.issuperset(known[name].kinds):
+                what = f'the input "{name}" of "{tool}" is of type {known[name].what}'
+                self.problems.error(at, f"{what}, and only numbers can be added up")
+                return False
+        return True
+
+    # What is inherited
+
+    def extended(self, own: CompiledPolicy, bases: Sequence[CompiledPolicy]) -> CompiledPolicy:
+        """The policy with all that its bases have, in its own environments and signed by its approvers."""
+        rules = _merged([own.rules, *(self._inherited(base) for base in bases)])
+        within = self.model.environments
+        limits = _merged(
+            [own.limits, *({n: _narrowed(ls, within) for n, ls in base.limits.items()} for base in bases)]
+        )
+        patterns = [*own.patterns, *(p for base in bases for p in _narrowed(base.patterns, within))]
+        clock = own.reads_clock or any(base.reads_clock for base in bases)
+        whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock)
+        if not self.model.abstract:
+            self._check_streams(whole)
+        return whole
+
+    def _inherited(self, base: CompiledPolicy) -> Mapping[str, tuple[Rule, ...]]:
+        within = self.model.environments
+        return {
+            name: tuple(self._signed(rule) for rule in _narrowed(rules, within))
+            for name, rules in base.rules.items()
+        }
+
+    def _check_streams(self, policy: CompiledPolicy) -> None:
         """A tool whose body is not read cannot be held, nor searched for patterns (DESIGN 3)."""
-        for name, about in rules.items():
+        for name, about in policy.rules.items():
             tool = self.tools.get(name)
             if tool is None or not (tool.stream or tool.opening):
                 continue
+            asking = [limit for limit in policy.limits.get(name, ()) if limit.ask is not None]
+            for limit in asking if tool.stream else ():
+                self.problems.error(
+                    Position(limit.ref.file, limit.ref.line),
+                    f'"{name}" streams its body and cannot wait for approval',
+                    "write `then: deny`",
+                )
             for rule in about:
                 at = Position(rule.ref.file, rule.ref.line)
                 if rule.ref.verdict is Verdict.ASK and tool.stream:
                     self.problems.error(
                         at, f'"{name}" streams its body and cannot wait for approval', "allow it, or deny it"
                     )
-                elif rule.ref.verdict is Verdict.ALLOW and self.model.deny_patterns:
+                elif rule.ref.verdict is Verdict.ALLOW and policy.patterns:
                     self.problems.error(
                         at,
                         f'"{name}" streams its body, which deny_patterns would have to read',
@@ -216,10 +331,36 @@ class _Compiler:
                 "the policy reads the clock, and none of its tests says when it takes place",
                 "add `at: 2026-01-14T12:00Z`, in the zone that matters, to those the time decides",
             )
-            asking = [limit for limit in policy.limits.get(name, ()) if limit.ask is not None]
-            for limit in asking if tool.stream else ():
-                self.problems.error(
-                    Position(limit.ref.file, limit.ref.line),
-                    f'"{name}" streams its body and cannot wait for approval',
-                    "write `then: deny`",
-                )
+
+
+def _by_name[T](entries: Iterable[tuple[tuple[str, ...], T]]) -> Mapping[str, tuple[T, ...]]:
+    """What is about several tools, by the name of each."""
+    found: dict[str, list[T]] = {}
+    for names, entry in entries:
+        for name in names:
+            found.setdefault(name, []).append(entry)
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def _merged[T](maps: Sequence[Mapping[str, tuple[T, ...]]]) -> Mapping[str, tuple[T, ...]]:
+    if len(maps) == 1:
+        return maps[0]
+    names = dict.fromkeys(name for each in maps for name in each)
+    return {name: tuple(entry for each in maps for entry in each.get(name, ())) for name in names}
+
+
+def _both(one: Collection[str] | None, other: Collection[str] | None) -> frozenset[str] | None:
+    """The environments that both name; None where neither names any."""
+    if one is None or other is None:
+        named = one if one is not None else other
+        return None if named is None else frozenset(named)
+    return frozenset(one) & frozenset(other)
+
+
+def _narrowed[T: (Rule, Limit, Searched)](
+    entries: Sequence[T], environments: Collection[str] | None
+) -> tuple[T, ...]:
+    """The same entries, about agents of these environments only."""
+    if environments is None:
+        return tuple(entries)
+    return tuple(replace(entry, environments=_both(entry.environments, environments)) for entry in entries)

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.names import Declared
 from wharfinger.rules.places import Endpoint
-from wharfinger.rules.problems import Position, Problems
+from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.redact.fields import FieldPath, NotAPath
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.tools import Tool
@@ -34,12 +35,13 @@ def check_references(  # noqa: PLR0917 - every file, once
     problems: Problems,
 ) -> None:
     """Report every name that does not exist, and hosts that do not meet."""
-    _agents(agents, declared, problems)
+    _agents(agents, built, declared, problems)
     _teams(people, declared, problems)
     for file in files:
         _Tools(built, file, policies, declared, problems).check()
     for policy in policies:
         _approvers(policy, declared, problems)
+        _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
     _variables(built, problems)
 
@@ -47,15 +49,21 @@ def check_references(  # noqa: PLR0917 - every file, once
 # People and agents
 
 
-def _agents(file: AgentsFile, declared: Declared, problems: Problems) -> None:
+def _agents(file: AgentsFile, built: Configuration, declared: Declared, problems: Problems) -> None:
     for name, agent in file.agents.items():
         declared.people.check(agent.owner, agent.at("owner"), problems)
         for index, policy in enumerate(agent.policies):
             declared.policies.check(policy, agent.at("policies", index), problems)
+            if policy in built.policies and built.policies[policy].model.abstract:
+                problems.error(
+                    agent.at("policies", index),
+                    f'the policy "{policy}" is abstract, and there to be extended only',
+                    "name a policy that extends it",
+                )
         if not agent.policies:
             problems.warning(
                 file.at("agents", name, key=True), f'the agent "{name}" has no policy, so it can do nothing',
-                "add `policies: […]`",
+                "add `policies: […]`", kinds.NO_POLICY,
             )  # fmt: skip
 
 
@@ -73,9 +81,32 @@ def _approvers(policy: Policy, declared: Declared, problems: Problems) -> None:
     known = declared.approvers
     for index, name in enumerate(policy.approvers):
         known.check(name, policy.at("approvers", index), problems)
-    for rule in policy.ask:
+    for rule in (*policy.ask, *policy.limits):
         for index, name in enumerate(rule.approvers):
             known.check(name, rule.at("approvers", index), problems)
+
+
+def _environments(policy: Policy, agents: AgentsFile, problems: Problems) -> None:
+    """An environment that no agent is in, and agents in none that a denial passes by."""
+    known = {agent.environment for agent in agents.agents.values() if agent.environment is not None}
+    for where in (policy, *policy.rules):
+        for index, name in enumerate(where.environments or ()):
+            if name not in known:
+                hint = did_you_mean(name, known) or "see `environment:` in agents.yaml"
+                at = where.at("environments", index)
+                problems.warning(at, f'no agent is in the environment "{name}"', hint, kinds.NO_ENVIRONMENT)
+    if not (policy.deny or policy.deny_patterns or policy.limits):
+        return
+    restricting = any(rule.environments for rule in policy.deny) or policy.environments
+    if restricting:
+        for name, agent in agents.agents.items():
+            if agent.environment is None and policy.policy in agent.policies:
+                problems.warning(
+                    agent.position,
+                    f'"{name}" is in no environment, and the policy "{policy.policy}" denies by environment',
+                    "add `environment:` to the agent",
+                    kinds.PASSED_BY,
+                )
 
 
 # Tools and credentials
@@ -119,7 +150,7 @@ class _Tools:
                 if credential is None:
                     if self._declared.credentials.missing(placement.credential):
                         undeclared.setdefault(placement.credential, []).append(tool.name)
-                elif not any(_meets(endpoint, credential) for endpoint in tool.endpoints):
+                elif not any(meets(endpoint, credential) for endpoint in tool.endpoints):
                     where = ", ".join(sorted(tool.hosts)) or "the tool's host"
                     out_of_reach.setdefault((placement.credential, where), []).append(tool.name)
         if self._file.builtin:
@@ -162,6 +193,7 @@ class _Tools:
                     at,
                     f"{_list(opened)} cannot be called: the credential {name} is not declared",
                     f"declare {name} in credentials.yaml",
+                    kinds.UNDECLARED,
                 )
         for (name, where), tools in out_of_reach.items():
             opened = sorted(
@@ -172,6 +204,7 @@ class _Tools:
                     self._built.credentials[name].at("hosts"),
                     f"{_list(opened)} cannot be called: the credential {name} may not go to {where}",
                     "add the host, if it may",
+                    kinds.OUT_OF_REACH,
                 )
 
     def _needing(self, names: Iterable[str]) -> list[Tool]:
@@ -194,7 +227,7 @@ def _list(names: Collection[str]) -> str:
     return f"{first} and {len(names) - 1} more" if len(names) > 1 else first
 
 
-def _meets(endpoint: Endpoint, credential: Credential) -> bool:
+def meets(endpoint: Endpoint, credential: Credential) -> bool:
     """Whether an endpoint, which may have variables in its host, and a credential's hosts can be the same."""
     for pattern in credential.hosts:
         host = pattern

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
 from wharfinger.rules import bodies, headers, matching, spelling, trees
 from wharfinger.rules import inputs as typed
@@ -83,9 +84,9 @@ class Tool:
     """How a body is written when the tool is filled in: `json`, `form`, `text` or `any`."""
     stream: bool
     """Whether the body passes unread and unbuffered (`body: stream`)."""
-    extra: bool
     opening: bool
     """Whether the body is a stream, of which the protocol reads the opening first."""
+    extra: bool
     """Whether fields and parameters beyond the template may pass."""
     inputs: Mapping[str, Input]
     placements: tuple[Placement, ...]
@@ -115,10 +116,16 @@ class Tool:
     """Above HTTP: what chooses the tool among the operations at its URL."""
     speech: Speech | None = None
     """Above HTTP: how its requests are read and written."""
+    details: object = None
+    """What its protocol alone reads of its definition."""
+    documents: Mapping[str, str] = field(default_factory=dict)
+    """Of GraphQL: the API's persisted documents, by what requests name them by."""
     others: tuple[Tool, ...] = ()
     """Further requests that are this tool, each as a tool of the same name."""
     proposed: bool = False
     """Whether it is refused until a person has approved its digest (`approved: false`)."""
+    timeout: timedelta | None = None
+    """How long an exchange may take, from its first byte."""
 
     @property
     def hosts(self) -> frozenset[str]:

@@ -16,6 +16,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wharfinger.rules.denials import Denial
+    from wharfinger.rules.limits import Counters, Reservation
     from wharfinger.rules.placeholders import Placeholders
     from wharfinger.rules.redact.fields import FieldPath
 
@@ -101,10 +103,10 @@ class Request:
     body: bytes | None = b""
     """The body as received; None where the body is streamed and has not been read."""
     http_version: str = "HTTP/1.1"
-    message: Message | None = None
-    """Set for what is said on an open WebSocket: then the body is that, and all else is the handshake."""
     opening: bytes | None = None
     """Of a streamed body: what its protocol reads before the rest is sent, if it reads any."""
+    message: Message | None = None
+    """Set for what is said on an open WebSocket: then the body is that, and all else is the handshake."""
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of the header field `name` (case-insensitive), in order."""
@@ -130,6 +132,12 @@ class Facts:
     confinement: str = "none"
     approved_tools: frozenset[str] = frozenset()
     """Digests of those proposed tools that a person has approved."""
+    run: str = ""
+    """Id of the run that a token was issued for; empty outside of one."""
+    counters: Counters | None = None
+    """What limits have counted so far; None where nothing has been."""
+    denials: tuple[Denial, ...] = ()
+    """The emergency deny list, which holds before any policy."""
 
     @property
     def assume_placeholder(self) -> bool:
@@ -182,6 +190,8 @@ class RuleRef:
     file: str
     line: int
     verdict: Verdict
+    column: int = 0
+    """Tells apart rules that stand in one line."""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}"
@@ -200,11 +210,21 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What policies in `mode: observe` would have answered, had they been in force with all others."""
+
+    verdict: Verdict
+    reason: str
+    rules: tuple[RuleRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step on the way to a decision, for `explain`."""
 
     kind: str
-    """`spelling`, `tool`, `input`, `credential`, `headers`, `rule`, `pattern`, `verdict`."""
+    """`spelling`, `tool`, `input`, `credential`, `headers`, `rule`, `pattern`, `limit`,
+    `observe`, `verdict`."""
     text: str
     result: str
     """`ok`, `holds`, `does not hold`, `error`, `deny`, …"""
@@ -248,8 +268,9 @@ class Decision:
     digest: str = ""
     """The request digest of DESIGN 6 (hex), where the request could be read."""
     ask: Ask | None = None
+    protocol: str = "http"
+    """What is spoken at the URL, by which a refusal is put (`rules.protocols.speech.Protocol`)."""
     response: ResponseRules = ResponseRules()
-    trace: tuple[Step, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     """What the gate has to count, in one step with opening the request."""
     timeout: timedelta | None = None
@@ -258,3 +279,4 @@ class Decision:
     """Whether a person looks at the outcome afterwards (`review: true`)."""
     observed: Observed | None = None
     """Where a policy of the agent observes: what all of them say."""
+    trace: tuple[Step, ...] = ()

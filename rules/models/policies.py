@@ -6,12 +6,14 @@ compiles it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
-from wharfinger.rules.models.base import Text, Whole, Written, later, wrong
+from wharfinger.rules.models.base import Flag, Text, Whole, Written, later, wrong
+from wharfinger.rules.models.limits import History, Limit
 from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
 from wharfinger.rules.types import UNMATCHED, Verdict
 
@@ -43,6 +45,19 @@ def _condition(value: Any) -> Any:
     return value
 
 
+def until(value: Any) -> datetime:
+    """A date, which means its first moment in UTC, or an instant."""
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        except ValueError:
+            raise wrong(f'"{value}" is not a date', "write it like 2026-01-28") from None
+    return instant(value)
+
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+Until = Annotated[datetime, BeforeValidator(until), WithJsonSchema({"type": "string"})]
+Environments = tuple[Name, ...]
 Instant = Annotated[
     datetime, BeforeValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -59,11 +74,15 @@ class Rule(Written):
         "tools": "write one rule for each tool, with `tool`, or a glob like github_*",
         "if": "write `when`",
         "host": "write `hosts: […]`",
+        "environment": "write `environments: […]`",
     }
 
     tool: Text = Field(min_length=1, description="A tool's name, a glob over names, or `unmatched`.")
     when: When = Field(default=None, description="Conditions that must all hold, or a CEL expression.")
     because: Text = Field(default="", description="What to tell the agent when the rule decides.")
+    environments: Environments | None = Field(
+        default=None, min_length=1, description="The rule is about agents of these environments only."
+    )
 
     @property
     def unmatched(self) -> bool:
@@ -85,6 +104,9 @@ class _Opens(Rule):
     hosts: tuple[HostPattern, ...] | None = Field(
         default=None, min_length=1, description="For `tool: unmatched`: the hosts it is about."
     )
+    timeout: Duration | None = Field(
+        default=None, description="How long the exchange may take, from sending; then it is cut off."
+    )
 
     @model_validator(mode="after")
     def _hosts_for_unmatched(self) -> Self:
@@ -99,7 +121,10 @@ class Allow(_Opens):
     """A rule that lets the call out."""
 
     verdict: ClassVar[Verdict] = Verdict.ALLOW
-    later: ClassVar[frozenset[str]] = frozenset({"review"})
+
+    review: Flag = Field(
+        default=False, description="Whether a person looks at the outcome afterwards; nothing is held."
+    )
 
 
 class Ask(_Opens):
@@ -130,6 +155,8 @@ class Deny(Rule):
     remedies: ClassVar[dict[str, str]] = {
         "hosts": 'write `when: input.host == "…"`',
         "approvers": "a denial has none; write the rule under `ask`",
+        "timeout": "a denial sends nothing; write it on the rule that allows",
+        "review": "a denial has no outcome; write it on the rule that allows",
     }
 
 
@@ -152,6 +179,9 @@ class Case(Written):
     body: Any = Field(default=None, description="The request's body: text as it is, else as JSON.")
     reason: Text | None = Field(default=None, description="The reason the agent gives.")
     instant: Instant = Field(default=DEFAULT_INSTANT, alias="at", description="When it takes place.")
+    after: History | None = Field(
+        default=None, description="What limits have counted before; left out: nothing."
+    )
     expect: Verdict = Field(description="allow, ask or deny.")
 
     @model_validator(mode="after")
@@ -172,19 +202,42 @@ class Case(Written):
         return "instant" in self.model_fields_set
 
 
+_RULES: Final = ("tools", "allow", "ask", "deny", "deny_patterns", "limits", "extends")
+
+
 class Policy(Written):
     """One file of rules."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [{"required": [key]} for key in ("tools", "allow", "ask", "deny", "deny_patterns")]
+            "anyOf": [{"required": [key]} for key in _RULES],
+            "if": {"properties": {"mode": {"const": "observe"}}, "required": ["mode"]},
+            "then": {"required": ["until"]},
+            "else": {"properties": {"until": False}},
         }
     )
-    later: ClassVar[frozenset[str]] = frozenset({"limits", "mode", "until"})
-    remedies: ClassVar[dict[str, str]] = {"name": "write `policy`", "rules": "write `allow`, `ask` or `deny`"}
+    remedies: ClassVar[dict[str, str]] = {
+        "name": "write `policy`",
+        "rules": "write `allow`, `ask` or `deny`",
+        "environment": "write `environments: […]`",
+    }
 
     policy: Name = Field(description="The policy's name, unique among all policies.")
     description: Text = Field(default="", description="What the policy is for.")
+    extends: tuple[Name, ...] = Field(
+        default=(), description="Policies whose rules, limits and patterns this one has as well."
+    )
+    abstract: Flag = Field(default=False, description="Whether it is there to be extended only.")
+    environments: Environments | None = Field(
+        default=None, min_length=1, description="The policy is about agents of these environments only."
+    )
+    mode: Literal["enforce", "observe"] = Field(
+        default="enforce", description="observe: what it would answer is recorded, and not enforced."
+    )
+    until: Until | None = Field(
+        default=None,
+        description="With `mode: observe`: when it ends, at most 14 days ahead; a date is its first moment.",
+    )
     tools: tuple[Name, ...] = Field(
         default=(), description="Short for an allow rule for each of these tools."
     )
@@ -195,6 +248,7 @@ class Policy(Written):
     deny_patterns: tuple[Pattern, ...] = Field(
         default=(), description="RE2 patterns that no request may contain."
     )
+    limits: tuple[Limit, ...] = Field(default=(), description="How often, and for how much in all.")
     tests: tuple[Case, ...] = Field(default=(), description="Calls and the verdicts they must get.")
 
     @property
@@ -206,6 +260,14 @@ class Policy(Written):
 
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
-        if not (self.tools or self.allow or self.ask or self.deny or self.deny_patterns):
+        if not any(getattr(self, key) for key in _RULES):
             raise wrong(f'the policy "{self.policy}" has no rules', "add `allow`, `ask` or `deny`")
+        return self
+
+    @model_validator(mode="after")
+    def _observes_until(self) -> Self:
+        if self.mode == "observe" and self.until is None:
+            raise wrong("a policy that observes must say until when", "add `until:`, at most 14 days ahead")
+        if self.mode == "enforce" and self.until is not None:
+            raise wrong('"until" goes with `mode: observe`', "drop it")
         return self

@@ -21,34 +21,35 @@ from pydantic import (
 )
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
-from wharfinger.rules.models.values import HeaderName, Name, Pattern, Variable
+from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
 from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.problems import Problems, did_you_mean
+from wharfinger.rules.protocols import graphql
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
 LATER_TYPES: frozenset[str] = frozenset()
 KEYS: Mapping[str, frozenset[str]] = {
-    "http": frozenset({"method", "query", "headers", "body", "encoding"}),
     "git": frozenset({"service", "headers"}),
     "grpc": frozenset({"service", "rpc", "headers"}),
     "graphql": frozenset({"operation", "field", "args", "types", "select", "headers"}),
+    "http": frozenset({"method", "query", "headers", "body", "encoding"}),
     "jsonrpc": frozenset({"method", "params", "headers"}),
     "websocket": frozenset({"query", "headers", "message"}),
 }
 """What may be written for each `type` beyond what all of them have."""
 NEEDED: Mapping[str, frozenset[str]] = {
-    "http": frozenset({"method"}),
     "git": frozenset({"service"}),
     "grpc": frozenset({"service", "rpc"}),
     "graphql": frozenset({"operation", "field"}),
+    "http": frozenset({"method"}),
     "jsonrpc": frozenset({"method"}),
     "websocket": frozenset(),
 }
-SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters"})
+SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters", "persisted"})
 """Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
-_TEXT_OR_LIST: dict[str, Any] = {
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
+_TEXT_OR_LIST: dict[str, Any] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
 
@@ -155,7 +156,7 @@ Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), WithJsonSchema(_TEX
 class Run(Written):
     """How the tool's request is made, and by what it is recognised."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"redirects", "timeout"})
+    later: ClassVar[frozenset[str]] = frozenset({"redirects"})
     remedies: ClassVar[dict[str, str]] = {
         "path": "write `url`",
         "json": "write `body`",
@@ -163,7 +164,7 @@ class Run(Written):
 
     type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc"] = Field(default="http", description="The protocol.")
     method: Methods = Field(
-        default=(), min_length=1, description="HTTP method, or a list of them; of jsonrpc the method's name."
+        default=(), min_length=1, description="HTTP method, or of jsonrpc the method's name; or a list of them."
     )
     url: Text = Field(min_length=1, description="Whole URL, or a path below `base`; `${x}` is a variable.")
     query: dict[str, Any] = Field(default_factory=dict, description="Query parameters.")
@@ -196,6 +197,9 @@ class Run(Written):
         default=None, description="Whether fields and parameters beyond the template may pass."
     )
     auth: Auth | None = Field(default=None, description="The credential, if not the API's.")
+    timeout: Duration | None = Field(
+        default=None, description="How long the exchange may take, from sending; then it is cut off."
+    )
 
     @classmethod
     def _reported(cls, node: MappingNode, problems: Problems) -> MappingNode:
@@ -203,7 +207,7 @@ class Run(Written):
         kind = node.get("type", "http")
         if not isinstance(kind, str) or kind not in KEYS:
             return node
-        common = {"type", "url", "extra", "auth"}
+        common = {"type", "url", "extra", "auth", "timeout"}
         strange = [key for key in node if key not in common and key not in KEYS[kind]]
         for key in strange:
             at = locate(node, (key,), key=True) or node.position
@@ -231,8 +235,8 @@ class Run(Written):
     @classmethod
     def _methods(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if info.data.get("type", "http") != "http":
-            if len(value) > 1:
-                raise wrong("a tool is one method", "write a tool for each")
+            if not all(name.isprintable() and name for name in value) or len(set(value)) < len(value):
+                raise wrong("a method's name is empty, or stands twice", "write each once")
             return value
         for method in value:
             if not (method.isascii() and method.isupper() and method.replace("-", "").isalpha()):
@@ -263,10 +267,6 @@ class Run(Written):
             )
         return self
 
-    @property
-    def has_body(self) -> bool:
-        """Whether a body is declared; `body: null` is one."""
-        return "body" in self.model_fields_set
     @model_validator(mode="after")
     def _service(self) -> Self:
         if self.type == "git" and self.service not in {"fetch", "push"}:
@@ -292,6 +292,10 @@ class Run(Written):
             raise wrong("what is selected is not one selection set", "write it like { id }, or `none`")
         return self
 
+    @property
+    def has_body(self) -> bool:
+        """Whether a body is declared; `body: null` is one."""
+        return "body" in self.model_fields_set
 
     @property
     def stream(self) -> bool:
@@ -354,6 +358,9 @@ class ToolFile(Written):
     approved: Flag = Field(
         default=True, description="Whether its tools may be used; what is imported says `false`."
     )
+    persisted: dict[Text, Text] = Field(
+        default_factory=dict, description="Persisted GraphQL documents, by the hash or id that names them."
+    )
     tools: tuple[ToolDef, ...] = Field(min_length=1, description="The tools.")
 
     _builtin: bool = PrivateAttr(default=False)
@@ -369,6 +376,14 @@ class ToolFile(Written):
         alone.items_at.append(data.mark)
         file.set("tools", alone, data.mark, data.mark)
         return file
+
+    @field_validator("persisted")
+    @classmethod
+    def _documents(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, document in value.items():
+            if problem := graphql.unusable(name, document):
+                raise wrong(f'the persisted document "{name}" cannot be used: {problem}')
+        return value
 
     @property
     def builtin(self) -> bool:

@@ -69,9 +69,7 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
             [
                 '1:9 "a b" is not a name | use letters, digits, `_`, `-` and `.`, at most 64 of them',
                 "2:8 expected a list, not a mapping",
-                '3:1 "limits" is not supported yet | leave it out; this version would not enforce it',
-                '4:1 "mode" is not supported yet | leave it out; this version would not enforce it',
-                '5:1 "until" is not supported yet | leave it out; this version would not enforce it',
+                '5:8 expected a date and a time | write it like 2026-01-14T12:00+01:00 or 2026-01-14T12:00Z',
             ],
         ),
         (
@@ -93,8 +91,7 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
         (
             "policy: p\nallow: [{tool: x, review: true, iff: 1, if: 2}, {tool: x, hosts: [a.b]}, {tool: unmatched}, {tool: unmatched, hosts: []}]",
             [
-                '2:19 "review" is not supported yet | leave it out; this version would not enforce it',
-                '2:33 unknown key "iff" | known keys: because, hosts, tool, when',
+                '2:33 unknown key "iff" | known keys: because, environments, hosts, review, timeout, tool, when',
                 '2:41 unknown key "if" | write `when`',
                 '2:49 "hosts" is for `tool: unmatched` | a tool\'s hosts stand in its url; drop `hosts`',
                 '2:74 a rule that opens "unmatched" must list its hosts | add `hosts: [name, …]`',
@@ -126,6 +123,33 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
                 '3:17 "(" is not a pattern: missing ): ( | see github.com/google/re2/wiki/Syntax',
                 '3:22 "(?=x)" is not a pattern: invalid perl operator: (?= | see github.com/google/re2/wiki/Syntax',
                 "3:31 expected a pattern",
+            ],
+        ),
+        (
+            "policy: p\ntools: [x]\nmode: observe\nenvironment: prod",
+            [
+                '1:1 a policy that observes must say until when | add `until:`, at most 14 days ahead',
+                '4:1 unknown key "environment" | write `environments: […]`',
+            ],
+        ),
+        ("policy: p\ntools: [x]\nuntil: 2026-01-01", ['1:1 "until" goes with `mode: observe` | drop it']),
+        (
+            "policy: p\ntools: [x]\nmode: observ\nuntil: 2026-02-30",
+            [
+                '3:7 expected "enforce" or "observe", not "observ" | did you mean "observe"?',
+                '4:8 "2026-02-30" is not a date | write it like 2026-01-28',
+            ],
+        ),
+        (
+            "policy: p\nlimits: [{tool: x}, {tool: x, calls: 5/week}, {tool: x, calls: 1.5/hour}, {tool: x, calls: 0/day}, {tool: x, sum: {a: 5}}, {tool: x, calls: 5/run, approvers: [a]}, {tool: x, calls: 5/run, per: person}, {tool: x, sum: {a: 1.5/day}}]",
+            [
+                '2:10 the limit counts nothing | add `calls: 20/hour`, or `sum: {input: 100/day}`',
+                '2:38 "5/week" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
+                '2:64 "1.5/hour" is not a whole number of calls | write it like 20/hour',
+                '2:92 "0/day" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
+                '2:119 "5" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
+                '2:124 a limit that denies asks nobody | write `then: ask`, or drop its approvers',
+                '2:194 expected "agent", not "person"',
             ],
         ),
         (
