@@ -176,7 +176,6 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
                 '3:17 expected a list, not "X" | write it in brackets: […]',
                 '3:20 unknown key "vol" | known keys: pass, volatile',
                 '4:27 expected "read", "write" or "destructive", not "reed" | did you mean "read"?',
-                '4:43 "approved: false" is not supported yet | leave it out; this version would not enforce it',
                 '4:58 expected text, not "5" | quote it if it is text: "5"',
                 '4:91 missing key "run"',
                 '4:91 missing key "tool"',
