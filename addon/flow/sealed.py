@@ -615,8 +615,11 @@ class SealedHttpLayer(base.HttpLayer):
             return
         self._end(passage, *relay.ended)
         yield commands.CloseConnection(relay.flow.server_conn)
-        # After a 101, mitmproxy ends the flow by closing the agent's connection.
-        yield from self._pass(self.streams[relay.stream_id], ResponseEndOfMessage(relay.stream_id))
+        yield commands.CloseConnection(self.context.client)
+        relay.flow.live = False
+        hook = base.HttpResponseHook(relay.flow)
+        hook.blocking = False
+        yield hook
 
     def _withdraw(self, goodbye: Goodbye) -> layer.CommandGenerator[None]:
         """Something under way is not allowed any more: say so where that can be, record how far it got."""
