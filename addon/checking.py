@@ -10,12 +10,12 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wharfinger.rules import cases
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
-from wharfinger.rules.problems import ConfigurationError, Problem, Severity
+from wharfinger.rules.problems import ConfigurationError, Problem, Severity, in_order
 from wharfinger.snapshot import Catalogue, Snapshot
 
 
@@ -26,6 +26,8 @@ class Checked:
     configuration: Configuration | None
     problems: tuple[Problem, ...]
     cases: tuple[CaseResult, ...] = ()
+    unnamed: Mapping[str, int] = field(default_factory=dict)
+    """Built-in tools that no rule is about, by file, where the configuration was looked through."""
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -43,8 +45,8 @@ class Checked:
         return self.configuration is not None and not self.errors and not self.failed
 
 
-def check(snapshot: Snapshot, *, run_cases: bool = True) -> Checked:
-    """Load the snapshot and run its policies' tests."""
+def check(snapshot: Snapshot, *, run_cases: bool = True, lint: bool = False) -> Checked:
+    """Load the snapshot and run its policies' tests; with `lint` also remark on what deserves a look."""
     if any(problem.severity is Severity.ERROR for problem in snapshot.problems):
         found: tuple[Problem, ...] = ()
         try:
@@ -53,11 +55,15 @@ def check(snapshot: Snapshot, *, run_cases: bool = True) -> Checked:
         except ConfigurationError as error:
             found = error.problems
         return Checked(None, (*snapshot.problems, *found))
-    return check_files(snapshot.files, snapshot.problems, run_cases=run_cases)
+    return check_files(snapshot.files, snapshot.problems, run_cases=run_cases, lint=lint)
 
 
 def check_files(
-    files: Mapping[str, bytes], problems: tuple[Problem, ...] = (), *, run_cases: bool = True
+    files: Mapping[str, bytes],
+    problems: tuple[Problem, ...] = (),
+    *,
+    run_cases: bool = True,
+    lint: bool = False,
 ) -> Checked:
     """The same for files already read."""
     try:
@@ -65,7 +71,13 @@ def check_files(
     except ConfigurationError as error:
         return Checked(None, (*problems, *error.problems))
     results = cases.run(configuration) if run_cases else ()
-    return Checked(configuration, (*problems, *configuration.warnings), tuple(results))
+    found = (*problems, *configuration.warnings)
+    if not lint:
+        return Checked(configuration, found, results)
+    from wharfinger.rules.lint.linting import remarks
+
+    seen = remarks(configuration, results)
+    return Checked(configuration, in_order((*found, *seen.problems)), results, seen.unnamed)
 
 
 def _main() -> None:

@@ -6,7 +6,7 @@ it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from wharfinger.faults import Fault
 from wharfinger.rules import decide as deciding
 from wharfinger.rules import spelling
 from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.nearest import Near
 from wharfinger.rules.placeholders import Placeholders
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Decision, Facts, Origin, Request, Step
@@ -74,8 +75,11 @@ def offline(
     return deciding.decide(configuration, request, facts, now, explain=True)
 
 
-def as_json(decision: Decision, assumed: Iterable[str] = ()) -> dict[str, Any]:
-    """The decision for programs; `assumed` are the live facts that were taken for granted."""
+def as_json(decision: Decision, assumed: Iterable[str] = (), nearest: Iterable[Near] = ()) -> dict[str, Any]:
+    """The decision for programs; `assumed` are the live facts that were taken for granted.
+
+    `nearest` is what kept a denied request from going out, told with the values of whoever asks.
+    """
     return {
         "verdict": str(decision.verdict),
         "code": str(decision.code),
@@ -102,8 +106,17 @@ def as_json(decision: Decision, assumed: Iterable[str] = ()) -> dict[str, Any]:
             "expires": decision.ask.expires.total_seconds(),
         },
         "steps": [_step(step) for step in decision.trace],
+        "nearest": [row for near in nearest for row in _near(near)],
         "assumed": list(assumed),
     }  # fmt: skip
+
+
+def _near(near: Near) -> Iterator[dict[str, Any]]:
+    """A row for each thing that kept a rule from deciding otherwise; one for a rule that always denies."""
+    shared = {"call": near.call, "tool": near.tool, "rule": str(near.rule), "verdict": str(near.rule.verdict)}
+    for lack in near.lacks or (None,):
+        told = {} if lack is None else {"input": lack.what, "needs": lack.needs, "given": lack.given}
+        yield {**shared, "input": None, "needs": None, "given": None, **told, "text": str(near)}
 
 
 def _step(step: Step) -> dict[str, Any]:

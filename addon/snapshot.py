@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from wharfinger.faults import Fault
+from wharfinger.rules.lint import kinds
 from wharfinger.rules.problems import Position, Problem, Problems, did_you_mean
 
 SETTINGS_FILE = "wharfinger.yaml"
@@ -117,7 +118,7 @@ class _Reader:
             elif name.endswith((".yaml", ".yml")):
                 near = did_you_mean(Path(name).stem, (Path(top).stem for top in TOP_FILES))
                 hint = near or f"tools and policies go into {FOLDERS[0]}/ and {FOLDERS[1]}/"
-                self.problems.warning(Position(name), "this file is not read", hint)
+                self.problems.warning(Position(name), "this file is not read", hint, kinds.NOT_READ)
 
     def sub(self, parent: int, folder: str) -> None:
         try:
@@ -137,7 +138,7 @@ class _Reader:
                     self.file(handle, name, path)
                 elif name.endswith(".yml"):
                     self.problems.warning(
-                        Position(path), "this file is not read", f'name it "{name[:-4]}.yaml"'
+                        Position(path), "this file is not read", f'name it "{name[:-4]}.yaml"', kinds.NOT_READ
                     )
         finally:
             os.close(handle)
@@ -167,13 +168,17 @@ class _Reader:
         if found.st_uid not in (os.geteuid(), 0):
             self.open_to_others.append(name)
             message = f"this belongs to user {found.st_uid}, who can change what the proxy allows"
-            self.problems.warning(Position(shown), message, f"make it yours with: chown {os.geteuid()}")
+            self.problems.warning(
+                Position(shown), message, f"make it yours with: chown {os.geteuid()}", kinds.OPEN
+            )
         elif found.st_mode & 0o022:
             self.open_to_others.append(name)
             message = (
                 f"others may change what is allowed by writing this (mode {stat.S_IMODE(found.st_mode):04o})"
             )
-            self.problems.warning(Position(shown), message, "take their right away with: chmod go-w")
+            self.problems.warning(
+                Position(shown), message, "take their right away with: chmod go-w", kinds.OPEN
+            )
 
     def _content(self, handle: int, path: str) -> None:
         content = _read_up_to(handle, FILE_LIMIT + 1)

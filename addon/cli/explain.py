@@ -18,6 +18,7 @@ from wharfinger import explaining
 from wharfinger.cli.common import REFUSED, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
 from wharfinger.control.client import Client, NotRunning
+from wharfinger.rules.nearest import nearest
 from wharfinger.rules.placeholders import Placeholders
 
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
@@ -103,7 +104,7 @@ def _offline(
     decision = explaining.offline(
         place.configuration, request, Placeholders({}), datetime.now(UTC), reason=reason
     )
-    return explaining.as_json(decision, ASSUMED)
+    return explaining.as_json(decision, ASSUMED, nearest(place.configuration, request, decision))
 
 
 def _show(answer: dict[str, Any]) -> None:
@@ -119,6 +120,8 @@ def _show(answer: dict[str, Any]) -> None:
     for step in answer["steps"]:
         text = step["text"] + (f"  ({step['rule']})" if step["rule"] else "")
         table.add_row(step["kind"], escape(text), escape(step["result"]))
+    for text in dict.fromkeys(row["text"] for row in answer["nearest"]):
+        table.add_row("nearest", escape(text), "")
     for placed in answer["credentials"]:
         table.add_row("credential", f"{placed['name']} goes into {placed['place']} {placed['field']}", "")
     if answer["dropped"]:

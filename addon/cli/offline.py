@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from wharfinger.cli.common import REFUSED, WRONG, config_option, find, print_json
 from wharfinger.rules.problems import Problem, Severity
+
+if TYPE_CHECKING:
+    from wharfinger.rules.coverage import Exercised
 
 _FORMATS = click.option(
     "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True,
@@ -19,7 +24,8 @@ def _annotation(problem: Problem) -> str:
     kind = "error" if problem.severity is Severity.ERROR else "warning"
     text = f"{problem.message}. {problem.hint}".strip().replace("%", "%25").replace("\n", "%0A")
     place = problem.position
-    return f"::{kind} file={place.file},line={place.line},col={place.column}::{text}"
+    title = f",title={problem.code}" if problem.code else ""
+    return f"::{kind} file={place.file},line={place.line},col={place.column}{title}::{text}"
 
 
 def _as_json(problem: Problem) -> dict[str, object]:
@@ -27,6 +33,7 @@ def _as_json(problem: Problem) -> dict[str, object]:
     return {
         "file": place.file, "line": place.line, "column": place.column,
         "severity": str(problem.severity), "message": problem.message, "hint": problem.hint,
+        "code": problem.code or None,
     }  # fmt: skip
 
 
@@ -34,10 +41,13 @@ def _as_json(problem: Problem) -> dict[str, object]:
 @config_option
 @_FORMATS
 def check_command(config: Path | None, form: str) -> None:
-    """Check the configuration: all problems of all files at once. Exit code 2 if it cannot be used."""
+    """Check the configuration: all problems of all files at once. Exit code 2 if it cannot be used.
+
+    Warnings do not keep it from being used; docs/check.md says what each code means.
+    """
     from wharfinger import checking
 
-    checked = checking.check(find(config).snapshot)
+    checked = checking.check(find(config).snapshot, lint=True)
     if form == "json":
         print_json(
             {
@@ -45,6 +55,7 @@ def check_command(config: Path | None, form: str) -> None:
                 "digest": checked.configuration.digest if checked.configuration else None,
                 "problems": [_as_json(problem) for problem in checked.problems],
                 "failed_tests": [str(case) for case in checked.failed],
+                "unnamed": dict(checked.unnamed),
             }
         )
     else:
@@ -72,27 +83,49 @@ def _summary(checked: object) -> None:
         f"{len(held.credentials)} credentials, {len(checked.cases)} tests passed"
     )
     click.echo(f"policy digest {held.digest}")
+    if checked.unnamed:
+        counted = ", ".join(f"{count} of {file}" for file, count in sorted(checked.unnamed.items()))
+        click.echo(f"built-in tools that no rule is about: {counted}")
 
 
 @click.command("test")
+@click.option("--coverage", is_flag=True, help="Show which rules the tests exercise.")
+@click.option(
+    "--require-coverage",
+    "required",
+    type=click.IntRange(0, 100),
+    metavar="N",
+    help="Exit with 1 if fewer than N of a hundred rules hold in some test.",
+)
 @config_option
 @_FORMATS
-def test_command(config: Path | None, form: str) -> None:
+def test_command(config: Path | None, form: str, required: int | None, *, coverage: bool) -> None:
     """Run the policies' tests. Exit code 1 if one fails, 2 if the configuration cannot be used."""
     from wharfinger import checking
+    from wharfinger.rules import coverage as covering
 
     checked = checking.check(find(config).snapshot)
     if checked.configuration is None or checked.errors:
         for problem in checked.errors:
             click.echo(_annotation(problem) if form == "github" else str(problem), err=True)
         sys.exit(WRONG)
+    exercised = covering.coverage(checked.configuration, checked.cases)
+    share = covering.percentage(exercised)
+    short = required is not None and share < required
     if form == "json":
         rows = [
             {"policy": case.policy, "passed": case.passed, "expected": case.expected, "got": case.got,
              "where": str(case.position), "reason": case.decision.reason if case.decision else ""}
             for case in checked.cases
         ]  # fmt: skip
-        print_json({"ok": not checked.failed, "tests": rows})
+        rules = [
+            {"rule": str(each.rule), "policy": each.rule.policy, "verdict": each.rule.verdict,
+             "state": each.state, "decided": each.decided, "held": each.held, "unmet": each.unmet,
+             "errors": each.errors}
+            for each in exercised
+        ]  # fmt: skip
+        ok = not checked.failed and not short
+        print_json({"ok": ok, "tests": rows, "coverage": {"percent": round(share, 1), "rules": rules}})
     else:
         for case in checked.cases:
             if form == "text":
@@ -101,7 +134,20 @@ def test_command(config: Path | None, form: str) -> None:
                 click.echo(_case_annotation(str(case)))
         if form == "text":
             click.echo(f"{len(checked.cases) - len(checked.failed)} passed, {len(checked.failed)} failed")
-    sys.exit(REFUSED if checked.failed else 0)
+            if coverage:
+                _show_coverage(exercised)
+            if coverage or short:
+                click.echo(f"{share:.1f} % of {len(exercised)} rules hold in some test", err=short)
+        elif short:
+            click.echo(f"::error::{share:.1f} %25 of the rules hold in some test, and {required} %25 must")
+    sys.exit(REFUSED if checked.failed or short else 0)
+
+
+def _show_coverage(exercised: Iterable[Exercised]) -> None:
+    """A line for each rule: what was shown of it, and in how many tests."""
+    for each in exercised:
+        times = f"{each.decided} decided, {each.held} held, {each.unmet} unmet, {each.errors} failed"
+        click.echo(f"{each.state:<13} {times:<44} {each.rule.verdict:<5} {each.rule}")
 
 
 @click.command("schema")

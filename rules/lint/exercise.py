@@ -1,0 +1,28 @@
+"""Rules and policies that no test shows at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from wharfinger.rules.coverage import Exercised
+from wharfinger.rules.lint import kinds
+from wharfinger.rules.lint.view import View, place
+from wharfinger.rules.problems import Problem, Severity
+
+
+def untested(view: View, exercised: Iterable[Exercised]) -> Iterator[Problem]:
+    """Remarks on policies without tests, and on rules of the others that hold in none."""
+    silent = {
+        name
+        for name, policy in view.configuration.policies.items()
+        if not policy.model.tests and not policy.model.abstract
+    }
+    for name in sorted(silent):
+        at = view.configuration.policies[name].model.at("policy")
+        message = f'the policy "{name}" has no tests'
+        yield Problem(at, message, "add `tests:`", Severity.WARNING, kinds.NO_TESTS)
+    for each in exercised:
+        if each.rule.policy in silent or each.held:
+            continue
+        message = f"no test makes a call for which this {each.rule.verdict} rule holds"
+        yield Problem(place(each.rule), message, "add one", Severity.WARNING, kinds.UNTESTED)
