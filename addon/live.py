@@ -48,6 +48,7 @@ class Live:
         self._credentials = credentials
         self._clock = clock
         self._confinement = confinement
+        self._approved_tools: frozenset[str] = frozenset()
         self._runs: dict[str, str | None] = {}
         self.begun = 0
         """How many runs there have been."""
@@ -86,6 +87,12 @@ class Live:
     def update_agent(self, agent: Agent) -> None:
         """Take an agent's new state: suspended, resumed, rotated."""
         self.agents[agent.name] = agent
+        self._on_change()
+
+    def approve_tools(self, digests: frozenset[str]) -> None:
+        """Let proposed tools of these digests be used from now on, and of no others."""
+        self._approved_tools = digests
+        self.generation += 1
         self._on_change()
 
     def begin_run(self, run_id: str, reason: str | None) -> None:
@@ -152,6 +159,7 @@ class Live:
             reason=session.reason,
             origin=session.origin,
             confinement=session.who.confinement,
+            approved_tools=self._approved_tools,
         )
 
     def decide(self, request: Request, session: Session, *, explain: bool = False) -> Decision:

@@ -107,6 +107,17 @@ _LIMITS: Step = (
     """,
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _LIMITS)
+_PROPOSED: Step = (
+    """
+    CREATE TABLE approved_tools (
+        tool TEXT PRIMARY KEY,
+        digest TEXT NOT NULL,          -- of the template that was approved; another is proposed again
+        person TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _LIMITS, _PROPOSED)
 APPLICATION_ID = 0x57484652
 """`WHFR`: tells a store from any other SQLite database (the `application_id` of its header)."""

@@ -148,6 +148,7 @@ class Serving:
             keys=runtime.desk.keys,
             configuration=lambda: runtime.live.configuration,
             agent_changed=runtime.live.update_agent,
+            tools_changed=runtime.live.approve_tools,
             run_began=runtime.live.begin_run,
             run_ended=runtime.live.end_run,
             status=self._status,

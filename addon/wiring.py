@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from wharfinger import agents, checking
+from wharfinger import agents, checking, proposals
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs import bundle
@@ -152,6 +152,7 @@ async def assemble(
             clock=desk.clock,
             confinement=confinement,
         )
+        live.approve_tools(await desk.store.run(proposals.digests))
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
         gate = Gate(live, desk.book, credentials, hold)
         sessions = Sessions(gate.finish)

@@ -53,8 +53,35 @@ class DeclaredPerson(Protocol):
         ...
 
 
+class DeclaredTool(Protocol):
+    """A tool as the configuration declares it."""
+
+    @property
+    def digest(self) -> str:
+        """Of its template."""
+        ...
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it waits for a person's approval."""
+        ...
+
+
+class DeclaredTools(Protocol):
+    """The tools of the configuration."""
+
+    def get(self, name: str) -> DeclaredTool | None:
+        """The tool of that name, if there is one."""
+        ...
+
+
 class Declared(Protocol):
     """What the actions read of the configuration in force."""
+
+    @property
+    def tools(self) -> DeclaredTools:
+        """The tools by name."""
+        ...
 
     @property
     def agents(self) -> Mapping[str, DeclaredAgent]:
@@ -89,6 +116,8 @@ class Services:
     """The configuration in force."""
     agent_changed: Callable[[Agent], None] | None = None
     """Told in the same step in which a suspension, its end or a rotation has become durable."""
+    tools_changed: Callable[[frozenset[str]], None] | None = None
+    """Told the digests of all approved tools, in the same step in which a change of them is durable."""
     run_began: Callable[[str, str | None], None] | None = None
     """Told the id of a run and its reason, before its token is given out."""
     run_ended: Callable[[str], None] | None = None
