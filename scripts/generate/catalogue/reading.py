@@ -1,0 +1,223 @@
+"""From an entry of apis.yaml to its tools: find the document, read it, import it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from importlib.metadata import PathDistribution
+from pathlib import Path
+from typing import Any
+
+import yaml
+import generated
+import outlines
+import stainless
+import typescript
+from apis import Api
+from joining import tools_of
+from wharfinger.importing import aws, comparing, discovery, openapi
+from wharfinger.importing.operations import Imported, Options, Report
+
+OUTLINES = Path(__file__).resolve().parent / "outlines"
+
+
+def imported(api: Api, specs: Path, hand: str, before: str) -> tuple[Imported, str]:
+    """The tools of an API that are not written by hand, and where they come from."""
+    held = tools_of(hand)
+    old = tools_of(before)
+    options = Options(
+        api=api.name,
+        title=api.title,
+        base=api.base or tuple(_listed(held.get("base"))),
+        only=api.only,
+        skip=api.skip,
+        parameters=api.kind == "aws",
+        secret=str((api.auth or {}).get("secret", "")),
+        auth=api.auth if api.auth is not None else held.get("auth"),
+        effects=api.effects or {},
+        forms=api.forms or {},
+        names=comparing.names(old) if old else {},
+        approved=True,
+    )
+    result = READERS[api.kind](api, specs, options)
+    return _without(result, held, api), _source(api, specs)
+
+
+def _without(result: Imported, held: dict[str, Any], api: Api) -> Imported:
+    """Without the tools that match what a hand-written one matches, or that have the name of one."""
+    tools = held.get("tools", [])
+    names = {tool["tool"] for tool in tools}
+    places = {place for tool in tools for place in _places(tool)}
+    kept = [
+        tool for tool in result.file["tools"] if tool["tool"] not in names and not places & set(_places(tool))
+    ]
+    for tool in kept:
+        if "optional" in tool["run"].get("auth", {}) and not (api.auth or {}).get("optional"):
+            del tool["run"]["auth"]  # the document says that none is needed; the API answers otherwise
+        _take_headers(tool, api.acting)
+        if any(fnmatchcase(tool["tool"], glob) for glob in api.extra):
+            tool["run"]["extra"] = "allow"
+    kept = _shortest(kept, api)
+    file = result.file | {"tools": kept}
+    return Imported(file, Report(len(kept), result.report.dropped, result.report.notes))
+
+
+def _take_headers(tool: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Add the headers that change what a call does as inputs of the tool."""
+    for name in names:
+        variable = name.lower().replace("-", "_")
+        while variable in tool.get("input", {}):
+            variable = f"header_{variable}"
+        held = tool.get("input", {}) | {variable: {"type": "string", "required": False}}
+        run = tool["run"]
+        headers = run.get("headers", {}) | {name: f"${{{variable}}}"}
+        first = {key: run[key] for key in ("type", "method", "url", "query") if key in run}
+        rest = {key: value for key, value in run.items() if key not in first and key != "headers"}
+        ordered = {key: tool[key] for key in ("tool", "description", "effect") if key in tool}
+        tool |= {"run": first | {"headers": headers} | rest}
+        items = ordered | {"input": held} | {k: v for k, v in tool.items() if k not in {*ordered, "input"}}
+        tool.clear()
+        tool |= items
+
+
+def _shortest(tools: list[dict[str, Any]], api: Api) -> list[dict[str, Any]]:
+    """The tools with the shortest paths, as many as are wanted, in the order in which they stood."""
+    if api.most is None:
+        return tools
+    forced = [t for t in tools if any(fnmatchcase(t["tool"], glob) for glob in api.keep)]
+    rest = [tool for tool in tools if tool not in forced]
+    rest.sort(key=lambda tool: (tool["run"]["url"].count("/"), tool["run"]["url"], tool["tool"]))
+    names = {tool["tool"] for tool in [*forced, *rest[: max(api.most - len(forced), 0)]]}
+    return [tool for tool in tools if tool["tool"] in names]
+
+
+def _places(tool: dict[str, Any]) -> list[str]:
+    """Method and path, whatever the variables are called."""
+    methods = _listed(tool["run"].get("method", ""))
+    run = {key: value for key, value in tool["run"].items() if key in {"url", "type", "field", "operation"}}
+    return [comparing.place({"method": method, **run}) for method in methods]
+
+
+def _listed(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _source(api: Api, specs: Path) -> str:
+    if not api.package:
+        return f"scripts/generate/catalogue/outlines/{api.file}"
+    folder = api.folder(specs)
+    if api.registry == "npm":
+        version = json.loads((folder / api.package / "package.json").read_text())["version"]
+    else:
+        plain = api.package.replace("-", "_").lower()
+        (info,) = [p for p in folder.glob("*.dist-info") if p.name.lower().startswith(f"{plain}-")]
+        version = PathDistribution(info).version
+    where = f" ({api.file})" if api.file else ""
+    return f"{api.package} {version}{where}"
+
+
+# Readers
+
+
+def _openapi(api: Api, specs: Path, options: Options) -> Imported:
+    text = (api.folder(specs) / api.package / api.file).read_bytes()
+    document = json.loads(text) if text[:1] == b"{" else yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506
+    return _converted(document, api, options)
+
+
+def _stainless(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(stainless.document(api.folder(specs) / api.package.replace("-", "_")), api, options)
+
+
+def _datadog(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(generated.datadog(api.folder(specs) / "datadog_api_client"), api, options)
+
+
+def _hubspot(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(generated.hubspot(api.folder(specs) / "hubspot"), api, options)
+
+
+def _sentry(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(typescript.sentry(api.folder(specs) / api.package / api.file), api, options)
+
+
+def _aws(api: Api, specs: Path, options: Options) -> Imported:
+    """The newest model of a service; its files are in folders by date."""
+    folder = api.folder(specs) / "botocore" / "data" / api.file
+    newest = max(folder.glob("*/service-2.json.gz"))
+    model = json.loads(gzip.decompress(newest.read_bytes()))
+    return aws.convert(_in_the_host(model) if "${Bucket}" in options.base[0] else model, options)
+
+
+def _in_the_host(model: dict[str, Any]) -> dict[str, Any]:
+    """The model of S3 with the bucket in the host, where its operations have it in the path."""
+    operations = {}
+    for name, operation in model["operations"].items():
+        uri = operation["http"]["requestUri"]
+        if uri.startswith("/{Bucket}"):
+            uri = "/" + uri.removeprefix("/{Bucket}").removeprefix("/")
+            operations[name] = operation | {"http": operation["http"] | {"requestUri": uri}}
+    shapes = {
+        name: shape | {"members": {k: v for k, v in shape.get("members", {}).items() if k != "Bucket"}}
+        if shape["type"] == "structure" and name.endswith("Request")
+        else shape
+        for name, shape in model["shapes"].items()
+    }
+    return model | {"operations": operations, "shapes": shapes}
+
+
+def _discovery(api: Api, specs: Path, options: Options) -> Imported:
+    folder = api.folder(specs) / "googleapiclient" / "discovery_cache" / "documents"
+    return discovery.convert(json.loads((folder / f"{api.file}.json").read_bytes()), options)
+
+
+def _outline(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(outlines.document(OUTLINES / api.file), api, options)
+
+
+def _converted(document: dict[str, Any], api: Api, options: Options) -> Imported:
+    """The document's tools, of those paths that are wanted."""
+    paths = document["paths"]
+    if api.paths:
+        paths = {p: item for p, item in paths.items() if any(fnmatchcase(p, glob) for glob in api.paths)}
+    document = document | {"paths": {f"{api.prefix}{path}": item for path, item in paths.items()}}
+    if api.posts:
+        effects = {tool["tool"]: tool["effect"] for tool in openapi.convert(document, options).file["tools"]}
+        document, options = _posted(document), replace(options, effects=effects | dict(options.effects))
+    return openapi.convert(document, options)
+
+
+def _posted(document: dict[str, Any]) -> dict[str, Any]:
+    """The same API with every GET as a POST of a form: so do its clients send it."""
+    form = "application/x-www-form-urlencoded"
+    paths: dict[str, Any] = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "get":
+                paths.setdefault(path, {})[method] = operation
+                continue
+            fields = [p for p in operation.get("parameters", []) if p.get("in") == "query"]
+            rest = [p for p in operation.get("parameters", []) if p.get("in") != "query"]
+            schema = {
+                "type": "object",
+                "properties": {p["name"]: p.get("schema", {}) for p in fields},
+                "required": [p["name"] for p in fields if p.get("required")],
+            }
+            body = {"requestBody": {"content": {form: {"schema": schema}}}} if fields else {}
+            paths.setdefault(path, {})["post"] = operation | {"parameters": rest} | body
+    return document | {"paths": paths}
+
+
+READERS: dict[str, Callable[[Api, Path, Options], Imported]] = {
+    "openapi": _openapi,
+    "stainless": _stainless,
+    "datadog": _datadog,
+    "hubspot": _hubspot,
+    "sentry": _sentry,
+    "aws": _aws,
+    "discovery": _discovery,
+    "outline": _outline,
+}
