@@ -76,52 +76,169 @@ FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 OWN_PREFIXES = ("proxy-", "wharfinger-")
 
-ACTING = {
+ACTING: Final = {
+    # method
     "x-http-method-override": "method",
     "x-http-method": "method",
     "x-method-override": "method",
     "x-original-method": "method",
+    "x-method": "method",
+    "x-http-verb-override": "method",
+    # path
     "x-original-url": "path",
     "x-original-uri": "path",
+    "x-original-path": "path",
     "x-rewrite-url": "path",
+    "x-override-url": "path",
     "x-forwarded-path": "path",
     "x-forwarded-uri": "path",
+    "x-forwarded-url": "path",
     "x-forwarded-prefix": "path",
+    "x-envoy-original-path": "path",
+    "x-ms-original-url": "path",
+    "x-waws-unencoded-url": "path",
+    "x-http-destinationurl": "path",
+    "x-proxy-url": "path",
+    # host
     "forwarded": "host",
     "x-forwarded-host": "host",
     "x-forwarded-port": "host",
     "x-forwarded-proto": "host",
+    "x-forwarded-scheme": "host",
     "x-forwarded-server": "host",
+    "x-forwarded-ssl": "host",
+    "front-end-https": "host",
     "x-host": "host",
     "x-http-host-override": "host",
     "x-original-host": "host",
-    "impersonate-user": "identity",
+    "x-backend-host": "host",
+    "x-base-url": "host",
+    "x-url-scheme": "host",
+    # identity
+    "as-user": "identity",
+    "assume-user": "identity",
+    "callerobjectid": "identity",
+    "dropbox-api-select-admin": "identity",
+    "dropbox-api-select-user": "identity",
+    "from": "identity",
     "impersonate-group": "identity",
     "impersonate-uid": "identity",
+    "impersonate-user": "identity",
+    "mscrmcallerid": "identity",
+    "on-behalf-of": "identity",
+    "paypal-auth-assertion": "identity",
     "sudo": "identity",
-    "x-goog-user-project": "account",
+    "x-auth-request-user": "identity",
+    "x-authenticated-user": "identity",
+    "x-docusign-act-on-behalf": "identity",
+    "x-forwarded-email": "identity",
+    "x-forwarded-user": "identity",
     "x-goog-iam-authority-selector": "identity",
-    "stripe-account": "account",
-    "stripe-context": "account",
+    "x-mailgun-on-behalf-of": "identity",
+    "x-on-behalf-of": "identity",
+    "x-remote-group": "identity",
+    "x-remote-user": "identity",
+    "x-webauth-user": "identity",
+    # account
+    "harvest-account-id": "account",
     "openai-organization": "account",
     "openai-project": "account",
+    "stripe-account": "account",
+    "stripe-context": "account",
+    "x-goog-user-project": "account",
+    "x-vault-namespace": "account",
+    # permissions
     "x-amz-acl": "permissions",
-    "x-amz-copy-source": "source",
-    "x-amz-grant-full-control": "permissions",
-    "x-amz-grant-read": "permissions",
-    "x-amz-grant-read-acp": "permissions",
-    "x-amz-grant-write": "permissions",
-    "x-amz-grant-write-acp": "permissions",
     "x-amz-bypass-governance-retention": "permissions",
+    "x-amz-confirm-remove-self-bucket-access": "permissions",
     "x-amz-mfa": "permissions",
-    "x-amz-target": "operation",
+    "x-amz-object-ownership": "permissions",
+    "x-amz-request-payer": "permissions",
+    "x-container-read": "permissions",
+    "x-container-write": "permissions",
+    "x-goog-acl": "permissions",
+    "x-ms-acl": "permissions",
+    "x-ms-blob-public-access": "permissions",
+    "x-ms-group": "permissions",
+    "x-ms-owner": "permissions",
+    "x-ms-permissions": "permissions",
+    # source
+    "x-amz-copy-source": "source",
+    "x-amz-rename-source": "source",
+    "x-copy-from": "source",
+    "x-goog-copy-source": "source",
+    "x-ms-copy-source": "source",
+    "x-ms-file-rename-source": "source",
+    "x-ms-rename-source": "source",
+    "x-object-manifest": "source",
+    "x-symlink-target": "source",
+    # operation
+    "prefer": "operation",
+    "sforce-auto-assign": "operation",
+    "sforce-call-options": "operation",
+    "sforce-duplicate-rule-header": "operation",
     "soapaction": "operation",
-    "destination": "target",
-    "overwrite": "target",
+    "x-amz-client-context": "operation",
+    "x-amz-invocation-type": "operation",
+    "x-amz-metadata-directive": "operation",
+    "x-amz-tagging-directive": "operation",
+    "x-amz-target": "operation",
+    "x-goog-metadata-directive": "operation",
+    "x-goog-resumable": "operation",
+    "x-ms-copy-action": "operation",
+    "x-ms-cosmos-is-batch-request": "operation",
+    "x-ms-delete-snapshots": "operation",
+    "x-ms-delete-type-permanent": "operation",
+    "x-ms-documentdb-is-upsert": "operation",
+    "x-ms-documentdb-isquery": "operation",
+    "x-ms-lease-action": "operation",
+    "x-ms-page-write": "operation",
+    "x-ms-recursive": "operation",
+    "x-ms-write": "operation",
+    "x-upsert": "operation",
+    "x-vault-wrap-ttl": "operation",
+    # target
+    "accept-profile": "target",
+    "content-profile": "target",
     "depth": "target",
-    "x-base-url": "host",
+    "destination": "target",
+    "dropbox-api-arg": "target",
+    "dropbox-api-path-root": "target",
+    "overwrite": "target",
+    "x-amz-website-redirect-location": "target",
+    "x-anchormailbox": "target",
+    # lifetime
+    "x-amz-bucket-object-lock-enabled": "lifetime",
+    "x-amz-storage-class": "lifetime",
+    "x-amz-tagging": "lifetime",
+    "x-delete-after": "lifetime",
+    "x-delete-at": "lifetime",
+    "x-goog-custom-time": "lifetime",
+    "x-goog-storage-class": "lifetime",
+    "x-ms-access-tier": "lifetime",
+    "x-ms-legal-hold": "lifetime",
+    "x-ms-tags": "lifetime",
 }
 """Fields that change what a call does, and what of it: inputs of a tool that declares them, else refused."""
+
+ACTING_PREFIXES: Final = {
+    "impersonate-extra-": "identity",
+    "mscrm-": "operation",
+    "x-amz-copy-source-": "source",
+    "x-amz-grant-": "permissions",
+    "x-amz-object-lock-": "lifetime",
+    "x-amz-server-side-encryption": "encryption",
+    "x-appwrite-impersonate-": "identity",
+    "x-goog-copy-source-": "source",
+    "x-goog-encryption-": "encryption",
+    "x-goog-upload-": "operation",
+    "x-hasura-": "identity",
+    "x-ms-copy-source-": "source",
+    "x-ms-encryption-": "encryption",
+    "x-ms-immutability-policy-": "lifetime",
+    "x-ms-source-": "source",
+}
+"""Families of such fields, by how their names begin; a dot in a name counts as `-`."""
 
 SINGLE = frozenset(
     {
@@ -147,6 +264,7 @@ LOGIN_FIELDS: Final = frozenset(
         "dd-application-key",
         "private-token",
         "job-token",
+        "ocp-apim-subscription-key",
         "x-access-token",
         "x-amz-security-token",
         "x-api-key",
@@ -167,3 +285,16 @@ LOGIN_FIELDS: Final = frozenset(
 def plain(name: str) -> str:
     """The name as servers behind CGI or WSGI read it, who cannot tell `_` from `-`."""
     return name.replace("_", "-") if "_" in name else name
+
+
+def acts_on(name: str) -> str | None:
+    """What of a call a field (lower case) changes, if it does."""
+    plainly = plain(name)
+    what = ACTING.get(plainly)
+    if what is None and plainly.replace(".", "-").startswith(_ACTING_PREFIXES):
+        plainly = plainly.replace(".", "-")
+        what = next(what for prefix, what in ACTING_PREFIXES.items() if plainly.startswith(prefix))
+    return what
+
+
+_ACTING_PREFIXES: Final = tuple(ACTING_PREFIXES)

@@ -31,6 +31,7 @@ from wharfinger.rules.fieldnames import (
     SINGLE,
     VOLATILE,
     VOLATILE_PREFIXES,
+    acts_on,
     plain,
 )
 from wharfinger.rules.protocols import websocket
@@ -101,7 +102,7 @@ def _named(given: tuple[str, ...], low: tuple[str, ...]) -> Names:
         repeated=len(different) != len(low),
         special=not _SPECIAL.isdisjoint(low),
         connection="connection" in low,
-        acting=tuple(name for name in different if plain(name) in ACTING),
+        acting=tuple(name for name in different if acts_on(name)),
         logins=tuple(name for name in different if name in LOGIN_FIELDS),
         kept=sum(map(len, given)) <= KEPT_SIZE,
     )
@@ -197,7 +198,7 @@ def acting(fields: Fields, declared: frozenset[str] = _NONE) -> Refusal | None:
             shown = plain(name)
             return Refusal(
                 Code.DENIED,
-                f'the header "{shown}" changes the {ACTING[shown]} of the call, and no tool here declares it',
+                f'the header "{shown}" changes the {acts_on(shown)} of the call, and no tool here declares it',
                 "Leave the header out, or ask the operator for a tool that takes it as an input.",
             )
     return None
@@ -213,14 +214,14 @@ def encoded(fields: Fields) -> Refusal | None:
 
 def _repeated(fields: Fields) -> None:
     for name, values in fields.items():
-        if len(values) > 1 and (name in SINGLE or name in ACTING):
+        if len(values) > 1 and (name in SINGLE or acts_on(name)):
             raise Refused(f'the header "{name}" stands {len(values)} times', "Send it once.")
 
 
 def _nominations(fields: Fields) -> None:
     """Refuse `Connection` fields that would take away what the decision reads."""
     for name in _nominated(fields):
-        if name in fields and (name in SINGLE or name in ACTING or is_base(name)):
+        if name in fields and (name in SINGLE or acts_on(name) or is_base(name)):
             raise Refused(
                 '"Connection" names a header that must reach the API', "Name only connection options there."
             )

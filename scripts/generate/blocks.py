@@ -169,6 +169,8 @@ def acting_table() -> str:
     by: dict[str, list[str]] = {}
     for name, what in fieldnames.ACTING.items():
         by.setdefault(what, []).append(f"`{name}`")
+    for prefix, what in fieldnames.ACTING_PREFIXES.items():
+        by.setdefault(what, []).append(f"`{prefix}*`")
     return table(("changes the", "fields"), ((what, ", ".join(names)) for what, names in by.items()))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wharfinger.rules import headers
+from wharfinger.rules import extras, fieldnames, headers
 from wharfinger.rules.headers import Passes
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.types import Request
@@ -117,6 +118,70 @@ def test_a_field_that_changes_the_call_is_refused_unless_declared(name: str) -> 
         assert refusal is not None
         assert "secret-value" not in str(refusal)
     assert headers.acting(headers.read(with_fields((name.upper(), "x"))), frozenset({name})) is None
+
+
+@pytest.mark.parametrize("prefix", sorted(fieldnames.ACTING_PREFIXES))
+def test_so_is_a_whole_family_of_them(prefix: str) -> None:
+    for spelled in (f"{prefix}one", f"{prefix}Two".title(), f"{prefix}one".replace("-", "_")):
+        assert headers.acting(headers.read(with_fields((spelled, "x")))) is not None
+    assert headers.acting(headers.read(with_fields((f"{prefix}a", "x"))), frozenset({f"{prefix}a"})) is None
+    beside = prefix[:-2] + "zz"
+    assert headers.acting(headers.read(with_fields((beside, "x")))) is None
+
+
+@pytest.mark.parametrize("name", sorted(fieldnames.ACTING) + [f"{p}x" for p in fieldnames.ACTING_PREFIXES])
+def test_p07_each_field_is_an_input_of_a_tool_that_declares_it_and_else_a_refusal(
+    name: str, compile_tools: Any, make_request: Any
+) -> None:
+    """THREATS P07, by the published table."""
+    tools, problems = compile_tools(f"""
+        base: https://api.example.com
+        tools:
+          - {{tool: plain, run: {{method: POST, url: /plain}}}}
+          - tool: declares
+            input: {{acted: {{type: string, required: false}}}}
+            run: {{method: POST, url: /declares, headers: {{{name}: "${{acted}}"}}}}
+    """)
+    assert not problems.errors
+    read = tools.recognise(make_request("POST https://api.example.com/declares", {name: "value"}))
+    assert (read.refusal, read.calls[0].inputs) == (None, {"acted": "value"})
+    assert tools.recognise(make_request("POST https://api.example.com/plain")).refusal is None
+    for spelled in (name, name.upper(), name.replace("-", "_")):
+        for path in ("plain", "nothing"):
+            refused = tools.recognise(
+                make_request(f"POST https://api.example.com/{path}", {spelled: "value"})
+            )
+            assert refused.refusal is not None, (spelled, path)
+            assert "value" not in str(refused.refusal)
+
+
+def test_no_file_passes_such_a_field_unseen(compile_tools: Any) -> None:
+    for name in (*fieldnames.ACTING, *(f"{prefix}x" for prefix in fieldnames.ACTING_PREFIXES)):
+        _, problems = compile_tools(f"""
+            base: https://api.example.com
+            headers: {{pass: [{name}]}}
+            tools: [{{tool: plain, run: {{method: POST, url: /plain}}}}]
+        """)
+        assert any("unseen" in str(problem) for problem in problems.errors), name
+
+
+@pytest.mark.parametrize("name", sorted(extras.OVERRIDES))
+def test_p07_no_parameter_overrides_the_method(name: str, compile_tools: Any, make_request: Any) -> None:
+    """In the query, a form or JSON; where no tool fits, in the query."""
+    tools, _ = compile_tools("""
+        base: https://api.example.com
+        tools: [{tool: plain, run: {method: POST, url: /plain, body: {a: "${a}"}, extra: allow}}]
+    """)
+    form, json = {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "application/json"}
+    url = "POST https://api.example.com/plain"
+    assert tools.recognise(make_request(url + "?b=1", json, b'{"a":"1","c":"2"}')).refusal is None
+    for request in (
+        make_request(f"{url}?{name}=DELETE", json, b'{"a":"1"}'),
+        make_request(url, form, f"a=1&{name}=DELETE".encode()),
+        make_request(url, json, b'{"a":"1","%b":"DELETE"}' % name.encode()),
+        make_request(f"POST https://api.example.com/nothing?{name.upper()}=DELETE"),
+    ):
+        assert tools.recognise(request).refusal is not None
 
 
 def test_compressed_bodies_are_for_tools_that_do_not_read_them() -> None:
