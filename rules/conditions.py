@@ -237,7 +237,8 @@ def _compile_mapping(
     reads = Reads(inputs=frozenset(name for name, _ in constraints))
     constraints.sort(key=itemgetter(0))
     worded = tuple((name, each, f"{name} must be {each.text}") for name, each in constraints)
-    return Listed(worded, reason, reads, tuple(kept))
+    searches = any(each.searches for _, each in constraints)
+    return Listed(worded, reason, reads, searches, written=tuple(kept))
 
 
 def _resolved(key: str, known: set[str]) -> tuple[str | None, str]:
