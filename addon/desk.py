@@ -20,7 +20,9 @@ from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher, Done
 from wharfinger.control.services import Services
 from wharfinger.keys import Keys, Purpose
+from wharfinger.limits.ledger import Ledger
 from wharfinger.lock import Lock
+from wharfinger.reviews import Reviews
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON
 from wharfinger.store import Store
@@ -59,6 +61,8 @@ class Desk:
     store: Store
     book: Book
     approvals: Approvals
+    ledger: Ledger
+    reviews: Reviews
 
     @classmethod
     async def open(cls, root: Path, configuration: Configuration, clock: Clock | None = None) -> Desk:
@@ -85,8 +89,11 @@ class Desk:
                 usable=settings.approvals.resume_within,
             )
             await approvals.open()
+            ledger, reviews = Ledger(store, clock), Reviews(store, clock)
+            await ledger.open()
+            await reviews.open()
             undo.pop_all()
-        return cls(data, clock, lock, keys, store, book, approvals)
+        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews)
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
@@ -128,6 +135,8 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             store=desk.store,
             clock=desk.clock,
             keys=desk.keys,
+            reviews=desk.reviews,
+            ledger=desk.ledger,
             configuration=lambda: configuration,
         )
         yield actions.dispatcher(services, desk.record)

@@ -18,3 +18,7 @@ class Fault(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+class StoreUnavailable(Fault):
+    """The store cannot be read or written: whatever depends on it is refused."""

@@ -19,17 +19,22 @@ from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.audit.events import Outcome, Sent, Who
 from wharfinger.credentials.registry import CredentialUnavailable
+from wharfinger.faults import StoreUnavailable
 from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
 
 if TYPE_CHECKING:
     from wharfinger.audit.book import Book
     from wharfinger.credentials.registry import Credentials
     from wharfinger.hold import Hold
+    from wharfinger.limits.ledger import Ledger
     from wharfinger.live import Live
+    from wharfinger.reviews import Reviews
     from wharfinger.secret import Secret
 
 logger = logging.getLogger(__name__)
 
+ROUNDS = 8
+"""How often a request is decided again because others took what a limit had left in the meantime."""
 MASKED = "[masked]"
 """Shown in place of an agent's own login."""
 
@@ -115,6 +120,8 @@ class Gate:
     book: Book
     credentials: Credentials
     hold: Hold
+    ledger: Ledger
+    reviews: Reviews
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
@@ -132,6 +139,11 @@ class Gate:
             reason = str(error)
             await self.reject(Code.UNAVAILABLE, reason, session.who, request, decision_id)
             return self._refusal(decision_id, Code.UNAVAILABLE, reason, "The operator has to mend it")
+        except StoreUnavailable as error:
+            logger.error("the store cannot be written, and limits and reviews with it: %s", error)
+            reason = "what limits count cannot be recorded, so nothing is sent"
+            await self.reject(Code.UNAVAILABLE, reason, session.who, request, decision_id)
+            return self._refusal(decision_id, Code.UNAVAILABLE, reason, "The operator has to mend the store")
         except Exception as error:
             logger.exception("the gate failed on %s", decision_id)
             await self.reject(
@@ -142,33 +154,53 @@ class Gate:
     async def _admit(
         self, decision_id: str, request: Request, session: Session, presence: Presence
     ) -> Admission:
-        generation = self.live.generation
-        decision = await self.live.decide_aside(request, session)
-        approval = ""
-        approvers: tuple[str, ...] = ()
-        if decision.verdict is Verdict.ASK:
-            settled = await self.hold.settle(decision_id, request, decision, session, presence)
-            if settled.refusal is not None:
-                return Admission(decision_id, refusal=settled.refusal)
-            approval, approvers, decision = settled.approval, settled.approvers, settled.decision
-            generation = settled.generation
-        if decision.verdict is Verdict.DENY:
-            await self.book.write(events.refused(decision_id, session.who, request, decision))
-            return Admission(decision_id, refusal=answer(decision_id, decision, request))
-        secrets = tuple(
-            (
-                self.credentials.current(placement.credential),
-                self.credentials.generation(placement.credential),
-            )
-            for placement in decision.placements
-        )
-        permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
-        if request.message is not None and not decision.calls:
-            return Admission(decision_id, permit=permit)  # part of what the connection's intent says
+        for _ in range(ROUNDS):
+            generation = self.live.generation
+            decision = await self.live.decide_aside(request, session)
+            approval = ""
+            approvers: tuple[str, ...] = ()
+            if decision.verdict is Verdict.ASK:
+                settled = await self.hold.settle(decision_id, request, decision, session, presence)
+                if settled.refusal is not None:
+                    return Admission(decision_id, refusal=settled.refusal)
+                approval, approvers, decision = settled.approval, settled.approvers, settled.decision
+                generation = settled.generation
+            if decision.verdict is Verdict.DENY:
+                return await self._refused(decision_id, request, session, decision)
+            secrets = self._secrets(decision)
+            permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
+            if request.message is not None and not decision.calls:
+                return Admission(decision_id, permit=permit)  # part of what the connection's intent says
+            # From here to the permit there is no point at which another request could take what is left.
+            who = session.who
+            if self.ledger.reserve(decision_id, who.agent_id, who.run, decision.reservations):
+                return await self._intend(permit, approvers)
+            if approval:
+                await self.hold.give_back(approval)
+        return await self._refused(decision_id, request, session, _outrun(decision))
+
+    async def _refused(
+        self, decision_id: str, request: Request, session: Session, decision: Decision
+    ) -> Admission:
+        await self.book.write(events.refused(decision_id, session.who, request, decision))
+        return Admission(decision_id, refusal=answer(decision_id, decision, request))
+
+    def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
+        names = [placement.credential for placement in decision.placements]
+        return tuple((self.credentials.current(name), self.credentials.generation(name)) for name in names)
+
+    async def _intend(self, permit: Permit, approvers: tuple[str, ...]) -> Admission:
+        """Make the intent durable, and what was counted for it; then the permit holds."""
+        decision_id, who, request = permit.decision_id, permit.session.who, permit.request
+        decision = permit.decision
         try:
+            if decision.reservations:
+                await self.ledger.keep(decision_id)
+            if decision.review:
+                await self.reviews.add(decision_id, request, decision)
             await self.book.write(
                 events.intent(
-                    decision_id, session.who, request, decision, approval=approval, approvers=approvers
+                    decision_id, who, request, decision, approval=permit.approval, approvers=approvers
                 )
             )
         except BaseException:
@@ -201,7 +233,7 @@ class Gate:
 
     def objection(self, permit: Permit) -> str | None:
         """Why a request that has been sent would not be let out now, if so: asked when anything changes."""
-        again = self.live.decide(permit.request, permit.session)
+        again = self.live.decide(permit.request, permit.session, counted=False)
         return again.reason if again.verdict is Verdict.DENY else None
 
     def finish(self, permit: Permit, ending: Ending) -> None:
@@ -210,8 +242,22 @@ class Gate:
             permit.decision_id, permit.session.who, ending.outcome, ending.sent, reason=ending.reason
         )
         self._keep(self.book.submit(event))
+        self._settle(permit, ending)
         if permit.approval and ending.outcome is Outcome.NOT_SENT:
             self._keep(self._start(self.hold.give_back(permit.approval)))
+
+    def _settle(self, permit: Permit, ending: Ending) -> None:
+        """Give back what was counted for a request that came to nothing; tell the review queue of it."""
+        decision_id = permit.decision_id
+        status = ending.sent.status if ending.sent is not None else None
+        refused = status is not None and 400 <= status < 500
+        if permit.decision.reservations:
+            if ending.outcome is not Outcome.NOT_SENT and not refused:
+                self.ledger.settle(decision_id)
+            elif self.ledger.give_back(decision_id):
+                self._keep(self._start(self.ledger.forget(decision_id)))
+        if permit.decision.review:
+            self._keep(self._start(self.reviews.end(decision_id, ending.outcome.value, status)))
 
     async def reject(
         self,
@@ -260,6 +306,17 @@ class Gate:
             await asyncio.gather(*tuple(self._endings), return_exceptions=True)
             # Where all of them are done already, nothing above has given way to the callbacks that drop them.
             await asyncio.sleep(0)
+
+
+def _outrun(decision: Decision) -> Decision:
+    return replace(
+        decision,
+        verdict=Verdict.DENY,
+        code=Code.LIMIT,
+        reason="other requests of this agent took what its limits had left",
+        help="Send fewer requests at once.",
+        reservations=(),
+    )
 
 
 def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:

@@ -7,7 +7,7 @@ decision already made come out otherwise; a permit carries the one it was made a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
@@ -16,6 +16,7 @@ from wharfinger.credentials import issued
 from wharfinger.gate import Session
 from wharfinger.rules import decide as deciding
 from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.limits import UNCOUNTED
 from wharfinger.rules.placeholders import Placeholders
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.types import Decision, Facts, Request
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from wharfinger.agents import Agent
     from wharfinger.credentials.registry import Credentials
     from wharfinger.keys import Keys
+    from wharfinger.limits.ledger import Ledger
+    from wharfinger.rules.denials import Denial
     from wharfinger.rules.recognise import Streamed
 
 
@@ -42,9 +45,12 @@ class Live:
         keys: Keys,
         credentials: Credentials,
         clock: Clock,
+        ledger: Ledger,
         confinement: str = "none",
     ) -> None:
         self._keys = keys
+        self._ledger = ledger
+        self._denials: tuple[Denial, ...] = ()
         self._credentials = credentials
         self._clock = clock
         self._confinement = confinement
@@ -103,6 +109,18 @@ class Live:
     def end_run(self, run_id: str) -> None:
         """Refuse tokens of this run from now on."""
         self._runs.pop(run_id, None)
+        self._ledger.end_run(run_id)
+        self._on_change()
+
+    @property
+    def denials(self) -> tuple[Denial, ...]:
+        """The emergency deny list."""
+        return self._denials
+
+    def deny(self, denials: Iterable[Denial]) -> None:
+        """Hold these emergency denials from now on; permits given before no longer hold."""
+        self._denials = tuple(denials)
+        self.generation += 1
         self._on_change()
 
     @property
@@ -150,23 +168,28 @@ class Live:
             return "the run has ended"
         return None
 
-    def facts(self, session: Session) -> Facts:
-        """Everything live that a decision may know."""
+    def facts(self, session: Session, *, counted: bool = True) -> Facts:
+        """Everything live that a decision may know; `counted` is whether limits are among it."""
+        who = session.who
         return Facts(
             placeholders=self.placeholders,
             agent_id=session.who.agent_id,
             suspended=self.barred(session),
             reason=session.reason,
             origin=session.origin,
-            confinement=session.who.confinement,
+            confinement=who.confinement,
+            run=who.run,
+            counters=self._ledger.view(who.agent_id, who.run) if counted else UNCOUNTED,
+            denials=self._denials,
             approved_tools=self._approved_tools,
         )
 
-    def decide(self, request: Request, session: Session, *, explain: bool = False) -> Decision:
-        """Decide `request` now."""
-        return deciding.decide(
-            self.configuration, request, self.facts(session), self._clock.now(), explain=explain
-        )
+    def decide(
+        self, request: Request, session: Session, *, explain: bool = False, counted: bool = True
+    ) -> Decision:
+        """Decide `request` now; one that is under way already, and so was `counted`, without limits."""
+        facts = self.facts(session, counted=counted)
+        return deciding.decide(self.configuration, request, facts, self._clock.now(), explain=explain)
 
     def may_stream(self, host: str) -> bool:
         """Whether some tool of this host (in canonical form) streams its body: else `streams` is False."""

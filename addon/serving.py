@@ -25,6 +25,7 @@ from wharfinger.gate import Session
 from wharfinger.office import Office
 from wharfinger.reloading import Reloader
 from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
 from wharfinger.snapshot import Snapshot
 from wharfinger.wiring import Runtime
@@ -146,6 +147,9 @@ class Serving:
             store=runtime.desk.store,
             clock=runtime.desk.clock,
             keys=runtime.desk.keys,
+            reviews=runtime.desk.reviews,
+            ledger=runtime.desk.ledger,
+            denied=runtime.live.deny,
             configuration=lambda: runtime.live.configuration,
             agent_changed=runtime.live.update_agent,
             tools_changed=runtime.live.approve_tools,
@@ -186,7 +190,9 @@ class Serving:
         session = Session(who, args.get("reason"), Origin.EXPLAIN)
         decision = runtime.live.decide(request, session, explain=True)
         given: JSON = explaining.as_json(
-            decision, ["suspensions and placeholders are those of the running proxy"]
+            decision,
+            ["suspensions and placeholders are those of the running proxy"],
+            nearest(runtime.live.configuration, request, decision),
         )
         return given
 

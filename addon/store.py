@@ -20,7 +20,7 @@ from typing import Concatenate, Self
 from urllib.parse import quote
 
 from wharfinger import private
-from wharfinger.faults import Fault
+from wharfinger.faults import Fault, StoreUnavailable
 from wharfinger.schema import APPLICATION_ID, STEPS
 
 type Connection = sqlite3.Connection
@@ -35,10 +35,6 @@ _PRAGMAS = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
 )
-
-
-class StoreUnavailable(Fault):
-    """The store cannot be read or written: whatever depends on it is refused."""
 
 
 class Store:

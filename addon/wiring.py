@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import certifi
-from wharfinger import agents, checking, proposals
+from wharfinger import agents, checking, denials, proposals
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs import bundle
@@ -150,11 +150,13 @@ async def assemble(
             keys=desk.keys,
             credentials=credentials,
             clock=desk.clock,
+            ledger=desk.ledger,
             confinement=confinement,
         )
+        live.deny(await desk.store.run(denials.every, desk.clock.now()))
         live.approve_tools(await desk.store.run(proposals.digests))
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
-        gate = Gate(live, desk.book, credentials, hold)
+        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews)
         sessions = Sessions(gate.finish)
         live.watch(lambda: sessions.recheck(gate.objection))
         parts = Parts(gate, live, sessions, _limits(configuration))

@@ -151,9 +151,11 @@ def _judge(  # noqa: PLR0917 - as its caller
                     outcome = HOLDS if rule.condition is None else rule.condition.evaluate(scope)
                 if outcome.holds or outcome.error or explain or not denies:
                     findings.add(rule, tool, outcome)
-        for searched in policy.patterns if texts is not None else ():
-            if searched.holds_in(subjects[0][1].agent.get("environment")):
-                _search(searched, texts(), subjects[0][0], findings)
+        if policy.patterns and texts is not None:
+            environment = subjects[0][1].agent.get("environment")
+            for searched in policy.patterns:
+                if searched.holds_in(environment):
+                    _search(searched, texts(), subjects[0][0], findings)
     return _judged(findings, subjects[0][0], reasons, findings.every if explain else ())
 
 

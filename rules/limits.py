@@ -253,6 +253,9 @@ class Uncounted:
         return None
 
 
+UNCOUNTED: Final = Uncounted()
+
+
 def _sum(name: str, scopes: Iterable[Scope]) -> Fraction | str:
     """What the calls come to, or what is wrong with one of them."""
     total = Fraction(0)

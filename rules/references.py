@@ -81,9 +81,12 @@ def _approvers(policy: Policy, declared: Declared, problems: Problems) -> None:
     known = declared.approvers
     for index, name in enumerate(policy.approvers):
         known.check(name, policy.at("approvers", index), problems)
-    for rule in (*policy.ask, *policy.limits):
+    for rule in policy.ask:
         for index, name in enumerate(rule.approvers):
             known.check(name, rule.at("approvers", index), problems)
+    for limit in policy.limits:
+        for index, name in enumerate(limit.approvers):
+            known.check(name, limit.at("approvers", index), problems)
 
 
 def _environments(policy: Policy, agents: AgentsFile, problems: Problems) -> None:
@@ -218,8 +221,13 @@ def _opened(policies: Iterable[Policy], tools: Collection[Tool]) -> Iterator[tup
         named = [(name, policy.at("tools", index)) for index, name in enumerate(policy.tools)]
         named += [(rule.tool, rule.at("tool")) for rule in (*policy.allow, *policy.ask)]
         for pattern, at in named:
-            if found := [tool.name for tool in tools if fnmatchcase(tool.name, pattern)]:
+            if found := [tool.name for tool in tools if _picked(pattern, tool)]:
                 yield at, found
+
+
+def _picked(by: str | Selection, tool: Tool) -> bool:
+    """Whether a rule's `tool` stands for this one."""
+    return by.picks(tool.api, tool.effect) if isinstance(by, Selection) else fnmatchcase(tool.name, by)
 
 
 def _list(names: Collection[str]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
-from wharfinger.rules.types import JSON, Call, Code, Decision, Request, Verdict
+from wharfinger.rules.types import JSON, Call, Code, Decision, Observed, Request, Verdict
 
 
 class EventKind(enum.StrEnum):
@@ -45,6 +45,8 @@ class Outcome(enum.StrEnum):
     UPSTREAM_FAILED = "upstream_failed"
     NOT_SENT = "not_sent"
     """No byte of the request went upstream."""
+    TIMED_OUT = "timed_out"
+    """It took longer than its tool or rule allows, and was cut off."""
     WITHHELD = "withheld"
     """The upstream answered, and the agent was not given the answer."""
     UNKNOWN = "unknown"
@@ -132,6 +134,10 @@ class Event:
     code: Code | None = None
     reason: str = ""
     rules: tuple[str, ...] = ()
+    observed: Observed | None = None
+    """What policies that observe would have made of it."""
+    review: bool = False
+    """Whether a person is to look at the outcome."""
     policy_digest: str = ""
     request_digest: str = ""
     approval: str = ""
@@ -174,6 +180,8 @@ def _decided(
         code=decision.code,
         reason=decision.reason,
         rules=tuple(str(rule) for rule in decision.rules),
+        observed=decision.observed,
+        review=decision.review,
         policy_digest=decision.policy_digest,
         request_digest=decision.digest,
         credentials=tuple(placement.credential for placement in decision.placements),

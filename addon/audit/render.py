@@ -167,6 +167,12 @@ class _Renderer:
             out["code"] = event.code
         self._put(out, "reason", event.reason)
         self._list(out, "rules", event.rules)
+        if event.observed is not None:
+            self._put(out, "observed", event.observed.verdict.value)
+            self._put(out, "observed_reason", event.observed.reason)
+            self._list(out, "observed_rules", [str(rule) for rule in event.observed.rules])
+        if event.review:
+            out["review"] = True
         self._own(out, "policy_digest", event.policy_digest)
         self._own(out, "request_digest", event.request_digest)
         self._own(out, "approval", event.approval)

@@ -146,3 +146,49 @@ def deny(config: Path | None, approval: str, person: str | None, reason: str | N
 def cancel(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
     """Withdraw the question, or an answer that has not been used."""
     _answer("approvals.cancel", config, approval, person, reason)
+
+
+@approvals_command.command("reviews")
+@config_option
+@json_option
+@click.option("--all", "everything", is_flag=True, help="Also those that have been looked at.")
+def list_reviews(config: Path | None, *, as_json: bool, everything: bool) -> None:
+    """Calls that went out under `review: true` and wait to be looked at, newest first."""
+    with control(here(config)) as at:
+        rows: Any = at.do("approvals.reviews", {"all": everything})
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("nothing waits to be looked at")
+        return
+    table = Table(Column("decision", no_wrap=True), "at", "agent", "tool", "inputs", "outcome", box=None)
+    for row in rows:
+        calls = row["request"]["calls"]
+        status = f" {row['status']}" if row["status"] else ""
+        seen = f", seen by {row['person']}" if row["person"] else ""
+        table.add_row(
+            row["decision"],
+            row["at"][:19],
+            escape(row["agent"]),
+            escape(", ".join(call["tool"] for call in calls)),
+            escape(_inputs(calls)),
+            f"{row['outcome'] or 'under way'}{status}{seen}",
+        )
+    Console().print(table)
+
+
+@approvals_command.command("reviewed")
+@click.argument("decision")
+@click.option("--comment", default="", help="What there is to say of it; it stands in the audit log.")
+@config_option
+@_AS
+def mark_reviewed(config: Path | None, decision: str, comment: str, person: str | None) -> None:
+    """Note that a call of the review queue has been looked at."""
+    args = {"decision": decision, **({"comment": comment} if comment else {})}
+    with control(here(config)) as at:
+        try:
+            at.do("approvals.reviewed", args, person_key(person))
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"{decision} has been looked at")

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from wharfinger.control import on_agents, on_approvals, on_people, on_runtime, on_tools
+from wharfinger.control import (
+    on_agents,
+    on_approvals,
+    on_denials,
+    on_limits,
+    on_people,
+    on_runtime,
+    on_tools,
+)
 from wharfinger.control.dispatcher import Action, Dispatcher, Done
 from wharfinger.control.services import Services, StoreAuthority
 
@@ -15,6 +23,8 @@ def actions(services: Services) -> tuple[Action, ...]:
         *on_runtime.actions(services),
         *on_approvals.actions(services),
         *on_agents.actions(services),
+        *on_limits.actions(services),
+        *on_denials.actions(services),
         *on_people.actions(services),
         *on_tools.actions(services),
     )

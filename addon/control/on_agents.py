@@ -9,6 +9,7 @@ from typing import Any
 from wharfinger import agents
 from wharfinger.agents import Agent
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
+from wharfinger.control.on_limits import used
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import DeclaredAgent, Services, needs_runtime
 from wharfinger.rules.types import JSON
@@ -44,7 +45,8 @@ class _Agents:
     async def show(self, context: Context, args: Mapping[str, Any]) -> JSON:
         name = args["agent"]
         declared = self._declared(name)
-        return _shown(name, declared, await self._at.store.run(agents.find, name))
+        shown = _shown(name, declared, await self._at.store.run(agents.find, name))
+        return shown | {"limits": await used(self._at, name)}
 
     async def suspend(self, context: Context, args: Mapping[str, Any]) -> JSON:
         reason = args.get("reason") or f"by {context.name}"

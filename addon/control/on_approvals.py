@@ -39,7 +39,21 @@ def actions(services: Services) -> tuple[Action, ...]:
             raise NotApprover(context.name, approval)
         return (await approvals.cancel(approval.id, context.name, args.get("reason"))).as_json()
 
+    async def reviews(context: Context, args: Mapping[str, Any]) -> JSON:
+        return await services.reviews.list(everything=args.get("all", False))
+
+    async def reviewed(context: Context, args: Mapping[str, Any]) -> JSON:
+        await services.reviews.done(args["decision"], context.name, args.get("comment", ""))
+        return {"decision": args["decision"]}
+
     return (
+        Action("approvals.reviews", reviews, (Parameter("all", bool, required=False),)),
+        Action(
+            "approvals.reviewed",
+            reviewed,
+            (Parameter("decision"), Parameter("comment", required=False)),
+            Role.APPROVER,
+        ),
         Action("approvals.list", listing, (Parameter("states", list, required=False),)),
         Action("approvals.show", show, (Parameter("id"),)),
         Action("approvals.approve", approve, _ANSWER, Role.APPROVER, recorded=False),

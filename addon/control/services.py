@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
     from wharfinger.clock import Clock
+    from wharfinger.limits.ledger import Ledger
+    from wharfinger.reviews import Reviews
+    from wharfinger.rules.denials import Denial
+    from wharfinger.rules.limits import Limits
     from wharfinger.store import Store
 
 
@@ -75,8 +79,22 @@ class DeclaredTools(Protocol):
         ...
 
 
+class DeclaredPolicy(Protocol):
+    """A policy, as far as the actions read it."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it limits."""
+        ...
+
+
 class Declared(Protocol):
     """What the actions read of the configuration in force."""
+
+    @property
+    def policies(self) -> Mapping[str, DeclaredPolicy]:
+        """The policies by name."""
+        ...
 
     @property
     def tools(self) -> DeclaredTools:
@@ -112,8 +130,12 @@ class Services:
     store: Store
     clock: Clock
     keys: Tokens
+    reviews: Reviews
+    ledger: Ledger
     configuration: Callable[[], Declared]
     """The configuration in force."""
+    denied: Callable[[Iterable[Denial]], None] | None = None
+    """Told the emergency deny list in the same step in which a change of it has become durable."""
     agent_changed: Callable[[Agent], None] | None = None
     """Told in the same step in which a suspension, its end or a rotation has become durable."""
     tools_changed: Callable[[frozenset[str]], None] | None = None

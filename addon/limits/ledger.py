@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.limits import rows
 from wharfinger.limits.rows import Counted
-from wharfinger.rules.limits import Reservation, Window
+from wharfinger.rules.limits import Reservation
+from wharfinger.rules.models.limits import Window
 
 if TYPE_CHECKING:
     from wharfinger.clock import Clock

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from wharfinger.rules.limits import Window
+from wharfinger.rules.models.limits import Window
 
 if TYPE_CHECKING:
     from wharfinger.store import Connection

@@ -7,17 +7,17 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wharfinger.rules import limits
-from wharfinger.rules.limits import Counters, Limit, Measure, Window
-from wharfinger.rules.models.limits import spelled_amount
+from wharfinger.rules.limits import Counters, Limit, Measure
+from wharfinger.rules.models.limits import Window, spelled_amount
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:
+    from wharfinger.control.services import Declared
     from wharfinger.limits.ledger import Ledger
-    from wharfinger.rules.configuration import Configuration
 
 
 def usage(
-    configuration: Configuration, ledger: Ledger, agents: Mapping[str, str], runs: Mapping[str, Iterable[str]]
+    configuration: Declared, ledger: Ledger, agents: Mapping[str, str], runs: Mapping[str, Iterable[str]]
 ) -> list[JSON]:
     """A row for each limit of each of `agents` (name: id); `runs` are those under way, by agent id."""
     rows: list[JSON] = []
@@ -25,7 +25,7 @@ def usage(
         declared = configuration.agents.get(name)
         if declared is None:
             continue
-        held = [configuration.policies[policy] for policy in declared.policies]
+        held = [known for policy in declared.policies if (known := configuration.policies.get(policy))]
         for limit, measure in limits.every(policy.limits for policy in held):
             if not limit.holds_in(declared.environment):
                 continue

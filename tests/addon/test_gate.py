@@ -11,7 +11,8 @@ from wharfinger.gate import Gate
 
 @pytest.fixture
 def gate() -> Gate:
-    return Gate(cast(Any, None), cast(Any, None), cast(Any, None), cast(Any, None))
+    none = cast(Any, None)
+    return Gate(none, none, none, none, none, none)
 
 
 @pytest.mark.timeout(10)

@@ -22,7 +22,9 @@ from wharfinger.control.protocol import PURPOSE, Command
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.keys import Keys
+from wharfinger.limits.ledger import Ledger
 from wharfinger.people import PersonKey
+from wharfinger.reviews import Reviews
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, Verdict
 from wharfinger.store import Store
 
@@ -50,6 +52,9 @@ class Declared:
             "eve": FakePerson("approver"),
         }
     )
+
+
+    policies: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -104,6 +109,8 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
             store=store,
             clock=SystemClock(),
             keys=Keys.open(data),
+            reviews=Reviews(store, SystemClock()),
+            ledger=Ledger(store, SystemClock()),
             configuration=lambda: declared,
             agent_changed=told.append,
             run_began=lambda run, reason: told.append((run, reason)),

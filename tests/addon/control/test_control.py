@@ -30,9 +30,15 @@ CHANGES = {
     "runs.end": {"run": "x"},
     "people.register": {"person": "alice", "public_key": "00"},
     "people.revoke": {"fingerprint": "x"},
+    "approvals.reviewed": {"decision": "d_1"},
+    "deny.add": {"tool": "*"},
+    "deny.remove": {"id": "x"},
     "reload": {},
     "stop": {},
 }
+
+
+ADMIN = ["agents.suspend", "agents.resume", "agents.rotate", "deny.add", "deny.remove", "reload", "stop"]
 
 
 def test_every_action_that_changes_anything_is_in_the_table(house) -> None:
@@ -61,7 +67,7 @@ async def test_nothing_is_changed_by_a_key_that_is_not_registered(served, do, ac
     assert served.told == []
 
 
-@pytest.mark.parametrize("action", ["agents.suspend", "agents.resume", "agents.rotate", "reload", "stop"])
+@pytest.mark.parametrize("action", ADMIN)
 async def test_an_approver_does_not_administer(served, do, action) -> None:
     with pytest.raises(ControlError, match="may not do") as caught:
         await do(action, "bob", **CHANGES[action])

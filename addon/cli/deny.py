@@ -1,0 +1,89 @@
+"""`deny`: the emergency deny list, which acts without a reload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic_core import PydanticCustomError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+from wharfinger.cli.common import WRONG, config_option, fail, json_option, print_json
+from wharfinger.cli.control import control, here
+from wharfinger.cli.people_keys import person_key
+from wharfinger.control.protocol import ControlError
+from wharfinger.rules.models.values import duration
+from wharfinger.rules.types import JSON
+
+_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+
+
+@click.group("deny")
+def deny_command() -> None:
+    """Refuse a tool, a host or an agent at once, whatever policy says, until it is taken back."""
+
+
+def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None, *, signed: bool) -> JSON:
+    with control(here(config)) as at:
+        try:
+            return at.do(action, args, person_key(person) if signed else None)
+        except ControlError as error:
+            fail(error.message, error.hint)
+
+
+@deny_command.command("list")
+@config_option
+@json_option
+def list_denials(config: Path | None, *, as_json: bool) -> None:
+    """What is on the list."""
+    rows: Any = _do(config, "deny.list", {}, None, signed=False)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        click.echo("the emergency deny list is empty")
+        return
+    table = Table(Column("id", no_wrap=True), "tool", "host", "agent", "because", "by", "until", box=None)
+    for row in rows:
+        shown = [row[name] or "any" for name in ("tool", "host", "agent")]
+        last = (row["because"], row["person"], row["ends"] or "removed")
+        table.add_row(row["id"], *map(escape, (*shown, *last)))
+    Console().print(table)
+
+
+@deny_command.command("add")
+@click.option("--tool", metavar="GLOB", help="Tools of these names; * is every request.")
+@click.option("--host", metavar="HOST", help="A host, or *.HOST for all below it.")
+@click.option("--agent", metavar="NAME", help="An agent.")
+@click.option("--because", metavar="TEXT", help="Why; the agent is told.")
+@click.option("--for", "span", metavar="SPAN", help="How long, like 2h; else until it is removed.")
+@config_option
+@_AS
+def add_denial(config: Path | None, person: str | None, span: str | None, **named: str | None) -> None:
+    """Refuse what is of all that is named; streams that are open are closed."""
+    args: dict[str, Any] = {name: value for name, value in named.items() if value}
+    if not args.keys() & {"tool", "host", "agent"}:
+        fail("nothing is named", "give --tool, --host or --agent", WRONG)
+    if span is not None:
+        args["seconds"] = _seconds(span)
+    row: Any = _do(config, "deny.add", args, person, signed=True)
+    click.echo(f"{row['id']} holds" + (f" until {row['ends']}" if row["ends"] else ""))
+
+
+def _seconds(span: str) -> int:
+    try:
+        return max(int(duration(span).total_seconds()), 1)
+    except PydanticCustomError as error:
+        fail(error.message(), str((error.context or {}).get("hint", "")), WRONG)
+
+
+@deny_command.command("remove")
+@click.argument("denial")
+@config_option
+@_AS
+def remove_denial(config: Path | None, denial: str, person: str | None) -> None:
+    """Take an entry off the list."""
+    _do(config, "deny.remove", {"id": denial}, person, signed=True)
+    click.echo(f"{denial} no longer holds")
