@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("replay", "Which recorded calls would be decided otherwise under changed policies."),
     "suggest": ("suggest", "The narrowest policy that would have allowed what was recorded."),
     "call": ("call", "Make a tool's call, through the same gate."),
-    "tools": ("tools", "List the tools that are loaded."),
+    "tools": ("tools", "List the tools that are loaded; approve those that are proposed."),
     "import": ("import_", "Make a tool file of an API's description: OpenAPI, AWS, Google, HAR."),
     "agents": ("agents", "List, suspend, resume and rotate agents."),
     "limits": ("limits", "Show how far the limits of policies are used."),

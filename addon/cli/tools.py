@@ -11,31 +11,50 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from wharfinger.cli.common import WRONG, config_option, fail, json_option, print_json
-from wharfinger.cli.control import here
+from wharfinger.cli.control import Here, control, here
+from wharfinger.cli.people_keys import person_key
+from wharfinger.control.protocol import ControlError
 from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.spelling import DEFAULT_PORTS
 from wharfinger.rules.template import Text
 from wharfinger.rules.tools import Tool
 
+_LIST = "see: wharfinger tools list --proposed"
+_LISTED = 20
+"""How many approved tools are listed."""
+_AT_ONCE = 1_000
+"""Tools that one command to the running proxy approves."""
+_AS = click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
 _EFFECTS = {"read": "green", "write": "yellow", "destructive": "red"}
 
 
 @click.group("tools")
 def tools_command() -> None:
-    """List and show the tools that are loaded."""
+    """List and show the tools that are loaded; approve those that are proposed."""
 
 
 @tools_command.command("list")
 @click.argument("pattern", default="*")
 @click.option("--effect", type=click.Choice(["read", "write", "destructive"]), help="Of this effect only.")
+@click.option("--proposed", is_flag=True, help="Those that wait for approval only.")
 @config_option
 @json_option
-def list_tools(config: Path | None, pattern: str, effect: str | None, *, as_json: bool) -> None:
+def list_tools(
+    config: Path | None, pattern: str, effect: str | None, *, proposed: bool, as_json: bool
+) -> None:
     """The tools whose name matches PATTERN (all by default), by name."""
-    tools = sorted(here(config).configuration.tools, key=lambda tool: tool.name)
-    shown = [tool for tool in tools if fnmatchcase(tool.name, pattern) and effect in (None, str(tool.effect))]
+    place = here(config)
+    tools = sorted(place.configuration.tools, key=lambda tool: tool.name)
+    waiting = _waiting(place, tools)
+    shown = [
+        tool
+        for tool in tools
+        if fnmatchcase(tool.name, pattern)
+        and effect in (None, str(tool.effect))
+        and (tool.name in waiting or not proposed)
+    ]
     if as_json:
-        print_json([_summary(tool) for tool in shown])
+        print_json([_summary(tool) | {"proposed": tool.name in waiting} for tool in shown])
         return
     out = Console(highlight=False, soft_wrap=True)
     width = max((len(tool.name) for tool in shown), default=0)
@@ -43,12 +62,82 @@ def list_tools(config: Path | None, pattern: str, effect: str | None, *, as_json
     for tool in shown:
         kind = str(tool.effect)
         own = "" if tool.builtin else f"  [dim]{escape(str(tool.position))}[/]"
-        line = f"{_methods(tool):<{methods}} {escape(_urls(tool)[0])}{own}"
+        mark = "  [magenta]proposed[/]" if tool.name in waiting else ""
+        line = f"{_methods(tool):<{methods}} {escape(_urls(tool)[0])}{mark}{own}"
         out.print(f"{tool.name:<{width}}  [{_EFFECTS[kind]}]{kind:<11}[/] {line}")
     if not tools:
         click.echo("no tools are loaded; name built-in files under `catalogue:` in wharfinger.yaml")
     elif not shown:
         click.echo(f'none of {len(tools)} tools matches "{pattern}"')
+
+
+@tools_command.command("approve")
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--file", "file", metavar="FILE", help="All of a tool file, like tools/acme.yaml.")
+@config_option
+@_AS
+def approve_tools(config: Path | None, names: tuple[str, ...], file: str | None, person: str | None) -> None:
+    """Let proposed tools be used as they are now. NAME may be a glob.
+
+    A tool that changes is proposed again.
+    """
+    place = here(config)
+    proposed = {tool.name: tool for tool in place.configuration.tools if tool.proposed}
+    chosen = [
+        tool
+        for tool in proposed.values()
+        if tool.position.file == file or any(fnmatchcase(tool.name, name) for name in names)
+    ]
+    for name in names:
+        if not any(fnmatchcase(tool.name, name) for tool in chosen):
+            fail(f'there is no proposed tool "{name}"', did_you_mean(name, proposed) or _LIST, WRONG)
+    if not chosen:
+        fail(f'there is no proposed tool in "{file}"' if file else "name the tools to approve", _LIST, WRONG)
+    digests = {tool.name: tool.digest for tool in sorted(chosen, key=lambda tool: tool.name)}
+    _approve(place, digests, person)
+    for tool in chosen[:_LISTED]:
+        click.echo(f"{tool.name}  {tool.effect}  {_methods(tool)} {_urls(tool)[0]}")
+    click.echo(f"{len(chosen)} approved")
+
+
+def _approve(place: Here, digests: dict[str, str], person: str | None) -> None:
+    key, names = person_key(person), list(digests)
+    with control(place) as at:
+        try:
+            for start in range(0, len(names), _AT_ONCE):
+                some = {name: digests[name] for name in names[start : start + _AT_ONCE]}
+                at.do("tools.approve", {"tools": some}, key)
+        except ControlError as error:
+            fail(error.message, error.hint)
+
+
+@tools_command.command("withdraw")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@config_option
+@_AS
+def withdraw_tools(config: Path | None, names: tuple[str, ...], person: str | None) -> None:
+    """Take approvals back: the tools are proposed again."""
+    place = here(config)
+    with control(place) as at:
+        try:
+            at.do("tools.withdraw", {"tools": list(names)}, person_key(person))
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"withdrawn: {', '.join(names)}")
+
+
+def _waiting(place: Here, tools: list[Tool]) -> set[str]:
+    """The names of proposed tools that nobody has approved as they are now."""
+    proposed = [tool for tool in tools if tool.proposed]
+    if not proposed:
+        return set()
+    with control(place) as at:
+        try:
+            rows: Any = at.do("tools.approved", {}, None)
+        except ControlError as error:
+            fail(error.message, error.hint)
+    approved = {row["digest"] for row in rows}
+    return {tool.name for tool in proposed if tool.digest not in approved}
 
 
 @tools_command.command("show")
@@ -92,6 +181,8 @@ def _lines(tool: Tool) -> Iterator[tuple[str, str]]:
         yield "reason", f"may be read from the input {tool.reason}"
     for path in tool.redact:
         yield "redact", path
+    if tool.proposed:
+        yield "proposed", "may be used once a person has approved it: wharfinger tools approve"
     yield "declared", "built in" if tool.builtin else str(tool.position)
     yield "digest", tool.digest
 
