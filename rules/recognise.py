@@ -8,18 +8,21 @@ Whatever the bytes of a request, the answer is a `Recognised`, never an exceptio
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from wharfinger.rules import bodies, extras, headers, speaking, spelling
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.compiling import compile_file, effect_of
 from wharfinger.rules.index import Entry, Index
+from wharfinger.rules.lint import kinds
 from wharfinger.rules.matching import fit, reading, reason_of
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.problems import Problems
 from wharfinger.rules.protocols import websocket
+from wharfinger.rules.protocols.speech import Opening
+from wharfinger.rules.protocols.table import SPEECHES
 from wharfinger.rules.recognised import Part, Recognised, head_refusal
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
@@ -28,9 +31,6 @@ from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 _TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
 
 
-class Toolset:
-    """The tools of a configuration, by name and by what they match."""
-
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """A body that passes without having been read whole."""
@@ -38,6 +38,9 @@ class Streamed:
     opening: Callable[[], Opening] | None = None
     """What finds how much of it is read and decided on first; None where nothing is."""
 
+
+class Toolset:
+    """The tools of a configuration, by name and by what they match."""
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self.tools: Mapping[str, Tool] = MappingProxyType({tool.name: tool for tool in tools})
@@ -220,7 +223,9 @@ def _by_name(tools: list[Tool], problems: Problems) -> list[Tool]:
             problems.error(tool.position, message, "give each tool a name of its own")
         else:
             message = f'the tool "{tool.name}" takes the place of the built-in one'
-            problems.warning(first.position, message, "choose another name to have both")
+            problems.warning(
+                first.position, message, "choose another name to have both", kinds.REPLACES
+            )
     return list(kept.values())
 
 
@@ -235,7 +240,8 @@ def _shapes(tools: Iterable[Tool], problems: Problems) -> None:
             told.add((other.name, tool.name))
             if other.builtin == tool.builtin:
                 message = (
-                    f'the tools "{other.name}" ({other.position}) and "{tool.name}" match the same requests'
+                    f'the tools "{other.name}" ({other.position}) and "{tool.name}" match the same requests, '
+                    f"such as {tool.sample}"
                 )
                 problems.error(
                     tool.position, message, "tell them apart by a constant in path, query, header or body"
@@ -244,4 +250,4 @@ def _shapes(tools: Iterable[Tool], problems: Problems) -> None:
                 message = (
                     f'the tool "{other.name}" goes before the built-in "{tool.name}", which matches the same'
                 )
-                problems.warning(other.position, message, "deny rules still see both")
+                problems.warning(other.position, message, "deny rules still see both", kinds.BEFORE)

@@ -140,6 +140,18 @@ class Tool:
                 place = endpoint.shape + self.path.shape
                 yield "\n".join((self.protocol, method, place, self.key, *self.constants))
 
+    @property
+    def sample(self) -> str:
+        """A request of this tool in words, with its variables' names where values would be."""
+        names = {v.name: v.name for text in self.endpoints[0].labels for v in text.variables}
+        path = "".join(
+            "/" + "".join(part if isinstance(part, str) else part.name for part in segment.parts)
+            for segment in self.path.segments
+        )
+        held = f" with {', '.join(self.constants)}" if self.constants else ""
+        endpoint = self.endpoints[0]
+        return f"{self.methods[0]} {endpoint.scheme}://{endpoint.write(names)}{path}{held}"
+
     def fill(self, values: Mapping[str, JSON]) -> FilledRequest:
         """The request that makes this call, read back to make sure of it. Raises `Refused` if there is none.
 

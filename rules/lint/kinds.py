@@ -19,6 +19,7 @@ UNDECLARED: Final = "W204"
 OUT_OF_REACH: Final = "W205"
 REPLACES: Final = "W206"
 BEFORE: Final = "W207"
+CROSSING: Final = "W208"
 NO_POLICY: Final = "W301"
 NO_AGENT: Final = "W302"
 NO_TOOL: Final = "W303"
@@ -79,6 +80,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     REPLACES: Kind("a tool that takes the place of a built-in one", "Choose another name to have both."),
     BEFORE: Kind("a tool that goes before a built-in one", "Both match the same; deny rules see both."),
+    CROSSING: Kind(
+        "two templates that a request could both be",
+        "Neither is a special case of the other. The order of specificity decides; a constant says it.",
+    ),
     NO_POLICY: Kind("an agent that has no policy", "It can do nothing."),
     NO_AGENT: Kind("a policy that no agent has", "It decides nothing."),
     NO_TOOL: Kind("a credential that no tool uses", "It is kept for nothing. Drop it."),

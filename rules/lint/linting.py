@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wharfinger.rules.coverage import coverage
-from wharfinger.rules.lint import bounds, contradictions, exercise, guarding, shadowing, siblings, unused
+from wharfinger.rules.lint import (
+    bounds,
+    contradictions,
+    crossing,
+    exercise,
+    guarding,
+    shadowing,
+    siblings,
+    unused,
+)
 from wharfinger.rules.lint.view import View
 from wharfinger.rules.problems import Problem, in_order
 
@@ -38,6 +47,7 @@ def remarks(configuration: Configuration, results: Iterable[CaseResult]) -> Rema
         *unused.policies(view),
         *unused.credentials(view),
         *bounds.names(view),
+        *crossing.templates(view),
         *exercise.untested(view, coverage(configuration, results)),
     ]
     return Remarks(in_order(found), unused.built_in(view))
