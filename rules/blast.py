@@ -9,14 +9,21 @@ and the call's inputs, looks at no more than `MOST` values, and says what each p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 MOST: Final = 200
 """Values of a call that are looked at."""
+MOST_OF_LIST: Final = 50
+"""Of each list, so many."""
+MOST_TEXT: Final = 32 * 1024
+"""Characters of texts that are searched, all together."""
+SHORT: Final = 64
+"""Characters of a text that can be a glob, a word or an amount."""
 HIGHEST: Final = 100
 EFFECTS: Final[Mapping[str, int]] = {"read": 0, "write": 20, "destructive": 45}
 IRREVERSIBLE: Final = 15
@@ -89,68 +96,77 @@ def score(effect: str, inputs: Mapping[str, object], reversible: bool | None = N
         parts.append(Part("irreversible", IRREVERSIBLE, "it cannot be taken back"))
     if not inputs:
         parts.append(Part("unbounded", UNBOUNDED, "it has no inputs that bound it"))
-    parts.extend(_greatest(_of_inputs(inputs)))
+    parts.extend(_Inputs().parts(inputs))
     return Blast(min(HIGHEST, sum(part.points for part in parts)), tuple(parts))
 
 
-def _greatest(parts: Iterator[Part]) -> list[Part]:
-    """Of each name the part with most points, in the order they were found in."""
-    found: dict[str, Part] = {}
-    for part in parts:
-        if part.name not in found or found[part.name].points < part.points:
-            found[part.name] = part
-    return list(found.values())
+class _Inputs:
+    """Looks at the values of a call, and keeps of each kind of part the one with most points."""
 
+    __slots__ = ("found", "left")
 
-def _of_inputs(inputs: Mapping[str, object]) -> Iterator[Part]:
-    waiting: list[tuple[str, object]] = list(inputs.items())
-    for _ in range(MOST):
-        if not waiting:
-            return
-        name, value = waiting.pop()
+    def __init__(self) -> None:
+        self.found: dict[str, Part] = {}
+        self.left = MOST_TEXT
+
+    def parts(self, inputs: Mapping[str, object]) -> Iterable[Part]:
+        waiting: list[tuple[str, object]] = list(islice(inputs.items(), MOST))
+        for _ in range(MOST):
+            if not waiting:
+                break
+            name, value = waiting.pop()
+            kind = type(value)
+            if kind is str:
+                self._text(name, value)  # type: ignore[arg-type]
+            elif kind is int or kind is float:
+                if _kinds(name).amount:
+                    self._money(name, value)  # type: ignore[arg-type]
+            elif isinstance(value, Mapping):
+                waiting.extend((str(key), item) for key, item in islice(value.items(), MOST))
+                self._empty(name, value)
+            elif isinstance(value, list | tuple):
+                self._list(name, len(value))
+                waiting.extend((name, item) for item in value[:MOST_OF_LIST])
+                self._empty(name, value)
+        return self.found.values()
+
+    def _add(self, name: str, points: int, why: str) -> None:
+        if name not in self.found or self.found[name].points < points:
+            self.found[name] = Part(name, points, why)
+
+    def _text(self, name: str, value: str) -> None:
         kinds = _kinds(name)
-        if isinstance(value, str):
-            yield from _of_text(name, value, kinds)
-        elif isinstance(value, bool):
-            continue
-        elif isinstance(value, int | float):
+        if len(value) <= SHORT:
+            if "*" in value:
+                self._add("glob", GLOB, f"{name} is a glob")
+            if value.casefold() in WORDS:
+                self._add("everything", EVERYTHING, f"{name} means all of them")
             if kinds.amount:
-                yield _money(name, value)
-        elif isinstance(value, Mapping):
-            waiting.extend((str(key), item) for key, item in list(value.items())[:MOST])
-        elif isinstance(value, Sequence):
-            yield from _of_list(name, value, kinds)
-            waiting.extend((name, item) for item in value[:MOST])
-        if kinds.filters and not value and not isinstance(value, int | float):
-            yield Part("unbounded", UNBOUNDED, f"{name} is empty")
+                with suppress(ValueError):
+                    self._money(name, float(value))
+            if kinds.filters and not value:
+                self._empty(name, value)
+        searched = value[: self.left]
+        self.left -= len(searched)
+        if ("@" in searched or "<!" in searched) and _CROWD.search(searched):
+            self._add("crowd", CROWD, f"{name} calls everyone in a channel")
+        if kinds.recipients and "," in searched:
+            self._list(name, searched.count(",") + 1)
 
+    def _empty(self, name: str, value: Sized) -> None:
+        if not value and _kinds(name).filters:
+            self._add("unbounded", UNBOUNDED, f"{name} is empty")
 
-def _of_text(name: str, value: str, kinds: _Kinds) -> Iterator[Part]:
-    short = value if len(value) <= 64 else ""
-    if "*" in short:
-        yield Part("glob", GLOB, f"{name} is a glob")
-    if short.casefold() in WORDS:
-        yield Part("everything", EVERYTHING, f"{name} means all of them")
-    if ("@" in value or "<!" in value) and _CROWD.search(value):
-        yield Part("crowd", CROWD, f"{name} calls everyone in a channel")
-    if kinds.recipients and "," in value:
-        yield from _of_list(name, value.split(",", COUNTS[0][0]), kinds)
-    if kinds.amount and short:
-        with suppress(ValueError):
-            yield _money(name, float(short))
+    def _list(self, name: str, size: int) -> None:
+        for least, points in COUNTS:
+            if size >= least:
+                kind = "recipients" if _kinds(name).recipients else "list"
+                self._add(kind, points, f"{name} has {least} entries or more")
+                return
 
-
-def _of_list(name: str, value: Sequence[object], kinds: _Kinds) -> Iterator[Part]:
-    for least, points in COUNTS:
-        if len(value) >= least:
-            kind = "recipients" if kinds.recipients else "list"
-            yield Part(kind, points, f"{name} has {least} entries or more")
-            return
-
-
-def _money(name: str, value: float) -> Part:
-    digits = len(str(int(abs(value)))) if abs(value) < 10**15 else 16  # infinity and NaN among them
-    return Part("money", min(MONEY, DIGIT * digits), f"{name} is an amount of {digits} digits")
+    def _money(self, name: str, value: float) -> None:
+        digits = len(str(int(abs(value)))) if abs(value) < 10**15 else 16  # infinity and NaN among them
+        self._add("money", min(MONEY, DIGIT * digits), f"{name} is an amount of {digits} digits")
 
 
 @lru_cache(maxsize=4096)
@@ -164,7 +180,7 @@ def table() -> Iterator[tuple[str, str, str]]:
     yield "effect", " / ".join(map(str, EFFECTS.values())), "the tool's effect: " + ", ".join(EFFECTS)
     yield "irreversible", str(IRREVERSIBLE), "the tool says `reversible: false`, or destroys and does not say"
     yield "unbounded", str(UNBOUNDED), "no inputs at all, or an empty one named " + _listed(FILTERS)
-    yield "glob", str(GLOB), "a text of at most 64 characters with `*` in it"
+    yield "glob", str(GLOB), f"a text of at most {SHORT} characters with `*` in it"
     yield "everything", str(EVERYTHING), "a text that is one of " + _listed(WORDS)
     yield "list", _steps(), "the longest list has that many entries"
     yield "recipients", _steps(), "as `list`, of an input named " + _listed(RECIPIENTS)

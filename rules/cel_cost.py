@@ -25,11 +25,14 @@ TURNS: Final = 10_000
 MAX_ORDER: Final = 3
 """Loops within, or over the result of, one another."""
 MAX_ELEMENTS: Final = 5_000
-"""Elements of inputs that are counted; with more of them nothing is evaluated."""
+"""Elements of inputs that are counted; with more of them nothing is evaluated. An entry of a mapping counts
+for three."""
 
 PROGRAM: Final = 7
 """For one byte of text and one instruction of a pattern, where RE2 has to simulate all of them at once."""
-_STEP, _ELEMENT, _BYTE, _BUILD, _FUNCTION = 40, 80, 0.3, 22, 10_000
+_ENTRY: Final = 3
+"""Elements that an entry of a mapping counts for: its key and value, and the table they are put in."""
+_STEP, _ELEMENT, _BYTE, _BUILD, _FUNCTION, _VALUE = 40, 180, 0.3, 22, 10_000, 500
 _COMPILE, _INSTRUCTION, _PRODUCT = 6_000, 400, 0.003
 _SCANS: Final[Mapping[str, float]] = {"contains": 6, "size": 1.5, "matches": 2}
 _COMPARES: Final = frozenset({"_==_", "_!=_", "@in", "_+_"})
@@ -60,7 +63,7 @@ def weigh(*values: object) -> Weight:
         if isinstance(item, str):
             size += len(item) if item.isascii() else 4 * len(item)
         elif isinstance(item, Mapping):
-            elements += len(item)
+            elements += _ENTRY * len(item)
             if elements <= MAX_ELEMENTS:
                 waiting.extend(item)
                 waiting.extend(item.values())
@@ -128,7 +131,7 @@ def cost(tree: Node) -> Cost:
         builds=sum(isinstance(loop.begin, Group) for loop in loops),
         literals=sum(len(node.parts) for node in nodes if isinstance(node, Group))
         + _LISTS * names.count("findings"),
-        by_element=20 * sum(name in _COMPARES for name in names),
+        by_element=20 * sum(name in _COMPARES for name in names) + _VALUE * names.count("findings"),
         by_byte=sum(_SCANS.get(name, _BYTE) for name in names),
         products=sum(
             call.function == "contains" and not isinstance(call.args[-1], Constant) for call in calls

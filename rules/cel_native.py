@@ -36,6 +36,8 @@ ROOTS: Final = frozenset({"input", "call", "agent", "request", "facts"})
 EXACT: Final = 2**53
 """Beyond this, integers and doubles compare by rules of their own."""
 
+LONG: Final = 256 * 1024
+"""Characters of a text that any comparison has time for; longer ones go where costs are counted."""
 _NUMBER: Final = (int, float)
 
 type Native = Callable[[Scope], Any]
@@ -87,7 +89,7 @@ def _read(root: str, name: str) -> Native:
     def value(scope: Scope) -> Any:
         found = read(scope).get(name, ERROR)
         if isinstance(found, str):
-            return found if found.isascii() else UNSURE
+            return found if len(found) <= LONG and found.isascii() else UNSURE
         if found is ERROR or (isinstance(found, _NUMBER) and -EXACT <= found <= EXACT):
             return found
         return UNSURE

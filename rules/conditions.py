@@ -8,7 +8,7 @@ what is wrong and never repeat a value.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Protocol
@@ -188,6 +188,27 @@ class Written:
         if "findings" in self.expression.functions:
             return f"a value is of a wrong type, or {TOO_LARGE}"
         return "a value is of a wrong type, or cannot be computed with"
+
+
+@dataclass(frozen=True, slots=True)
+class OfEffect:
+    """A condition that holds for calls of some effects only."""
+
+    effects: frozenset[str]
+    condition: Condition | None
+    """What must hold besides; None where nothing must."""
+
+    @property
+    def reads(self) -> Reads:
+        """See `Condition`."""
+        own = Reads() if self.condition is None else self.condition.reads
+        return replace(own, others=own.others | {("call", "effect")})
+
+    def evaluate(self, scope: Scope) -> Outcome:
+        """See `Condition`."""
+        if scope.call["effect"] not in self.effects:
+            return Outcome(False, unmet=f"its effect must be {' or '.join(sorted(self.effects))}")
+        return HOLDS if self.condition is None else self.condition.evaluate(scope)
 
 
 def compile_when(

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 import re2
+from wharfinger.rules.cel_cost import weigh
 from wharfinger.rules.detector_table import DETECTORS, GROUPS, NAMES, Detector
 
 LONGEST: Final = 4096
@@ -26,7 +27,7 @@ MAX_SEARCHED: Final = 40 * 1024
 """Bytes of text that one evaluation of a condition may search."""
 MAX_UNITS: Final = 1_000
 """Units of effort that it may spend on what looks like a finding there."""
-_SEARCH, _GLANCE, _LOOK = 10, 1, 6
+_SEARCH, _GLANCE, _LOOK = 30, 1, 9
 """Units of effort: for a text, for a beginning of a secret, for one that is matched or checked."""
 _ALPHANUMERIC: Final = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -96,6 +97,8 @@ def named(
 
     Whole numbers are looked at, too, and the keys of mappings. Raises `TooMuch` as `find` does.
     """
+    if effort is not None and weigh(value).countless:
+        raise TooMuch
     data = "\n".join(texts(value)).encode("utf-8", "surrogatepass")
     if effort is not None:
         effort.text(len(data))

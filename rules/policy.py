@@ -1,7 +1,8 @@
 """Policies, compiled: rules by the tool they are about, patterns, and what it takes to approve.
 
 Rules are free of order. Globs are expanded over the tools when loaded, so that a decision looks up one
-name. `tool: "*"` includes `unmatched` in deny rules only; elsewhere globs match named tools.
+name. `tool: "*"` includes `unmatched` in deny rules only; elsewhere globs match named tools. So does a
+selection by effect: a deny of what is destructive includes requests no tool fits whose method is.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
-from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, Subject, compile_when
+from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
 from wharfinger.rules.limits import Limit, Limits, Measure, key_of
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.limits import Limit as LimitRule
 from wharfinger.rules.models.limits import Rate
-from wharfinger.rules.models.policies import Allow, Deny, Policy
+from wharfinger.rules.models.policies import Allow, Deny, Policy, Selection
 from wharfinger.rules.models.policies import Ask as AskRule
 from wharfinger.rules.names import Names
 from wharfinger.rules.patterns import Patterns
@@ -156,7 +157,18 @@ class _Compiler:
         for written in self.model.rules:
             names = self._names(written.tool, written.at("tool"), written.verdict)
             if names and (compiled := self._rule(written, names)) is not None:
-                yield names, compiled
+                yield from self._by_effect(written, names, compiled)
+
+    def _by_effect(
+        self, written: Allow | AskRule | Deny, names: tuple[str, ...], rule: Rule
+    ) -> Iterator[tuple[tuple[str, ...], Rule]]:
+        """The rule; about `unmatched`, whose effect its method tells, it asks for the effect first."""
+        if not isinstance(written.tool, Selection) or UNMATCHED not in names:
+            yield names, rule
+            return
+        yield tuple(name for name in names if name != UNMATCHED), rule
+        effects = frozenset(map(str, written.tool.effect))
+        yield (UNMATCHED,), replace(rule, condition=OfEffect(effects, rule.condition))
 
     def _rule(self, written: Allow | AskRule | Deny, names: tuple[str, ...]) -> Rule | None:
         condition = None
@@ -213,8 +225,10 @@ class _Compiler:
     def _ref(self, at: Position, verdict: Verdict) -> RuleRef:
         return RuleRef(self.model.policy, at.file, at.line, verdict, at.column)
 
-    def _names(self, written: str, at: Position, verdict: Verdict) -> tuple[str, ...]:
+    def _names(self, written: str | Selection, at: Position, verdict: Verdict) -> tuple[str, ...]:
         """The tools that a rule's `tool` stands for."""
+        if isinstance(written, Selection):
+            return self._selected(written, at, verdict)
         if written == UNMATCHED or written in self.tools:
             return (written,)
         if not _WILD & set(written):
@@ -231,6 +245,15 @@ class _Compiler:
         if not names and not self.named.matched(written):
             message = f'"{written}" matches no tool'
             self.problems.warning(at, message, "the rule can never decide", kinds.NO_MATCH)
+        return tuple(sorted(names))
+
+    def _selected(self, written: Selection, at: Position, verdict: Verdict) -> tuple[str, ...]:
+        names = [tool.name for tool in self.tools.tools.values() if written.picks(tool.api, tool.effect)]
+        if not names:
+            message = f"{written} matches no tool"
+            self.problems.warning(at, message, "the rule can never decide", kinds.NO_MATCH)
+        if verdict is Verdict.DENY and written.effect and written.api is None:
+            names.append(UNMATCHED)
         return tuple(sorted(names))
 
     # Limits

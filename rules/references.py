@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
 from wharfinger.rules.models.auth import Auth
-from wharfinger.rules.models.policies import Policy
+from wharfinger.rules.models.policies import Policy, Selection
 from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.names import Declared
 from wharfinger.rules.places import Endpoint
@@ -218,7 +218,9 @@ class _Tools:
 def _opened(policies: Iterable[Policy], tools: Collection[Tool]) -> Iterator[tuple[Position, list[str]]]:
     """Where policies let any of these tools out, and which."""
     for policy in policies if tools else ():
-        named = [(name, policy.at("tools", index)) for index, name in enumerate(policy.tools)]
+        named: list[tuple[str | Selection, Position]] = [
+            (name, policy.at("tools", index)) for index, name in enumerate(policy.tools)
+        ]
         named += [(rule.tool, rule.at("tool")) for rule in (*policy.allow, *policy.ask)]
         for pattern, at in named:
             if found := [tool.name for tool in tools if _picked(pattern, tool)]:

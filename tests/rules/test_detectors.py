@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ LETTERS = string.ascii_letters + string.digits
 
 def made(size: int, letters: str = LETTERS) -> str:
     """Text of a secret's kind that is nobody's secret."""
-    return "".join(random.Random(size).choices(letters, k=size))  # noqa: S311 -- no secret
+    return "".join(random.Random(size).choices(letters, k=size))
 
 
 HEX = "0123456789abcdef"
@@ -175,5 +176,5 @@ def test_positions_are_those_of_the_text(before: str, name: str, after: str) -> 
     text = f"{before} {FOUND[name]} {after}"
     found = find(text)
     assert all(0 <= each.start < each.end <= len(text) for each in found)
-    assert all(one.end <= other.start for one, other in zip(found, found[1:], strict=False))
+    assert all(one.end <= other.start for one, other in pairwise(found))
     assert any(FOUND[name] in text[each.start : each.end] or each.name == name for each in found)
