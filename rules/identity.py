@@ -17,9 +17,7 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset(
-    {"args", "field", "message", "operation", "params", "rpc", "select", "service", "types"}
-)
+SPOKEN = frozenset({"args", "field", "message", "operation", "params", "rpc", "select", "service", "types"})
 """Keys of a `run` that are some protocol's own."""
 
 
@@ -48,6 +46,8 @@ def digest(
         "reason": definition.reason,
         "inputs": {name: _input(definition.input.get(name), spec) for name, spec in specs.items()},
     }
+    if run.type == "graphql" and file.persisted:
+        form["persisted"] = dict(file.persisted)
     return hashlib.sha256(_canonical(form)).hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from wharfinger.rules import bodies, headers, spelling
 from wharfinger.rules.bodies import Body
 from wharfinger.rules.matching import Fit
+from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.transient import transient
@@ -47,6 +48,10 @@ class Recognised:
     """The header fields; None where they must not be sent as they are."""
     passes: bool = False
     """Whether it is a message that is no call of its own: then the call is the connection's."""
+    texts: tuple[str, ...] = ()
+    """Texts that stand in it in a spelling of its protocol's own."""
+    protocol: Protocol = Protocol.HTTP
+    """What is spoken at its URL."""
 
     @property
     def calls(self) -> tuple[Call, ...]:
@@ -84,6 +89,8 @@ class Recognised:
             self.reason,
             self.fields,
             self.passes,
+            self.texts,
+            self.protocol,
         )
 
 

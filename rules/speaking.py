@@ -44,7 +44,9 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         asked = Asked(request, whole, tools, limit)
         operations = _operations(asked, speech)
     except Refused as refused:
-        return Recognised((), refused.refusal, host, target, body, False, whole.reason, fields)
+        return Recognised(
+            (), refused.refusal, host, target, body, False, whole.reason, fields, protocol=here[0].protocol
+        )
     beside = [each for entry in found if (each := fit(entry.tool, entry.endpoint, whole)) is not None]
     parts: list[Part] = []
     refusals: list[Refusal] = []
@@ -58,7 +60,20 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         )
     refusal = refusals[0] if refusals else _carried(parts, fields)
     passes = request.message is not None and websocket.passes(asked)
-    return Recognised(tuple(parts), refusal, host, target, body, True, whole.reason, fields, passes)
+    texts = tuple([text for held in dict.fromkeys(each.texts for each in operations) for text in held])
+    return Recognised(
+        tuple(parts),
+        refusal,
+        host,
+        target,
+        body,
+        True,
+        whole.reason,
+        fields,
+        passes,
+        texts,
+        here[0].protocol,
+    )
 
 
 def _body(request: Request, fields: headers.Fields, speech: Speech, limit: int) -> Body:
@@ -93,7 +108,11 @@ def _fits(surfaces: list[Surface], operation: Operation, whole: Reading, speech:
             alike.sort(key=lambda entry: entry.rank)
         entries.extend(alike)
     read = of_operation(whole, operation, speech.consumes)
-    return [each for entry in entries if (each := fit(entry.tool, entry.endpoint, read)) is not None]
+    found: dict[str, Fit] = {}
+    for entry in entries:
+        if entry.tool.name not in found and (each := fit(entry.tool, entry.endpoint, read)) is not None:
+            found[entry.tool.name] = each
+    return list(found.values())
 
 
 def _unknown(number: int, count: int) -> Refusal:

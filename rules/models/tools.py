@@ -28,7 +28,6 @@ from wharfinger.rules.protocols import graphql
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
-LATER_TYPES: frozenset[str] = frozenset()
 KEYS: Mapping[str, frozenset[str]] = {
     "git": frozenset({"service", "headers"}),
     "grpc": frozenset({"service", "rpc", "headers"}),
@@ -162,18 +161,24 @@ class Run(Written):
         "json": "write `body`",
     }
 
-    type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc"] = Field(default="http", description="The protocol.")
+    type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc"] = Field(
+        default="http", description="The protocol."
+    )
     method: Methods = Field(
-        default=(), min_length=1, description="HTTP method, or of jsonrpc the method's name; or a list of them."
+        default=(),
+        min_length=1,
+        description="HTTP method, or of jsonrpc the method's name; or a list of them.",
     )
     url: Text = Field(min_length=1, description="Whole URL, or a path below `base`; `${x}` is a variable.")
     query: dict[str, Any] = Field(default_factory=dict, description="Query parameters.")
     headers: dict[HeaderName, Text] = Field(default_factory=dict, description="Header fields.")
     body: Any = Field(default=None, description="Body template, or `stream` for one that is not read.")
-    encoding: Literal["json", "form", "text", "any"] | None = Field(
+    encoding: Literal["json", "form", "multipart", "text", "any"] | None = Field(
         default=None, description="How the body is written; left out: by Content-Type."
     )
-    service: Text = Field(default="", description="Of git `fetch` or `push`; of grpc the service's full name.")
+    service: Text = Field(
+        default="", description="Of git `fetch` or `push`; of grpc the service's full name."
+    )
     rpc: Text = Field(default="", description="Of grpc: the method's name.")
     params: dict[str, Any] | list[Any] | None = Field(
         default=None, description="Template of a jsonrpc method's params."
@@ -216,20 +221,6 @@ class Run(Written):
         for key in sorted(NEEDED[kind] - node.keys()):
             problems.error(node.position, f'missing key "{key}"')
         return node.only(lambda key: key not in strange) if strange else node
-
-    @field_validator("type", mode="before")
-    @classmethod
-    def _type(cls, value: Any) -> Any:
-        if isinstance(value, str) and value in LATER_TYPES:
-            raise later(f'the type "{value}"')
-        return value
-
-    @field_validator("encoding", mode="before")
-    @classmethod
-    def _encoding(cls, value: Any) -> Any:
-        if value == "multipart":
-            raise later('the encoding "multipart"')
-        return value
 
     @field_validator("method")
     @classmethod
@@ -278,7 +269,7 @@ class Run(Written):
 
     @model_validator(mode="after")
     def _graphql(self) -> Self:
-        if self.type != "graphql":
+        if self.type != "graphql" or not NEEDED["graphql"] <= self.model_fields_set:
             return self
         if self.operation not in graphql.OPERATIONS:
             raise wrong(f'"{self.operation}" is no operation', f"write {', '.join(graphql.OPERATIONS)}")
@@ -287,7 +278,9 @@ class Run(Written):
                 raise wrong(f'"{name}" is no name in GraphQL', "write it as the schema has it")
         for name, kind in self.types.items():
             if name not in (self.args or ()) or not graphql.is_type(kind):
-                raise wrong(f'the type of "{name}" is none, or is of no argument', 'write it like {id: "ID!"}')
+                raise wrong(
+                    f'the type of "{name}" is none, or is of no argument', 'write it like {id: "ID!"}'
+                )
         if self.select not in {"none", "{ __typename }"} and not graphql.is_selection(self.select):
             raise wrong("what is selected is not one selection set", "write it like { id }, or `none`")
         return self

@@ -9,6 +9,7 @@ finding the URL to typing the inputs, is the same for all tools.
 from __future__ import annotations
 
 import enum
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ from wharfinger.rules.transient import transient
 from wharfinger.rules.types import JSON, Request
 
 if TYPE_CHECKING:
-    from wharfinger.rules.matching import Reading
     from wharfinger.rules.inputs import Input
+    from wharfinger.rules.matching import Reading
     from wharfinger.rules.models.tools import Run
     from wharfinger.rules.tools import Tool
 
@@ -28,10 +29,10 @@ class Protocol(enum.StrEnum):
     """What is spoken at a URL: `type` of a tool's `run`."""
 
     HTTP = "http"
-    JSONRPC = "jsonrpc"
     GRAPHQL = "graphql"
     GIT = "git"
     GRPC = "grpc"
+    JSONRPC = "jsonrpc"
     WEBSOCKET = "websocket"
 
 
@@ -56,13 +57,13 @@ class Form:
     """What chooses the tool among the operations at its URL."""
     passed: frozenset[str] = frozenset()
     """Header fields (lower case) that go upstream beyond those that the file passes."""
-    others: tuple[Form, ...] = ()
     opening: bool = False
     """Whether its body is a stream, of which the opening is read first."""
     inputs: Mapping[str, Input] = field(default_factory=dict)
     """The protocol's own inputs, as they are where the definition does not declare them."""
     details: object = None
     """What its protocol alone reads."""
+    others: tuple[Form, ...] = ()
     """Further requests that are the same tool."""
 
 
@@ -80,6 +81,8 @@ class Operation:
     """Whether the value's leaves are text."""
     whole_query: bool = True
     """Whether the request's query is part of it."""
+    texts: tuple[str, ...] = ()
+    """Texts of the whole request that stand in it in a spelling of the protocol's own."""
 
 
 @transient
@@ -94,9 +97,6 @@ class Asked:
     """Bytes of body that are parsed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """How one protocol is read and written. See the module's head."""
 class Opening(typing.Protocol):
     """Finds the end of what a streamed body begins with."""
 
@@ -105,6 +105,9 @@ class Opening(typing.Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """How one protocol is read and written. See the module's head."""
 
     lower: Callable[[Run], Form]
     read: Callable[[Asked], Sequence[Operation]]

@@ -121,7 +121,7 @@ def test_the_usual_mistakes_are_seen(name: str, text: str) -> None:
         (tool(auth={"secret": "K", "in": "query", "name": "key"}), True),
         (tool(auth={"in": "query", "name": "key"}), False),
         (tool(auth="mine"), False),
-        (tool(type="graphql"), False),
+        (tool(type="soap"), False),
         (tool(encoding="multipart"), False),
         (tool(extra="maybe"), False),
         (tool(methods="GET"), False),

@@ -105,14 +105,12 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
             ],
         ),
         (
-            "tool: t\nrun: {type: graphql, method: [GET, CONNECT], url: /x, encoding: multipart, timeout: 5s, redirects: [], bodyy: 1}",
+            "tool: t\nrun: {method: [GET, CONNECT], url: /x, encoding: multipart, redirects: [], bodyy: 1}",
             [
-                '2:13 the type "graphql" is not supported yet | leave it out; this version would not enforce it',
-                '2:30 the method "CONNECT" never passes the proxy | use another method',
-                '2:65 the encoding "multipart" is not supported yet | leave it out; this version would not enforce it',
-                '2:76 "timeout" is not supported yet | leave it out; this version would not enforce it',
-                '2:89 "redirects" is not supported yet | leave it out; this version would not enforce it',
-                '2:104 unknown key "bodyy" | did you mean "body"?',
+                '2:15 the method "CONNECT" never passes the proxy | use another method',
+                '2:50 the encoding "multipart" is not supported yet | leave it out; this version would not enforce it',
+                '2:61 "redirects" is not supported yet | leave it out; this version would not enforce it',
+                '2:76 unknown key "bodyy" | did you mean "body"?',
             ],
         ),
         (

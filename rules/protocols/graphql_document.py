@@ -1,0 +1,277 @@
+"""Read GraphQL documents (https://spec.graphql.org/), as far as decisions need: what each operation asks for.
+
+Parsed by graphql-core, whose import takes a quarter of a second: this module is imported on first use. Of a
+document remain its operations, each with its variables and root fields, and the strings in it; short
+documents are kept, because clients repeat them. A document that servers could read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from graphql.error import GraphQLError
+from graphql.language import parse
+from graphql.language.ast import (
+    ArgumentNode,
+    BooleanValueNode,
+    DirectiveNode,
+    DocumentNode,
+    EnumValueNode,
+    FieldNode,
+    FloatValueNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    NameNode,
+    Node,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableNode,
+)
+from wharfinger.rules.bodies import number
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.types import JSON, Code
+
+MAX_LENGTH: Final = 256 * 1024
+"""Characters of a document; one with more is refused."""
+MAX_TOKENS: Final = 10_000
+"""Names, values and punctuation of a document."""
+MAX_COMMENTS: Final = 1_000
+MAX_NODES_DEEP: Final = 160
+"""Levels of the syntax tree; a selection in a selection is two or three of them."""
+MAX_FRAGMENTS_DEEP: Final = 32
+KEPT: Final = 256
+KEPT_LENGTH: Final = 8 * 1024
+"""How many documents are kept, and of what length at most."""
+DIRECTIVES: Final = frozenset({"defer", "include", "skip", "stream"})
+"""Directives that say whether, or when, a part of the answer comes; any other may change what is done."""
+
+_TWO_WAYS = re.compile(r"[\x85\u2028\u2029\ufeff]|\r(?!\n)")
+"""Where a comment ends for some servers and not for others, and a mark that some drop before they read."""
+_HELP: Final = "Send one plain GraphQL document."
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """Stands in a value for what the request gives the variable."""
+
+    name: str
+
+
+type Value = bool | int | float | str | Variable | list[Value] | dict[str, Value] | None
+
+
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """A field at the root of an operation."""
+
+    name: str
+    arguments: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationText:
+    """One operation of a document."""
+
+    kind: str
+    """`query`, `mutation` or `subscription`."""
+    name: str
+    """Empty if it has none."""
+    variables: Mapping[str, Value]
+    """Those that it declares and gives a default."""
+    declared: frozenset[str]
+    fields: tuple[RootField, ...]
+    """Each response key once; counted whatever `@skip` and `@include` say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What remains of a document."""
+
+    operations: tuple[OperationText, ...]
+    texts: tuple[str, ...]
+    """Every string that stands in it, escapes resolved."""
+    size: int
+    """Nodes of its syntax tree."""
+
+
+def refused(reason: str, help_text: str = _HELP) -> Refused:
+    """What to raise for a document that is not let through."""
+    return Refused(reason, help_text, Code.DENIED)
+
+
+def read(text: str) -> Document:
+    """What a document asks for. Raises `Refused`, whatever the text."""
+    return _kept(text) if len(text) <= KEPT_LENGTH else _read(text)
+
+
+def _read(text: str) -> Document:
+    if _TWO_WAYS.search(text):
+        raise refused("the document has a character that servers read in different ways")
+    try:
+        parsed = parse(
+            text,
+            no_location=True,
+            max_lexical_tokens=MAX_TOKENS,
+            max_comments=MAX_COMMENTS,
+            max_source_length=MAX_LENGTH,
+        )
+    except GraphQLError:  # its message repeats what was sent
+        raise refused("the document is not GraphQL, or too large, or nested too deeply") from None
+    texts, size = _walk(parsed)
+    operations, fragments = _definitions(parsed)
+    return Document(tuple([_operation(operation, fragments) for operation in operations]), tuple(texts), size)
+
+
+_kept = lru_cache(maxsize=KEPT)(_read)
+
+
+def _walk(document: DocumentNode) -> tuple[list[str], int]:
+    """The strings of a document, and how many nodes it has; refuses directives that are not known."""
+    texts: list[str] = []
+    size = depth = 0
+    level: list[Node] = [document]
+    while level:
+        depth += 1
+        size += len(level)
+        if depth > MAX_NODES_DEEP:
+            raise refused("the document is nested too deeply")
+        below: list[Node] = []
+        for node in level:
+            if isinstance(node, StringValueNode):
+                texts.append(node.value)
+            elif isinstance(node, DirectiveNode) and node.name.value not in DIRECTIVES:
+                raise refused(
+                    "the document has a directive that may change what it does",
+                    f"Use no directives but {', '.join(f'@{name}' for name in sorted(DIRECTIVES))}.",
+                )
+            below += _children(node)
+        level = below
+    return texts, size
+
+
+def _children(node: Node) -> Iterator[Node]:
+    for key in node.keys:
+        child = getattr(node, key)
+        if isinstance(child, tuple | list):
+            yield from child
+        elif isinstance(child, Node) and not isinstance(child, NameNode):
+            yield child
+
+
+def _definitions(
+    document: DocumentNode,
+) -> tuple[list[OperationDefinitionNode], dict[str, FragmentDefinitionNode]]:
+    operations: dict[str, OperationDefinitionNode] = {}
+    fragments: dict[str, FragmentDefinitionNode] = {}
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            name = definition.name.value if definition.name else ""
+            if name in operations:
+                raise refused("the document has two operations of one name, or without a name")
+            operations[name] = definition
+        elif isinstance(definition, FragmentDefinitionNode):
+            if definition.name.value in fragments:
+                raise refused("the document has two fragments of one name")
+            fragments[definition.name.value] = definition
+        else:
+            raise refused("the document holds more than operations and fragments")
+    return list(operations.values()), fragments
+
+
+def _operation(
+    node: OperationDefinitionNode, fragments: Mapping[str, FragmentDefinitionNode]
+) -> OperationText:
+    declared = [each.variable.name.value for each in node.variable_definitions or ()]
+    if len(set(declared)) < len(declared):
+        raise refused("the document declares a variable twice")
+    defaults = {
+        each.variable.name.value: _value(each.default_value)
+        for each in node.variable_definitions or ()
+        if each.default_value is not None
+    }
+    fields: dict[str, RootField] = {}
+    _collect(node.selection_set, fragments, fields, (), set())
+    name = node.name.value if node.name else ""
+    return OperationText(node.operation.value, name, defaults, frozenset(declared), tuple(fields.values()))
+
+
+def _collect(
+    selections: SelectionSetNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    fields: dict[str, RootField],
+    path: tuple[str, ...],
+    done: set[str],
+) -> None:
+    """Gather root fields, also those of fragments, whatever type these are on; each fragment once."""
+    for selection in selections.selections:
+        if isinstance(selection, FieldNode):
+            key = selection.alias.value if selection.alias else selection.name.value
+            field = RootField(selection.name.value, _arguments(selection.arguments))
+            if fields.setdefault(key, field) != field:
+                raise refused("the document asks for two things under one name")
+        elif isinstance(selection, InlineFragmentNode):
+            _collect(selection.selection_set, fragments, fields, path, done)
+        elif isinstance(selection, FragmentSpreadNode):
+            name = selection.name.value
+            if name in path or len(path) >= MAX_FRAGMENTS_DEEP:
+                raise refused("the document has fragments that contain themselves, or are nested too deeply")
+            if name not in fragments:
+                raise refused("the document uses a fragment that it does not have")
+            if name not in done:
+                _collect(fragments[name].selection_set, fragments, fields, (*path, name), done)
+                done.add(name)
+
+
+def _arguments(nodes: tuple[ArgumentNode, ...] | None) -> dict[str, Value]:
+    given = {node.name.value: _value(node.value) for node in nodes or ()}
+    if len(given) < len(nodes or ()):
+        raise refused("the document gives an argument twice")
+    return given
+
+
+def _value(node: ValueNode) -> Value:
+    """A literal as JSON has it: an enum value is its name. The depth has been checked."""
+    if isinstance(node, VariableNode):
+        return Variable(node.name.value)
+    if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):
+        return node.value
+    if isinstance(node, IntValueNode | FloatValueNode):
+        read_as = number(node.value)
+        if read_as is None:
+            raise refused("the document has a number out of range")
+        return read_as
+    if isinstance(node, ListValueNode):
+        return [_value(each) for each in node.values]
+    if isinstance(node, ObjectValueNode):
+        held = {field.name.value: _value(field.value) for field in node.fields}
+        if len(held) < len(node.fields):
+            raise refused("the document has an object with a key twice")
+        return held
+    return None
+
+
+ABSENT: Final = object()
+"""Stands for a variable that the request gives no value."""
+
+
+def resolved(value: Value, variables: Mapping[str, JSON]) -> object:
+    """A value with its variables put in; `ABSENT` for one that has none (GraphQL 6.4.1 and 3.10)."""
+    if isinstance(value, Variable):
+        return variables.get(value.name, ABSENT)
+    if isinstance(value, list):
+        items = [resolved(each, variables) for each in value]
+        return [None if item is ABSENT else item for item in items]
+    if isinstance(value, dict):
+        held = {key: resolved(each, variables) for key, each in value.items()}
+        return {key: each for key, each in held.items() if each is not ABSENT}
+    return value
