@@ -21,7 +21,7 @@ from itertools import chain
 from typing import Any
 
 import re2
-from wharfinger.rules import spelling
+from wharfinger.rules import multipart, spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Request
 
@@ -60,6 +60,7 @@ class Media(enum.StrEnum):
     JSON = "json"
     FORM = "form"
     TEXT = "text"
+    MULTIPART = "multipart"
     OTHER = "other"
 
 
@@ -72,6 +73,8 @@ class Body:
     """JSON as it is; a form nested by its brackets, leaves text; text as one string."""
     pairs: spelling.Pairs = ()
     """Of a form: its pairs in order."""
+    parts: tuple[multipart.Field, ...] = ()
+    """Of a multipart form: its fields in order."""
     problem: str = ""
     """Why the body could not be read; empty if it was, or if there was none."""
 
@@ -107,6 +110,8 @@ def kind(value: str) -> Media:
         media = Media.JSON
     elif name.startswith("text/"):
         media = Media.TEXT
+    elif name == "multipart/form-data":
+        media = Media.MULTIPART
     else:
         return Media.OTHER
     if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:
@@ -137,6 +142,8 @@ def read_as(content_types: Sequence[str], data: bytes | None, limit: int = DEFAU
     (written,) = content_types
     try:
         media = kind(written) if len(written) > MAX_KEPT else _usual_kind(written)
+        if media is Media.MULTIPART:
+            return _read_parts(data, multipart.boundary(media_type(written)[1]), limit)
         return _read(media, data, limit)
     except Refused as refused:
         return Body(media, problem=refused.refusal.reason)
@@ -153,6 +160,33 @@ def _read(media: Media, data: bytes, limit: int) -> Body:
     if media is Media.TEXT:
         return Body(media, _utf8(data))
     return Body(media, problem="the body is of a kind that is not read")
+
+
+def _read_parts(data: bytes, boundary: str, limit: int) -> Body:
+    """A multipart form. Files are not parsed, and so do not count for the limit."""
+    fields = tuple(multipart.form(data, boundary))
+    if len(data) - sum(len(field.content) for field in fields if field.filename is not None) > limit:
+        raise Refused(f"the body is longer than the {limit} bytes that are read")
+    pairs = [(field.name, _Leaf(multipart.value(field))) for field in fields]
+    nested = _unwrapped(structure(pairs, "form"))  # type: ignore[arg-type]
+    return Body(Media.MULTIPART, nested, parts=fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """A value that is nested as it is, be it an object."""
+
+    value: JSON
+
+
+def _unwrapped(node: Any) -> Any:
+    if isinstance(node, _Leaf):
+        return node.value
+    if isinstance(node, Repeated):
+        return Repeated(tuple(_unwrapped(item) for item in node))
+    if isinstance(node, list):
+        return [_unwrapped(item) for item in node]
+    return {name: _unwrapped(item) for name, item in node.items()}
 
 
 def _utf8(data: bytes) -> str:

@@ -26,6 +26,7 @@ MEDIA = {
     "json": frozenset({Media.JSON}),
     "form": frozenset({Media.FORM}),
     "text": frozenset({Media.TEXT}),
+    "multipart": frozenset({Media.MULTIPART}),
     "any": None,
 }
 """Which kinds of body an `encoding` reads; None for one that is not read."""
@@ -244,10 +245,10 @@ class _Compiler:
             )
         elif form.encoding == "text" and not isinstance(form.body, str):
             self.error(at, "a body of text must be one text", 'write it like body: "${text}"')
-        elif form.encoding == "form" and not isinstance(form.body, Mapping):
+        elif form.encoding in {"form", "multipart"} and not isinstance(form.body, Mapping):
             self.error(at, "a form must be a mapping", "write name: value lines")
         else:
-            nested = form.encoding in {None, "form"}
+            nested = form.encoding in {None, "form", "multipart"}
             prepare = trees.nested if nested else lambda source: source
             return self._tree(prepare, plain(form.body), form.body_key)
         return None

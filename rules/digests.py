@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
+from wharfinger.rules import multipart
 from wharfinger.rules.bodies import Body, Media, canonical_json
 from wharfinger.rules.types import JSON, Call, Request
 
@@ -76,6 +77,8 @@ def body_form(read: Body, raw: bytes | None, opening: bytes | None = None) -> JS
         return ["json", read.value]
     if not read.problem and read.media is Media.FORM:
         return ["form", read.pairs]
+    if not read.problem and read.media is Media.MULTIPART:
+        return ["multipart", [multipart.described(field) for field in read.parts]]
     return ["bytes", hashlib.sha256(raw).hexdigest()]
 
 

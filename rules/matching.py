@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REASON = "wharfinger-reason"
 _NO_BODY = Fields({})
-_TEXTUAL = frozenset({Media.FORM, Media.TEXT})
+_TEXTUAL = frozenset({Media.FORM, Media.TEXT, Media.MULTIPART})
 _SHOWN = 5
 
 

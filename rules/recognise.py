@@ -28,7 +28,9 @@ from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
 from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 
-_TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain"}
+_TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain",
+    Media.MULTIPART: "multipart/form-data",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from wharfinger.rules import bodies, headers, matching, spelling, trees
+from wharfinger.rules import bodies, headers, matching, multipart, spelling, trees
 from wharfinger.rules import inputs as typed
 from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.inputs import Input
@@ -201,7 +201,8 @@ class Tool:
         fit = None if read.body.problem else matching.fit(self, self.endpoints[0], read)
         derived = self.speech.derived - values.keys() if self.speech is not None else frozenset[str]()
         held = {} if fit is None else {k: v for k, v in fit.call.inputs.items() if k not in derived}
-        if fit is None or fit.refusal is not None or _spelled(held) != _spelled(values):
+        told = {k: _told(v) for k, v in values.items()} if self.encoding == "multipart" else values
+        if fit is None or fit.refusal is not None or _spelled(held) != _spelled(told):
             raise Refused(
                 "the inputs cannot be written as a request that is read back the same",
                 fit.refusal.reason if fit is not None and fit.refusal is not None else "",
@@ -233,6 +234,8 @@ class Tool:
         filled = trees.write(self.body, values)
         if filled is ABSENT:
             return b"", ""
+        if self.encoding == "multipart":
+            return multipart.write(_fields(filled))
         if self.encoding == "form":
             text = canonical_pairs(tuple(flat(filled, repeat=False)))
         elif self.encoding == "text":
@@ -258,6 +261,31 @@ def flat(filled: object, *, repeat: bool, name: str = "") -> Iterator[tuple[str,
             yield from flat(item, repeat=repeat, name=name if plain else f"{name}[{index}]")
     else:
         yield name, trees.spell(filled)
+
+
+def _fields(filled: object, name: str = "") -> Iterator[multipart.Field]:
+    """The fields that spell a filled tree; a mapping with a content is a file."""
+    if isinstance(filled, dict) and "content" in filled and name:
+        yield multipart.file(name, filled)
+    elif isinstance(filled, dict):
+        for key, value in filled.items():
+            if name and (not key or "[" in key or "]" in key):
+                raise Refused(
+                    "a name with brackets cannot be written in a form", "Use plain names.", Code.DENIED
+                )
+            yield from _fields(value, f"{name}[{key}]" if name else key)
+    elif isinstance(filled, list):
+        for item in filled:
+            yield from _fields(item, name if "[" not in name else f"{name}[]")
+    else:
+        yield multipart.Field(name, trees.spell(filled).encode("utf-8"))
+
+
+def _told(value: JSON) -> JSON:
+    """A value as a form that holds it is read: of a file what it is."""
+    if isinstance(value, dict) and "content" in value:
+        return multipart.value(multipart.file("file", value))  # type: ignore[no-any-return]
+    return [_told(item) for item in value] if isinstance(value, list) else value
 
 
 def _spelled(value: object) -> object:

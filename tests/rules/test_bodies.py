@@ -111,7 +111,7 @@ def test_json_is_refused(text: bytes) -> None:
         ("application/x-www-form-urlencoded;charset=utf-8", Media.FORM),
         ("text/plain", Media.TEXT),
         ("application/octet-stream", Media.OTHER),
-        ("multipart/form-data; boundary=x", Media.OTHER),
+        ("multipart/form-data; boundary=x", Media.MULTIPART),
     ],
 )
 def test_media(value: str, media: Media) -> None:
