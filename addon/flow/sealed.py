@@ -110,6 +110,8 @@ class SealedHttpLayer(base.HttpLayer):
         super().__init__(context, mode)
         self._parts = parts
         self._passages: dict[int, Passage] = {}
+        self._deadlines: dict[commands.Command, int] = {}
+        """Wake-ups that were asked for, each with the stream whose time is then over."""
         self._agent_side = AgentSide(
             context.fork(),
             tunnel=mode is HTTPMode.transparent,
@@ -134,6 +136,8 @@ class SealedHttpLayer(base.HttpLayer):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, Goodbye):
             yield from self._withdraw(event)
+        elif isinstance(event, events.Wakeup) and event.command in self._deadlines:
+            yield from self._time_out(self._deadlines.pop(event.command))
         else:
             side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
             yield from super()._handle_event(event) if side is None else self._pass(side, event)
@@ -437,6 +441,10 @@ class SealedHttpLayer(base.HttpLayer):
         if permit.decision.response.switch:
             passage.asked = sealed
         yield from self._pass(child, replace(event, request=sealed))
+        if (timeout := permit.decision.timeout) is not None:
+            wake = commands.RequestWakeup(timeout.total_seconds())
+            self._deadlines[wake] = event.stream_id
+            yield wake
 
     def _block(self, passage: Passage, answer: Answer) -> None:
         decision = passage.exchange.permit.decision_id if passage.exchange.permit else ""
@@ -563,6 +571,25 @@ class SealedHttpLayer(base.HttpLayer):
         self._end(passage, Outcome.WITHHELD, reason)
         yield commands.CloseConnection(stream.flow.server_conn)
         yield from self._refuse_stream(stream.stream_id, passage)
+
+    def _time_out(self, stream_id: int) -> layer.CommandGenerator[None]:
+        """The time that a tool or rule gives is over: cut both sides off, and say so where it can be said."""
+        passage, stream = self._passages.get(stream_id), self.streams.get(stream_id)
+        permit = passage.permit if passage is not None else None
+        if passage is None or stream is None or permit is None or passage.exchange.stage is not Stage.SENT:
+            return
+        seconds = permit.decision.timeout.total_seconds() if permit.decision.timeout is not None else 0
+        reason = f"the exchange took longer than the {seconds:g} s it is given, and was cut off"
+        if passage.relay is not None:
+            self._end(passage, Outcome.TIMED_OUT, reason)
+            yield from self._relay(passage.relay, Goodbye(passage.exchange.flow_id, reason))
+            return
+        passage.blocked = True
+        help_ = "It may have been carried out; look before sending it again."
+        passage.answer = Answer(Code.UPSTREAM, reason, help_, permit.decision_id, status=504, close=True)
+        self._end(passage, Outcome.TIMED_OUT, reason)
+        yield commands.CloseConnection(stream.flow.server_conn)
+        yield from self._refuse_stream(stream_id, passage)
 
     # WebSockets.
 
