@@ -22,7 +22,8 @@ from wharfinger.desk import DataFolder
 _STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
 
 
-def _folder(config: Path | None) -> Path:
+def book_folder(config: Path | None) -> Path:
+    """The folder of the audit log; ends with exit code 1 where there is none."""
     folder = DataFolder(data_of(config)).audit
     if not folder.is_dir():
         fail(f'there is no audit log in "{folder}"', "it is made when the proxy starts: wharfinger up")
@@ -77,7 +78,7 @@ def _commanded(held: Mapping[str, Any]) -> str:
 @json_option
 def tail(config: Path | None, count: int, *, follow: bool, as_json: bool) -> None:
     """The last events."""
-    folder = _folder(config)
+    folder = book_folder(config)
     last = reader.tail(folder, count)
     _print(last, as_json=as_json)
     if follow:
@@ -87,7 +88,7 @@ def tail(config: Path | None, count: int, *, follow: bool, as_json: bool) -> Non
             sys.exit(0)
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment(text: str | None) -> datetime | None:
     """An instant: ISO 8601, or a time ago such as 90s, 15m, 24h, 7d."""
     if text is None:
         return None
@@ -95,10 +96,10 @@ def _moment(text: str | None) -> datetime | None:
     if text[-1:] in units and text[:-1].isdigit():
         return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
     try:
-        moment = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
         fail(f'"{text}" is not a time', "write it like 2026-01-14T12:00+01:00, or 24h for a day ago", 2)
-    return moment if moment.tzinfo else moment.astimezone()
+    return instant if instant.tzinfo else instant.astimezone()
 
 
 @audit_command.command("search")
@@ -124,8 +125,8 @@ def search(
     as_json: bool,
 ) -> None:
     """Events that match everything given, oldest first. Exit code 1 if there are none."""
-    query = Query(agent, tool, verdict, kind, _moment(since), _moment(until), text)
-    if not _print(reader.search(_folder(config), query), as_json=as_json):
+    query = Query(agent, tool, verdict, kind, moment(since), moment(until), text)
+    if not _print(reader.search(book_folder(config), query), as_json=as_json):
         sys.exit(1)
 
 
@@ -135,7 +136,7 @@ def search(
 @json_option
 def show(config: Path | None, reference: str, *, as_json: bool) -> None:
     """All events of one decision (d_…), approval (a_…) or event."""
-    found = reader.show(_folder(config), reference)
+    found = reader.show(book_folder(config), reference)
     if not found:
         fail(f'nothing in the audit log is called "{reference}"', "wharfinger audit tail shows the last ones")
     if as_json:
@@ -157,7 +158,7 @@ def show(config: Path | None, reference: str, *, as_json: bool) -> None:
 @json_option
 def verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:
     """Check the whole log: every line, every link, every hash. Exit code 1 if anything was changed."""
-    folder = data or _folder(config)
+    folder = data or book_folder(config)
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
         bar = progress.add_task("verifying")
         result = verifying.verify(

@@ -1,0 +1,1 @@
+"""Decide recorded calls again: what the book tells of each, and what other policies would have answered."""
