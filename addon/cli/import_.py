@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 from wharfinger.cli import fetching
 from wharfinger.cli.common import REFUSED, WRONG, fail, json_option, print_json
-from wharfinger.importing import aws, comparing, discovery, openapi, reading, sources, writing
+from wharfinger.importing import aws, comparing, discovery, har, openapi, reading, sources, writing
 from wharfinger.importing.comparing import Difference
 from wharfinger.importing.operations import Imported, Options, Plain
 from wharfinger.rules import documents
@@ -94,6 +94,52 @@ def discovery_command(source: str, **given: Any) -> None:
     where = source if is_file else str(sources.discovery(source))
     document = reading.document(fetching.content(where), where)
     _finish(lambda options: discovery.convert(document, options), str(document.get("name", "")), given)
+
+
+@import_command.command("graphql")
+@click.argument("source", metavar="SCHEMA")
+@_common
+def graphql_command(source: str, **given: Any) -> None:
+    """A GraphQL schema: SDL, or the JSON that introspection answers. --base says where the API is."""
+    from wharfinger.importing import graphql
+
+    data = fetching.content(source)
+    schema: Any = data.decode("utf-8", "replace")
+    if data.lstrip()[:1] == b"{":
+        schema = reading.document(data, source)
+    _finish(lambda options: graphql.convert(schema, options), Path(source).stem, given)
+
+
+@import_command.command("mcp")
+@click.argument("source", metavar="URL|FILE|COMMAND", nargs=-1, required=True)
+@_common
+def mcp_command(source: tuple[str, ...], **given: Any) -> None:
+    """A server of MCP: by its URL, by a COMMAND that starts it, or a FILE with the result of tools/list.
+
+    Write a COMMAND after `--`. --base says at which URL agents reach the server.
+    """
+    from wharfinger.cli import mcp_listing
+    from wharfinger.importing import mcp
+
+    first = source[0]
+    listing: Mapping[str, Any]
+    if len(source) == 1 and fetching.is_url(first):
+        listing = mcp_listing.of_url(first)
+        given["base"] = given["base"] or (first,)
+    elif len(source) == 1 and first.endswith(".json"):
+        listing = reading.document(fetching.content(first), first)
+    else:
+        listing = mcp_listing.of_command(source)
+    _finish(lambda options: mcp.convert(listing, options), Path(first).stem, given)
+
+
+@import_command.command("har")
+@click.argument("source", metavar="FILE")
+@_common
+def har_command(source: str, **given: Any) -> None:
+    """Requests that a browser recorded, to one host; of their values nothing is taken."""
+    recorded = reading.document(fetching.content(source), source)
+    _finish(lambda options: har.convert(recorded, options), Path(source).stem, given)
 
 
 # What all formats share

@@ -244,5 +244,6 @@ def _run(run: Plain, effect: Effect) -> Plain:
     order = ("type", "method", "url", "query", "headers", "body", "encoding")
     first = {key: run[key] for key in order if key in run}
     rest = {key: value for key, value in run.items() if key not in order and key != "extra"}
-    http = run.get("type", "http") == "http"
-    return first | rest | ({"extra": "allow" if effect is Effect.READ else "deny"} if http else {})
+    if run.get("type", "http") != "http":
+        return first | rest | ({"extra": run["extra"]} if "extra" in run else {})
+    return first | rest | {"extra": "allow" if effect is Effect.READ else "deny"}

@@ -50,7 +50,7 @@ def phrase(
 
 def of_name(name: str) -> Phrase:
     """What an operation does that has a name alone: `DeleteBucket`, `issueDelete`, `search`."""
-    found = words.split(name)
+    found = _either(words.split(name))
     verb_at = next((i for i, word in enumerate(found) if word in words.VERBS), None)
     if verb_at is None:
         return Phrase("", ("_".join(found),))
