@@ -19,6 +19,7 @@ from wharfinger.rules import headers
 from wharfinger.rules.headers import Fields, Names
 from wharfinger.rules.models.agents import Credential
 from wharfinger.rules.placeholders import Owner
+from wharfinger.rules.protocols import websocket
 from wharfinger.rules.recognised import Recognised
 from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.tools import Tool
@@ -98,7 +99,8 @@ class _Look:
         known = exchanged if tool is not None else self._at_home()
         self._nowhere_else(known, parameters)
         logins = self.fields.names.logins
-        own = self._own_logins(tool, known) if logins and logins != known else ()
+        spoken = websocket.PROTOCOL_FIELD in self.fields
+        own = self._own_logins(tool, known) if (logins and logins != known) or spoken else ()
         refusal = self._unplaceable(tool, found)
         if refusal is None and len(found) < len(placements):
             refusal = self._absent(tool, placements, found)
@@ -197,6 +199,8 @@ class _Look:
             texts = [text for value in self.fields[name] for text in spelled(value)]
             if any(texts):
                 held[name] = texts
+        if texts := websocket.logins(self.fields):
+            held[websocket.PROTOCOL_FIELD] = texts
         return held
 
     def _at_home(self) -> tuple[str, ...]:

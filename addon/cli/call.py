@@ -19,6 +19,7 @@ from wharfinger.cli.control import Here, here
 from wharfinger.cli.run import Run, issued
 from wharfinger.desk import DataFolder
 from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.tools import FilledRequest, Tool
 from wharfinger.rules.types import Place
@@ -85,6 +86,9 @@ def _tool(place: Here, name: str) -> Tool:
     if tool is None:
         hint = did_you_mean(name, tools.tools) or "see: wharfinger tools list"
         fail(f'there is no tool "{name}"', hint, WRONG)
+    if tool.protocol is Protocol.WEBSOCKET:
+        hint = "connect through the proxy with a WebSocket client: see wharfinger env"
+        fail(f'"{name}" is about a WebSocket, which `call` does not speak', hint, WRONG)
     return tool
 
 

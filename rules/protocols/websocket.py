@@ -28,6 +28,8 @@ MESSAGE: Final = "message"
 """The keys of a tool that opens a connection, and of one that is a message on it."""
 
 PROTOCOL_FIELD: Final = "sec-websocket-protocol"
+LOGINS: Final = ("base64url.bearer.authorization.k8s.io.", "openai-insecure-api-key.")
+"""Subprotocols in which APIs read a credential, since browsers can send no other field: how they begin."""
 _SCHEMES: Final = {"wss://": "https://", "ws://": "http://"}
 _SAMPLE_KEY: Final = base64.b64encode(b"wharfinger.fills").decode("ascii")
 _HELP: Final = "Open it as RFC 6455 says: one GET by HTTP/1.1 with a key and version 13, and no body."
@@ -70,6 +72,12 @@ def _is_key(values: Sequence[str]) -> bool:
         return len(base64.b64decode(values[0].encode("ascii"), validate=True)) == 16
     except (binascii.Error, ValueError):
         return False
+
+
+def logins(fields: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What is presented as a credential among the subprotocols."""
+    offered = [part.strip() for value in fields.get(PROTOCOL_FIELD, ()) for part in value.split(",")]
+    return [part for part in offered if part.startswith(LOGINS)]
 
 
 def apart[E](

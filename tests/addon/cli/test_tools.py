@@ -124,3 +124,13 @@ def test_an_approver_rotates_nothing(type_, configure, monkeypatch):
     assert type_("ca", "show", "--config", folder).code == 1
     nobody = type_("ca", "rotate", "--config", folder)
     assert (nobody.code, "several keys" in nobody.err) == (1, True)
+
+
+def test_call_says_that_it_speaks_no_websocket(type_, configure):
+    run = "{type: websocket, url: wss://api.example.com/live, auth: {secret: EXAMPLE_KEY}}"
+    folder = configure(
+        tools__things=f"{LIST}tools:\n  - {{tool: get_thing, effect: read, run: {run}}}\n",
+        policies__things="policy: things\nallow: [{tool: get_thing}]\n",
+    )
+    typed = type_("call", "--config", folder, "--agent", "robot", "--tool", "get_thing")
+    assert (typed.code, "does not speak" in typed.err) == (2, True)
