@@ -17,7 +17,9 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset({"args", "field", "message", "operation", "params", "rpc", "select", "service", "types"})
+SPOKEN = frozenset(
+    {"args", "below", "field", "format", "message", "operation", "params", "rpc", "select", "service", "types"}
+)
 """Keys of a `run` that are some protocol's own."""
 
 

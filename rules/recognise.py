@@ -133,7 +133,16 @@ class Toolset:
         if surfaces or (fields.names.special and websocket.asks(fields)):
             found, surfaces = websocket.apart(fields, found, surfaces)
         if surfaces:
-            return speaking.recognise(request, fields, host, target, found, surfaces, limit)
+            return speaking.recognise(
+                request,
+                fields,
+                host,
+                target,
+                found,
+                surfaces,
+                limit,
+                lambda inner: self.recognise(inner, limit),
+            )
         if not found:
             return _unmatched(request, fields, host, target)
         body, problem = _body(request, fields, found, limit)

@@ -7,10 +7,10 @@ What carries a request (its credential) is one for all of its calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from wharfinger.rules import bodies, headers, spelling
+from wharfinger.rules import bodies, headers, spelling, within
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.index import Entry, Surface
 from wharfinger.rules.matching import Fit, Reading, fit, of_operation, reading
@@ -33,8 +33,12 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
     found: Sequence[Entry],
     surfaces: Sequence[Surface],
     limit: int,
+    again: Callable[[Request], Recognised],
 ) -> Recognised:
-    """What a request is at a URL where a protocol is spoken; `found` are the HTTP templates there."""
+    """What a request is at a URL where a protocol is spoken; `found` are the HTTP templates there.
+
+    `again` recognises requests that stand in it.
+    """
     speech = SPEECHES[surfaces[0].protocol]
     here = [surface for surface in surfaces if surface.protocol is surfaces[0].protocol]
     body = _body(request, fields, speech, limit)
@@ -52,6 +56,12 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
     refusals: list[Refusal] = []
     for number, operation in enumerate(operations, 1):
         fits = _fits(here, operation, whole, speech)
+        if operation.inner is not None:
+            part, refusal = within.recognise(operation.inner, fits, again)
+            parts.append(part)
+            if refusal is not None:
+                refusals.append(refusal)
+            continue
         refusal = operation.refusal or (fits[0].refusal if fits else _unknown(number, len(operations)))
         if refusal is not None:
             refusals.append(refusal)

@@ -29,6 +29,7 @@ from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]
 KEYS: Mapping[str, frozenset[str]] = {
+    "batch": frozenset({"format", "below", "headers"}),
     "git": frozenset({"service", "headers"}),
     "grpc": frozenset({"service", "rpc", "headers"}),
     "graphql": frozenset({"operation", "field", "args", "types", "select", "headers"}),
@@ -38,6 +39,7 @@ KEYS: Mapping[str, frozenset[str]] = {
 }
 """What may be written for each `type` beyond what all of them have."""
 NEEDED: Mapping[str, frozenset[str]] = {
+    "batch": frozenset({"format"}),
     "git": frozenset({"service"}),
     "grpc": frozenset({"service", "rpc"}),
     "graphql": frozenset({"operation", "field"}),
@@ -161,7 +163,7 @@ class Run(Written):
         "json": "write `body`",
     }
 
-    type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc"] = Field(
+    type: Literal["http", "jsonrpc", "graphql", "websocket", "git", "grpc", "batch"] = Field(
         default="http", description="The protocol."
     )
     method: Methods = Field(
@@ -176,6 +178,10 @@ class Run(Written):
     encoding: Literal["json", "form", "multipart", "text", "any"] | None = Field(
         default=None, description="How the body is written; left out: by Content-Type."
     )
+    format: Literal["json", "multipart"] | None = Field(
+        default=None, description="Of batch: whether the requests stand in JSON or in parts."
+    )
+    below: Text = Field(default="", description="Of batch: the path that URLs of its requests are below.")
     service: Text = Field(
         default="", description="Of git `fetch` or `push`; of grpc the service's full name."
     )

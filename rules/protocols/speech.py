@@ -30,6 +30,7 @@ class Protocol(enum.StrEnum):
 
     HTTP = "http"
     GRAPHQL = "graphql"
+    BATCH = "batch"
     GIT = "git"
     GRPC = "grpc"
     JSONRPC = "jsonrpc"
@@ -83,6 +84,8 @@ class Operation:
     """Whether the request's query is part of it."""
     texts: tuple[str, ...] = ()
     """Texts of the whole request that stand in it in a spelling of the protocol's own."""
+    inner: Request | None = None
+    """A request that it stands for: then that is recognised, and is the call."""
 
 
 @transient

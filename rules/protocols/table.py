@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules.protocols import git, graphql, grpc, jsonrpc, websocket
+from wharfinger.rules.protocols import batch, git, graphql, grpc, jsonrpc, websocket
 from wharfinger.rules.protocols.speech import Form, Protocol, Speech
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SPEECHES: Final[Mapping[Protocol, Speech]] = {
     Protocol.GRAPHQL: graphql.SPEECH,
+    Protocol.BATCH: batch.SPEECH,
     Protocol.GIT: git.SPEECH,
     Protocol.GRPC: grpc.SPEECH,
     Protocol.JSONRPC: jsonrpc.SPEECH,

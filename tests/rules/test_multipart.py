@@ -29,7 +29,11 @@ TOOL = """
     base: https://api.example.com
     tools:
       - tool: upload
-        input: {purpose: string, file: object, tags: {type: array, required: false}, count: {type: integer, required: false}}
+        input:
+          purpose: string
+          file: object
+          tags: {type: array, required: false}
+          count: {type: integer, required: false}
         run:
           method: POST
           url: /files
@@ -261,11 +265,13 @@ def test_node_reads_the_same() -> None:
     const out = [];
     const run = async () => {
       for (const [body, type] of JSON.parse(require('fs').readFileSync(0, 'utf8'))) {
-        const form = await new Response(Buffer.from(body, 'base64'), {headers: {'content-type': type}}).formData();
+        const headers = {'content-type': type};
+        const form = await new Response(Buffer.from(body, 'base64'), {headers}).formData();
         const seen = [];
         for (const [name, value] of form.entries()) {
-          const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(await value.arrayBuffer());
-          seen.push([name, typeof value === 'string' ? null : value.name,
+          const text = typeof value === 'string';
+          const bytes = text ? Buffer.from(value) : Buffer.from(await value.arrayBuffer());
+          seen.push([name, text ? null : value.name,
                      crypto.createHash('sha256').update(bytes).digest('hex')]);
         }
         out.push(seen);
@@ -278,8 +284,9 @@ def test_node_reads_the_same() -> None:
 
     sent = [multipart.write(fields) for fields in SENT.values()]
     given_ = json.dumps([[base64.b64encode(body).decode(), written] for body, written in sent])
-    ran = subprocess.run(["node", "-e", script], input=given_, capture_output=True, text=True, timeout=50)
-    assert ran.returncode == 0, ran.stderr
+    ran = subprocess.run(
+        ["node", "-e", script], input=given_, capture_output=True, text=True, timeout=50, check=True
+    )
     assert json.loads(ran.stdout) == [_seen(fields) for fields in SENT.values()]
 
 

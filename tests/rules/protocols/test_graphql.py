@@ -293,7 +293,7 @@ def test_what_is_no_plain_request_is_refused(send: Any, body: object, reason: st
         (b'{"query": "{ issues { id } }"}', {"Content-Type": "text/plain"}, "not JSON"),
         (b'{"query": "{ issues { id } }"}', {}, "no Content-Type"),
         (b"query=%7B+issues+%7B+id+%7D+%7D", {"Content-Type": "application/x-www-form-urlencoded"}, "not JSON"),
-        (b"--x\r\n\r\n--x--", {"Content-Type": "multipart/form-data; boundary=x"}, "kind that is not read"),
+        (b"--x\r\n\r\n--x--", {"Content-Type": "multipart/form-data; boundary=x"}, "not well formed"),
         (b"", JSON, "not JSON"),
     ],
 )  # fmt: skip
