@@ -13,6 +13,7 @@ from typing import Any
 from wharfinger.faults import Fault
 from wharfinger.rules import decide as deciding
 from wharfinger.rules import spelling
+from wharfinger.rules.blast import Blast
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import Near
 from wharfinger.rules.placeholders import Placeholders
@@ -89,7 +90,7 @@ def as_json(decision: Decision, assumed: Iterable[str] = (), nearest: Iterable[N
         "request_digest": decision.digest,
         "calls": [
             {"tool": call.tool, "effect": str(call.effect), "inputs": call.inputs, "extras": call.extras,
-             "reason": call.reason}
+             "reason": call.reason, "blast": _blast(call.blast)}
             for call in decision.calls
         ],
         "rules": [str(rule) for rule in decision.rules],
@@ -117,6 +118,11 @@ def _near(near: Near) -> Iterator[dict[str, Any]]:
     for lack in near.lacks or (None,):
         told = {} if lack is None else {"input": lack.what, "needs": lack.needs, "given": lack.given}
         yield {**shared, "input": None, "needs": None, "given": None, **told, "text": str(near)}
+
+
+def _blast(found: Blast) -> dict[str, Any]:
+    parts = [{"part": part.name, "points": part.points, "why": part.why} for part in found.parts]
+    return {"score": found.score, "parts": parts}
 
 
 def _step(step: Step) -> dict[str, Any]:

@@ -142,6 +142,7 @@ class _Compiler:
             speech=SPEECHES.get(form.protocol),
             details=form.details,
             documents=self.file.persisted if form.protocol is Protocol.GRAPHQL else {},
+            reversible=definition.reversible,
             others=self._others(),
             proposed=not (self.file.approved if definition.approved is None else definition.approved),
             timeout=self.run.timeout,

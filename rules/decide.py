@@ -207,6 +207,7 @@ class _Deciding:
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
             ask=judgement.ask,
+            protocol=read.protocol,
             response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
             reservations=ruling.reservations if opened else (),
             timeout=shortest(judgement.timeout, *(tool.timeout for tool in read.winners)) if opened else None,
@@ -243,7 +244,7 @@ class _Deciding:
         return [(each.tool, self._scope(each, call.reason, read, agent, path)) for each in calls]
 
     def _scope(self, call: Call, reason: str | None, read: Recognised, agent: Agent, path: str) -> Scope:
-        about = {"tool": call.tool, "effect": _EFFECTS[call.effect]}
+        about: dict[str, str | int] = {"tool": call.tool, "effect": _EFFECTS[call.effect]}
         who = {"name": self.request.agent, "owner": agent.owner}
         return Scope(
             inputs=call.inputs,
@@ -258,6 +259,7 @@ class _Deciding:
             },
             facts={"confinement": self.facts.confinement},
             now=self.now,
+            reversible=call.reversible,
         )
 
     def _unopenable(self, read: Recognised, shown: Presented, judgement: Judgement) -> Refusal | None:
@@ -331,6 +333,7 @@ class _Deciding:
             self.configuration.digest,
             calls=read.calls,
             own=own,
+            protocol=read.protocol,
             trace=trace,
         )
 
@@ -351,6 +354,8 @@ class _Deciding:
                 yield Step("tool", "no tool fits", part.call.tool)
             for name in sorted(part.call.inputs):
                 yield Step("input", name, "ok")
+            blast = part.call.blast
+            yield Step("blast", str(blast), str(blast.score))
 
     def _trace(
         self, read: Recognised, shown: Presented, dropped: tuple[str, ...], ruling: Ruled

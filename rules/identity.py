@@ -48,6 +48,8 @@ def digest(
         "reason": definition.reason,
         "inputs": {name: _input(definition.input.get(name), spec) for name, spec in specs.items()},
     }
+    if definition.reversible is not None:
+        form["reversible"] = definition.reversible
     if run.type == "graphql" and file.persisted:
         form["persisted"] = dict(file.persisted)
     return hashlib.sha256(_canonical(form)).hexdigest()

@@ -169,7 +169,17 @@ def _call(tool: Tool, values: Mapping[str, JSON], beyond: Mapping[str, JSON], re
     if reason is None and tool.reason is not None:
         given = values.get(tool.reason)
         reason = given if isinstance(given, str) and given.strip() else None
-    return Call(tool.name, tool.digest, tool.effect, values, beyond, reason, tool.sensitive, tool.description)
+    return Call(
+        tool.name,
+        tool.digest,
+        tool.effect,
+        values,
+        beyond,
+        reason,
+        tool.sensitive,
+        tool.description,
+        tool.reversible,
+    )
 
 
 def _refusal(tool: Tool, problems: list[str]) -> Refusal:

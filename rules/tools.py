@@ -120,6 +120,8 @@ class Tool:
     """What its protocol alone reads of its definition."""
     documents: Mapping[str, str] = field(default_factory=dict)
     """Of GraphQL: the API's persisted documents, by what requests name them by."""
+    reversible: bool | None = None
+    """Whether what it does can be taken back; None where the file does not say it."""
     others: tuple[Tool, ...] = ()
     """Further requests that are this tool, each as a tool of the same name."""
     proposed: bool = False

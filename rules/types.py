@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from wharfinger.rules import blast as blasting
+from wharfinger.rules.blast import Blast
+
 if TYPE_CHECKING:
     from wharfinger.rules.denials import Denial
     from wharfinger.rules.limits import Counters, Reservation
@@ -180,6 +183,13 @@ class Call:
     sensitive: frozenset[str] = frozenset()
     """Names of inputs that the audit log stores as HMACs only."""
     description: str = ""
+    reversible: bool | None = None
+    """Whether what it does can be taken back; None where the tool does not say it."""
+
+    @property
+    def blast(self) -> Blast:
+        """How much harm it could do, worked out anew each time (docs/blast.md)."""
+        return blasting.score(self.effect, self.inputs, self.reversible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +233,7 @@ class Step:
     """One step on the way to a decision, for `explain`."""
 
     kind: str
-    """`spelling`, `tool`, `input`, `credential`, `headers`, `rule`, `pattern`, `limit`,
+    """`spelling`, `tool`, `input`, `blast`, `credential`, `headers`, `rule`, `pattern`, `limit`,
     `observe`, `verdict`."""
     text: str
     result: str

@@ -36,6 +36,8 @@ class AskedCall:
     effect: str
     inputs: Mapping[str, JSON]
     extras: Mapping[str, JSON]
+    blast: str = ""
+    """How much harm it could do, and why, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Question:
                 "effect": call.effect,
                 "inputs": dict(call.inputs),
                 "extras": dict(call.extras),
+                "blast": call.blast,
             }
             for call in self.calls
         ]
@@ -148,6 +151,7 @@ def _asked(call: Call, text: _Text) -> AskedCall:
         effect=call.effect.value,
         inputs=text.values(call.inputs, call.sensitive),
         extras=text.values(call.extras, call.sensitive),
+        blast=text.safe(str(call.blast)),
     )
 
 

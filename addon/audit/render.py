@@ -217,6 +217,8 @@ class _Renderer:
     def _call(self, call: Call, index: int) -> dict[str, Any]:
         where = f"calls.{index}"
         out: dict[str, Any] = {"tool": self._text(f"{where}.tool", call.tool), "effect": call.effect}
+        if blast := call.blast.score:
+            out["blast"] = blast
         if call.template:
             out["template"] = self._text(f"{where}.template", call.template, 128)
         if call.reason and not self.hidden.within(call.reason):

@@ -91,6 +91,8 @@ def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
         out.print(
             f"  tool       [bold]{escape(call['tool'])}[/] ({call['effect']}) {escape(call['description'])}"
         )
+        if call.get("blast"):
+            out.print(f"    blast {escape(call['blast'])}")
         for name, value in call["inputs"].items():
             out.print(f"    {escape(name)} = {escape(json.dumps(value, ensure_ascii=False))}")
     out.print(

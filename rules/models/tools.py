@@ -321,6 +321,10 @@ class ToolDef(Written):
     effect: Effect | None = Field(
         default=None, description="read, write or destructive; left out: by method."
     )
+    reversible: Flag | None = Field(
+        default=None,
+        description="Whether what it does can be taken back, for `call.blast`; left out: unless destructive.",
+    )
     input: dict[Variable, InputSpec] = Field(default_factory=dict, description="The inputs by name.")
     run: Run = Field(description="The request.")
     reason: Text | None = Field(

@@ -53,6 +53,7 @@ def test_an_intent_tells_all_that_was_decided(who: Who, request_of: Requests, de
             {
                 "tool": "refund_payment",
                 "effect": "write",
+                "blast": 32,
                 "template": "7" * 64,
                 "inputs": {"payment_id": "pi_1", "amount_cents": 2500},
             }

@@ -296,7 +296,7 @@ def test_explaining_changes_nothing_but_the_trace(make: Any) -> None:
         assert bool(decision.trace) is explain
         assert replace(decision, trace=()) == decide(world.configuration, request, world.facts, NOON)
     kinds = [step.kind for step in world.decide("GET https://plain.example.com/pages/a", explain=True).trace]
-    assert kinds == ["spelling", "tool", "input", "verdict"]
+    assert kinds == ["spelling", "tool", "input", "blast", "verdict"]
     fields = {"Authorization": "Bearer sk_test_Qm9vdHMgYW5kIGNhdHM0", "X-Odd": "1",
               "Content-Type": "application/x-www-form-urlencoded"}  # fmt: skip
     line, body = "POST https://api.stripe.com/v1/refunds", b"payment_intent=pi_1&amount=9"
