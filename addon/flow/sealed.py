@@ -38,6 +38,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
+from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
 from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome, Sent
 from wharfinger.flow import adapter, upstream
@@ -644,7 +645,7 @@ class SealedHttpLayer(base.HttpLayer):
         yield commands.CloseConnection(relay.flow.server_conn)
         yield commands.CloseConnection(self.context.client)
         relay.flow.live = False
-        hook = base.HttpResponseHook(relay.flow)
+        hook = HttpResponseHook(relay.flow)
         hook.blocking = False
         yield hook
 

@@ -163,7 +163,7 @@ class Relay(layer.Layer):
 
     def _ask(self, said: Said) -> commands.Command:
         hook = AgentMessage(self.flow, said)
-        hook.blocking = self
+        hook.blocking = self  # type: ignore[assignment] # whoever waits for it, as layers say it
         return hook
 
     def _decided(self) -> layer.CommandGenerator[None]:

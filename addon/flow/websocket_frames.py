@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Event, Message, Ping, Pong, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 MAX_FRAGMENTS = 16 * 1024
@@ -92,7 +92,7 @@ class Frames:
     def next(self) -> Heard | None:
         """The next message or control frame, None until more bytes have come. Raises `Broken`."""
         for event in self._wire.events():
-            if isinstance(event, Message):
+            if isinstance(event, TextMessage | BytesMessage):
                 if self._add(event):
                     return self._whole(event)
             elif isinstance(event, CloseConnection):
@@ -103,7 +103,7 @@ class Frames:
                 return Heard(Kind.PING if isinstance(event, Ping) else Kind.PONG, bytes(event.payload))
         return None
 
-    def _add(self, event: Message) -> bool:
+    def _add(self, event: TextMessage | BytesMessage) -> bool:
         """Add a piece to the message under way; whether that was the last. Raises `Broken`."""
         self._parts += event.data.encode() if isinstance(event, TextMessage) else event.data
         self._fragments += event.frame_finished
@@ -111,7 +111,7 @@ class Frames:
             raise Broken(CloseReason.MESSAGE_TOO_BIG)
         return event.message_finished
 
-    def _whole(self, event: Message) -> Heard:
+    def _whole(self, event: TextMessage | BytesMessage) -> Heard:
         data = bytes(self._parts)
         self._parts.clear()
         self._fragments = 0
