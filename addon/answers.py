@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import orjson
 from wharfinger.rules.types import Code
+from wharfinger.spoken import Spoken
 
 STATUS: Mapping[Code, int] = {
     Code.DENIED: 403,
@@ -26,6 +27,7 @@ STATUS: Mapping[Code, int] = {
 """HTTP status of each kind of refusal."""
 
 REASONS: Mapping[int, str] = {
+    200: "OK",
     400: "Bad Request",
     403: "Forbidden",
     407: "Proxy Authentication Required",
@@ -54,13 +56,16 @@ class Answer:
     retry_after: int | None = None
     plain: bool = False
     """Send the message as text, for git."""
+    spoken: Spoken | None = None
+    """The protocol above HTTP to put it in."""
     close: bool = False
     extra: tuple[tuple[str, str], ...] = field(default=())
 
     @property
     def http_status(self) -> int:
-        """Status to send: the code's own unless one was given."""
-        return self.status or STATUS.get(self.code, 403)
+        """Status to send: the code's own unless one was given, or the protocol has another."""
+        status = self.status or STATUS.get(self.code, 403)
+        return status if self.spoken is None else self.spoken.status(status)
 
     @property
     def phrase(self) -> str:
@@ -88,7 +93,8 @@ class Answer:
             "approval": self.approval,
             "retry_after": self.retry_after,
         }
-        return orjson.dumps(content | {name: value for name, value in more.items() if value is not None})
+        content |= {name: value for name, value in more.items() if value is not None}
+        return orjson.dumps(content if self.spoken is None else self.spoken.put(content))
 
     def headers(self, length: int) -> list[tuple[str, str]]:
         """Header fields of the answer; never `Retry-After`, which SDKs obey in silence."""

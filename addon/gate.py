@@ -21,6 +21,7 @@ from wharfinger.audit.events import Outcome, Sent, Who
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.faults import StoreUnavailable
 from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
+from wharfinger.spoken import spoken
 
 if TYPE_CHECKING:
     from wharfinger.audit.book import Book
@@ -330,5 +331,6 @@ def answer(decision_id: str, decision: Decision, request: Request, approval: str
         tool=call.tool if call else None,
         rule=str(decision.rules[0]) if decision.rules else None,
         approval=approval,
+        spoken=spoken(decision.protocol, request),
         plain=any(value.startswith("git/") for value in request.values("user-agent")),
     )

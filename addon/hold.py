@@ -20,6 +20,7 @@ from wharfinger.approvals.states import ApprovalError, State, WrongState
 from wharfinger.audit import events
 from wharfinger.rules import headers
 from wharfinger.rules.types import Code, Decision, Request, Verdict
+from wharfinger.spoken import spoken
 
 if TYPE_CHECKING:
     from wharfinger.approvals.approvals import Approvals
@@ -145,6 +146,7 @@ class Hold:
             rule=str(decision.rules[0]) if decision.rules else None,
             approval=approval or None,
             retry_after=20 if code is Code.APPROVAL_PENDING else None,
+            spoken=spoken(decision.protocol, request),
         )
         return Settled(refused, refusal=answer)
 
