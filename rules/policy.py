@@ -249,11 +249,11 @@ class _Compiler:
 
     def _selected(self, written: Selection, at: Position, verdict: Verdict) -> tuple[str, ...]:
         names = [tool.name for tool in self.tools.tools.values() if written.picks(tool.api, tool.effect)]
+        if verdict is Verdict.DENY and written.effect and written.api is None:
+            names.append(UNMATCHED)
         if not names:
             message = f"{written} matches no tool"
             self.problems.warning(at, message, "the rule can never decide", kinds.NO_MATCH)
-        if verdict is Verdict.DENY and written.effect and written.api is None:
-            names.append(UNMATCHED)
         return tuple(sorted(names))
 
     # Limits

@@ -17,7 +17,8 @@ import click
 import yaml
 from wharfinger.answers import STATUS
 from wharfinger.cli.main import cli
-from wharfinger.rules import cel, constraints, extras, fieldnames
+from wharfinger.rules import blast, cel, constraints, extras, fieldnames
+from wharfinger.rules.detector_table import DETECTORS
 from wharfinger.rules.schema import schemas
 from wharfinger.rules.types import Code
 
@@ -225,6 +226,12 @@ def readable() -> str:
     return table(("name", "holds"), rows)
 
 
+def detectors() -> str:
+    """What is found in text, in the order in which it counts."""
+    rows = ((f"`{each.name}`", f"`{each.group}`", each.what) for each in DETECTORS)
+    return table(("detector", "group", "finds"), rows)
+
+
 def catalogue() -> str:
     """The built-in tool files."""
     rows = []
@@ -253,6 +260,8 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "header fields that end here": lambda: listing(fieldnames.HOP_BY_HOP | fieldnames.FRAMING),
     "header fields with a login": lambda: listing(fieldnames.LOGIN_FIELDS),
     "method overrides": lambda: listing(extras.OVERRIDES),
+    "blast": lambda: table(("part", "points", "when"), blast.table()),
+    "detectors": detectors,
     "operators": lambda: listing(constraints.OPERATORS),
     "readable names": readable,
     "codes": codes,
