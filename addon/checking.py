@@ -11,8 +11,9 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from wharfinger.rules import cases
+from wharfinger.rules import cases, observing
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.problems import ConfigurationError, Problem, Severity, in_order
@@ -71,7 +72,7 @@ def check_files(
     except ConfigurationError as error:
         return Checked(None, (*problems, *error.problems))
     results = cases.run(configuration) if run_cases else ()
-    found = (*problems, *configuration.warnings)
+    found = (*problems, *configuration.warnings, *observing.remarks(configuration, datetime.now(UTC)))
     if not lint:
         return Checked(configuration, found, results)
     from wharfinger.rules.lint.linting import remarks

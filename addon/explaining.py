@@ -106,6 +106,15 @@ def as_json(decision: Decision, assumed: Iterable[str] = (), nearest: Iterable[N
             "people": sorted(decision.ask.people),
             "expires": decision.ask.expires.total_seconds(),
         },
+        "timeout": None if decision.timeout is None else decision.timeout.total_seconds(),
+        "review": decision.review,
+        "observed": None
+        if decision.observed is None
+        else {
+            "verdict": str(decision.observed.verdict),
+            "reason": decision.observed.reason,
+            "rules": [str(rule) for rule in decision.observed.rules],
+        },
         "steps": [_step(step) for step in decision.trace],
         "nearest": [row for near in nearest for row in _near(near)],
         "assumed": list(assumed),

@@ -24,6 +24,7 @@ from wharfinger.faults import Fault
 from wharfinger.gate import Session
 from wharfinger.office import Office
 from wharfinger.reloading import Reloader
+from wharfinger.rules import observing
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
@@ -103,6 +104,9 @@ class Serving:
             f"{len(configuration.tools)} tools; policy {configuration.digest[:12]}; data {told['data']}",
             err=True,
         )
+        for name in observing.free_agents(configuration, runtime.desk.clock.now()):
+            text = f"  warning: all policies of {name} OBSERVE: whatever they would deny passes"
+            click.echo(text, err=True)
         if not configuration.settings.audit.durable:
             click.echo("  warning: audit.durable is false: a power cut may lose the last events", err=True)
         click.echo(
@@ -178,6 +182,10 @@ class Serving:
             "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
+            "observed": list(
+                observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())
+            ),
+            "denials": len(runtime.live.denials),
         }
 
     async def _explain(self, args: Mapping[str, Any]) -> JSON:

@@ -23,7 +23,7 @@ from wharfinger.certs.environment import ClientFiles
 from wharfinger.clock import Clock
 from wharfinger.credentials.registry import Credentials
 from wharfinger.desk import DataFolder, Desk
-from wharfinger.faults import Fault
+from wharfinger.faults import Fault, StoreUnavailable
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.dispatch import Observer
 from wharfinger.flow.master import Edge, ProxyMaster
@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 SWEEP = 1.0
 """Seconds between two looks at deadlines."""
+LEDGER_SWEEP = 3600
+"""Looks at deadlines between two at counts that no limit needs any more."""
 
 
 class CannotStart(Fault):
@@ -90,9 +92,14 @@ class Runtime:
             sweeper.cancel()
 
     async def _sweep(self) -> None:
+        turn = 0
         while True:
             await asyncio.sleep(SWEEP)
             await self.desk.approvals.sweep()
+            turn = (turn + 1) % LEDGER_SWEEP
+            if turn == 0:
+                with contextlib.suppress(StoreUnavailable):
+                    await self.desk.ledger.sweep()
 
     def stop(self) -> None:
         """End `serve`."""

@@ -22,7 +22,11 @@ from wharfinger.rules.nearest import nearest
 from wharfinger.rules.placeholders import Placeholders
 
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
-ASSUMED = ("no suspension", "the agent's own placeholder where a credential is missing")
+ASSUMED = (
+    "no suspension and no emergency denial",
+    "limits have counted nothing",
+    "the agent's own placeholder where a credential is missing",
+)
 
 
 @click.command("explain")

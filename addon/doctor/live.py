@@ -92,6 +92,12 @@ def status(standing: Standing) -> Iterator[Finding]:
     if said["refused_reload"]:
         text = "the last reload was refused: the configuration in force is an older one"
         yield fail("proxy", text, "wharfinger check, then wharfinger reload")
+    if said["observed"]:
+        text = f"policies of {', '.join(said['observed'])} observe: not all they deny is refused"
+        yield remark("policies", text, "end `mode: observe` once you have seen enough")
+    if said["denials"]:
+        text = f"{said['denials']} emergency denials are in force"
+        yield remark("denials", text, "wharfinger deny list")
     if said["book"] != "writable":
         yield fail("book", f"it cannot be written, so all is refused: {said['book']}", "mend it and restart")
 

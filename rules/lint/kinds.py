@@ -31,6 +31,7 @@ UNTESTED: Final = "W401"
 NO_TESTS: Final = "W402"
 NOT_READ: Final = "W501"
 OPEN: Final = "W502"
+OBSERVES: Final = "W503"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     NO_TESTS: Kind("a policy without tests", "Nothing shows that it says what is meant."),
     NOT_READ: Kind("a file that is not read", "Its name or place is not that of a file of configuration."),
     OPEN: Kind("a file that others can write", "Whoever can change it can change what is allowed."),
+    OBSERVES: Kind(
+        "a policy that only observes",
+        "What it says is recorded, and not enforced. Let it end as soon as you have seen enough.",
+    ),
 }  # fmt: skip
 """Every kind there is."""
