@@ -26,9 +26,10 @@ from typing import Any, Final
 import re2
 from wharfinger.rules import addresses, detectors
 from wharfinger.rules.addresses import NoAddress
-from wharfinger.rules.cel_cost import weigh
+from wharfinger.rules.cel_cost import PROGRAM, weigh
+from wharfinger.rules.detector_table import GROUPS, NAMES
 from wharfinger.rules.detectors import Effort, TooMuch
-from wharfinger.rules.texts import PROGRAM, searching
+from wharfinger.rules.texts import searching
 
 MAX_PROGRAM: Final = 2_000
 """Instructions of one pattern, once compiled."""
@@ -284,8 +285,9 @@ def _domain(argument: object) -> Constraint:
 
 
 def _cidr(argument: object) -> Constraint:
-    written = argument if isinstance(argument, list) else [argument]
-    if not written or not all(isinstance(text, str) for text in written):
+    given = argument if isinstance(argument, list) else [argument]
+    written = [text for text in given if isinstance(text, str)]
+    if not written or len(written) < len(given):
         raise Unusable("expected a network or a list of them", "write like 10.0.0.0/8")
     try:
         networks = tuple(addresses.network(text) for text in written)
@@ -310,12 +312,12 @@ def _email(argument: object) -> Constraint:
 def _findings(argument: object) -> Constraint:
     names = argument.get("not") if isinstance(argument, Mapping) and len(argument) == 1 else argument
     if names == "none":
-        chosen, text = detectors.NAMES, "secrets and personal data"
+        chosen, text = NAMES, "secrets and personal data"
     elif isinstance(argument, Mapping) and isinstance(names, list) and names:
         try:
             chosen, text = detectors.expanded(names), ", ".join(map(str, names))
         except (KeyError, TypeError) as error:
-            known = ", ".join([*detectors.GROUPS, *sorted(detectors.NAMES)])
+            known = ", ".join([*GROUPS, *sorted(NAMES)])
             raise Unusable(f"there is no detector {error}", f"there are: {known}") from None
     else:
         raise Unusable("expected `none`, or what there may not be", "write {findings: {not: [secret, card]}}")

@@ -41,6 +41,7 @@ def test_domain(text: str, host: str) -> None:
         "https://[::ffff:127.0.0.1]/", "example.com/x",
         "https://example.com:99999/", "//example.com/x", "https:example.com", "example..com", "-a.example",
         "https://example.com\n.evil.example/", "http://" + "a" * 9000 + ".example", "a%2eb.example",
+        "https://good.example/a b", "https://good.example/\u00e9", "https://good.example/\\evil", "https://good.example/\t",
     ],
 )  # fmt: skip
 def test_what_has_no_domain_or_two(text: str) -> None:
