@@ -8,9 +8,9 @@ documents are kept, because clients repeat them. A document that servers could r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Final
 
 from graphql.error import GraphQLError
@@ -28,7 +28,6 @@ from graphql.language.ast import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
-    NameNode,
     Node,
     ObjectValueNode,
     OperationDefinitionNode,
@@ -57,6 +56,10 @@ DIRECTIVES: Final = frozenset({"defer", "include", "skip", "stream"})
 
 _TWO_WAYS = re.compile(r"[\x85\u2028\u2029\ufeff]|\r(?!\n)")
 """Where a comment ends for some servers and not for others, and a mark that some drop before they read."""
+_NAMES = frozenset({"alias", "loc", "name", "operation"})
+_LEAVES = frozenset(
+    {BooleanValueNode, EnumValueNode, FloatValueNode, IntValueNode, StringValueNode, VariableNode}
+)
 _HELP: Final = "Send one plain GraphQL document."
 
 
@@ -147,25 +150,30 @@ def _walk(document: DocumentNode) -> tuple[list[str], int]:
             raise refused("the document is nested too deeply")
         below: list[Node] = []
         for node in level:
-            if isinstance(node, StringValueNode):
-                texts.append(node.value)
-            elif isinstance(node, DirectiveNode) and node.name.value not in DIRECTIVES:
+            kind = type(node)
+            if kind is StringValueNode:
+                texts.append(node.value)  # type: ignore[attr-defined]
+            elif kind is DirectiveNode and node.name.value not in DIRECTIVES:  # type: ignore[attr-defined]
                 raise refused(
                     "the document has a directive that may change what it does",
                     f"Use no directives but {', '.join(f'@{name}' for name in sorted(DIRECTIVES))}.",
                 )
-            below += _children(node)
+            for key in _below(kind):
+                child = getattr(node, key)
+                if not child:
+                    continue
+                if isinstance(child, tuple | list):
+                    below += child
+                elif isinstance(child, Node):
+                    below.append(child)
         level = below
     return texts, size
 
 
-def _children(node: Node) -> Iterator[Node]:
-    for key in node.keys:
-        child = getattr(node, key)
-        if isinstance(child, tuple | list):
-            yield from child
-        elif isinstance(child, Node) and not isinstance(child, NameNode):
-            yield child
+@cache
+def _below(kind: type[Node]) -> tuple[str, ...]:
+    """The attributes of a kind of node below which something may stand that is looked for."""
+    return () if kind in _LEAVES else tuple(key for key in kind.keys if key not in _NAMES)
 
 
 def _definitions(
