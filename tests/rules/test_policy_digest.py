@@ -54,10 +54,16 @@ ask:
 deny:
   - {tool: "*", when: 'agent.environment == "test"', because: not here}
 deny_patterns: ["BEGIN", "END"]
+limits:
+  - {tool: a_put, calls: 20/hour, sum: {n: 100/day}}
+  - {tool: "a_*", calls: 50/run, then: ask, approvers: [bob], expires: 10m}
+mode: observe
+until: "2026-01-20"
 tests:
   - {agent: bot, call: b_get, expect: allow}
 """,
-    "policies/q.yaml": "policy: q\ntools: [b_get, a_get]\napprovers: [bob, alice]\n",
+    "policies/r.yaml": "policy: r\nabstract: true\nallow: [{tool: b_get, timeout: 30s}]\n",
+    "policies/q.yaml": "policy: q\nextends: [r]\ntools: [b_get, a_get]\napprovers: [bob, alice]\n",
     "agents.yaml": """
 agents:
   bot: {owner: alice, policies: [p, q], environment: prod}
@@ -107,6 +113,9 @@ def changed(name: str, old: str, new: str) -> dict[str, str]:
         ("policies/p.yaml", "expires: 15m", "expires: 900s"),
         ("policies/p.yaml", "expect: allow", "expect: deny"),
         ("policies/p.yaml", '["BEGIN", "END"]', "[END, BEGIN]"),
+        ("policies/p.yaml", '"2026-01-20"', '2026-01-20T00:00Z'),
+        ("policies/p.yaml", "calls: 20/hour, sum: {n: 100/day}", "sum: {n: 100.0/day}, calls: 20/hour, then: deny"),
+        ("policies/r.yaml", "30s", "30000ms"),
         ("policies/q.yaml", "[b_get, a_get]", "[a_get, b_get]"),
         ("policies/q.yaml", "[bob, alice]", "[alice, bob]"),
         ("agents.yaml", "[p, q]", "[q, p]"),
@@ -134,6 +143,23 @@ def test_it_stays_where_the_meaning_does(name: str, old: str, new: str) -> None:
         ("policies/p.yaml", '"BEGIN", ', ""),
         ("policies/q.yaml", "[b_get, a_get]", "[b_get]"),
         ("policies/q.yaml", "approvers: [bob, alice]", "approvers: [bob]"),
+        # limits, timeouts, reviews, environments, what is extended and what observes
+        ("policies/p.yaml", "20/hour", "21/hour"),
+        ("policies/p.yaml", "20/hour", "20/day"),
+        ("policies/p.yaml", "n: 100/day", "n: 100.5/day"),
+        ("policies/p.yaml", ", sum: {n: 100/day}", ""),
+        ("policies/p.yaml", ", then: ask, approvers: [bob], expires: 10m", ""),
+        ("policies/p.yaml", "expires: 10m", "expires: 11m"),
+        ("policies/p.yaml", 'mode: observe\nuntil: "2026-01-20"\n', ""),
+        ("policies/p.yaml", "2026-01-20", "2026-01-21"),
+        ("policies/p.yaml", "{tool: b_get}", "{tool: b_get, review: true}"),
+        ("policies/p.yaml", "{tool: b_get}", "{tool: b_get, environments: [prod]}"),
+        ("policies/p.yaml", "policy: p", "policy: p\nenvironments: [prod]"),
+        ("policies/r.yaml", "timeout: 30s", "timeout: 31s"),
+        ("policies/r.yaml", ", timeout: 30s", ""),
+        ("policies/q.yaml", "extends: [r]\n", ""),
+        ("policies/q.yaml", "approvers: [bob, alice]\n", "approvers: [bob, alice]\nabstract: false\nenvironments: [test]\n"),
+        ("tools/b.yaml", "method: GET", "method: GET, timeout: 5s"),
         # tools
         ("tools/a.yaml", "base: https://a.example", "base: [https://a.example, https://b.example]"),
         ("tools/a.yaml", "auth: {secret: KEY}", "auth: {secret: KEY, format: 'token ${secret}'}"),
