@@ -174,6 +174,8 @@ class Gate:
                 return Admission(decision_id, permit=permit)  # part of what the connection's intent says
             # From here to the permit there is no point at which another request could take what is left.
             who = session.who
+            if decision.led is not None and not self.live.redirects.take(who.agent_id, decision.led):
+                continue
             if self.ledger.reserve(decision_id, who.agent_id, who.run, decision.reservations):
                 return await self._intend(permit, approvers)
             if approval:
@@ -234,7 +236,8 @@ class Gate:
 
     def objection(self, permit: Permit) -> str | None:
         """Why a request that has been sent would not be let out now, if so: asked when anything changes."""
-        again = self.live.decide(permit.request, permit.session, counted=False)
+        led = permit.decision.led
+        again = self.live.decide(permit.request, permit.session, counted=False, led=led)
         return again.reason if again.verdict is Verdict.DENY else None
 
     def finish(self, permit: Permit, ending: Ending) -> None:

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
 from wharfinger.clock import Clock
 from wharfinger.credentials import issued
 from wharfinger.gate import Session
+from wharfinger.redirects import Redirects
 from wharfinger.rules import decide as deciding
+from wharfinger.rules import redirecting
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.limits import UNCOUNTED
 from wharfinger.rules.placeholders import Placeholders
 from wharfinger.rules.redact.secrets import SecretSet
-from wharfinger.rules.types import Decision, Facts, Request
+from wharfinger.rules.redirecting import Pass
+from wharfinger.rules.types import Call, Decision, Facts, Request
 
 if TYPE_CHECKING:
     from wharfinger.agents import Agent
@@ -58,6 +63,8 @@ class Live:
         self._runs: dict[str, str | None] = {}
         self.begun = 0
         """How many runs there have been."""
+        self.redirects = Redirects(clock.now)
+        """What agents may follow of what answers led to."""
         self._stopped: str | None = None
         self._on_change: Callable[[], object] = lambda: None
         self._all: tuple[int, SecretSet] | None = None
@@ -67,6 +74,7 @@ class Live:
 
     def swap(self, configuration: Configuration, agents: Mapping[str, Agent]) -> None:
         """Decide by `configuration` from now on; permits given before no longer hold."""
+        configuration.tools.prepare()
         self.configuration = configuration
         # An agent that is known already is known better here: it may have been suspended meanwhile.
         known = getattr(self, "agents", {})
@@ -180,16 +188,36 @@ class Live:
             confinement=who.confinement,
             run=who.run,
             counters=self._ledger.view(who.agent_id, who.run) if counted else UNCOUNTED,
+            passes=self.redirects.of(who.agent_id),
             denials=self._denials,
             approved_tools=self._approved_tools,
         )
 
     def decide(
-        self, request: Request, session: Session, *, explain: bool = False, counted: bool = True
+        self,
+        request: Request,
+        session: Session,
+        *,
+        explain: bool = False,
+        counted: bool = True,
+        led: Pass | None = None,
     ) -> Decision:
-        """Decide `request` now; one that is under way already, and so was `counted`, without limits."""
+        """Decide `request` now; one that is under way already, and so was `counted`, without limits.
+
+        `led` is the redirect that it follows, which then holds for as long as it takes.
+        """
         facts = self.facts(session, counted=counted)
+        if led is not None:
+            facts = replace(facts, passes=(replace(led, until=datetime.max.replace(tzinfo=UTC)),))
         return deciding.decide(self.configuration, request, facts, self._clock.now(), explain=explain)
+
+    def let_follow(
+        self, session: Session, location: str, hosts: tuple[str, ...], calls: tuple[Call, ...]
+    ) -> None:
+        """Let the agent follow the redirect of its call, if it leads to one of the hosts."""
+        given = redirecting.followed(location, hosts, calls, self._clock.now())
+        if given is not None:
+            self.redirects.add(session.who.agent_id, given)
 
     def may_stream(self, host: str) -> bool:
         """Whether some tool of this host (in canonical form) streams its body: else `streams` is False."""

@@ -121,6 +121,7 @@ class _Compiler:
             encoding=form.encoding or self._usual_encoding(sites, body),
             stream=form.stream,
             opening=form.opening,
+            redirects=self.run.redirects,
             extra=self.run.extra == "allow" if self.run.extra else effect is Effect.READ,
             inputs=specs,
             placements=_placements(auth),

@@ -26,6 +26,7 @@ from wharfinger.rules.refusal import Refusal
 from wharfinger.rules.ruling import Ruled, Ruling
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.types import (
+    UNMATCHED,
     Call,
     Code,
     Decision,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.models.agents import Agent
     from wharfinger.rules.recognise import Streamed
+    from wharfinger.rules.redirecting import Pass
 
 MAX_REASON: Final = 1_000
 """Characters of a reason that are kept."""
@@ -173,6 +175,12 @@ class _Deciding:
         path = read.target.path.canonical if read.target is not None else ""
         subjects = [self._subjects(part, read, agent, path) for part in read.parts]
         policies = [self.configuration.policies[name] for name in agent.policies]
+        led = next((each for each in self.facts.passes if each.is_for(self.request, self.now)), None)
+        if led is not None:
+            subjects[0].extend(
+                (call.tool, self._scope(call, call.reason, read, agent, path))
+                for call in (*led.calls, _fetched(read))
+            )
         ruling = Ruling(
             policies,
             subjects,
@@ -189,6 +197,10 @@ class _Deciding:
             self.explain,
         ).ruled()
         judgement = ruling.judgement
+        if judgement.verdict is not Verdict.DENY or judgement.forbidden or judgement.code is not None:
+            led = None
+        if led is not None:
+            return self._follows(read, shown, led)
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
@@ -234,6 +246,28 @@ class _Deciding:
             rules=judgement.rules,
             own=shown.own,
             trace=judgement.steps if self.explain else (),
+        )
+
+    def _follows(self, read: Recognised, shown: Presented, led: Pass) -> Decision:
+        """A redirect of a call that was let out is followed; nothing is put in."""
+        plan = self._plan(read, shown)
+        kept = plan.outgoing(self.request)
+        path = read.target.path.canonical if read.target is not None else ""
+        reason = f"an answer to {led.calls[0].tool} leads here"
+        return Decision(
+            Verdict.ALLOW,
+            Code.ALLOWED,
+            reason,
+            "",
+            self.configuration.digest,
+            led.calls,
+            forward=kept,
+            dropped=plan.dropped,
+            own=shown.own,
+            digest=self._digest(read, shown, plan.covered(kept), path),
+            response=_response((), shown.credentialed),
+            led=led,
+            trace=(*self._call_steps(read), Step("verdict", reason, "allow")) if self.explain else (),
         )
 
     def _subjects(self, part: Part, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
@@ -372,6 +406,12 @@ class _Deciding:
         yield Step("verdict", ruling.judgement.reason, ruling.judgement.verdict.value)
 
 
+def _fetched(read: Recognised) -> Call:
+    """What the following of a redirect is, to rules about requests that are no tool."""
+    path = read.target.path.canonical if read.target is not None else ""
+    return Call(UNMATCHED, "", Effect.READ, {"host": read.host, "method": "GET", "path": path})
+
+
 _CLOSED: Final = ResponseRules()
 _UNKNOWN: Final = Refusal(Code.DENIED, "this agent is not registered", "Ask the operator to add it.")
 
@@ -394,14 +434,19 @@ def _response(tools: tuple[Tool, ...], credentialed: bool) -> ResponseRules:
     if len(tools) > 1:
         redact = tuple(dict.fromkeys(path for tool in tools for path in tool.redact))
     switch = tools[0].protocol is Protocol.WEBSOCKET
-    return _response_rules(redact, cookies, credentialed, switch)
+    redirects = tools[0].redirects if all(tool.redirects == tools[0].redirects for tool in tools) else ()
+    return _response_rules(redact, cookies, credentialed, redirects, switch)
 
 
 @lru_cache(maxsize=8192)
 def _response_rules(
-    redact: tuple[str, ...], cookies: bool, credentialed: bool, switch: bool = False
+    redact: tuple[str, ...],
+    cookies: bool,
+    credentialed: bool,
+    redirects: tuple[str, ...] = (),
+    switch: bool = False,
 ) -> ResponseRules:
-    return ResponseRules(_paths(redact), cookies, credentialed, switch=switch)
+    return ResponseRules(_paths(redact), cookies, credentialed, redirects, switch)
 
 
 def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:

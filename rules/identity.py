@@ -18,7 +18,20 @@ from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
 SPOKEN = frozenset(
-    {"args", "below", "field", "format", "message", "operation", "params", "rpc", "select", "service", "types"}
+    {
+        "args",
+        "below",
+        "field",
+        "format",
+        "message",
+        "operation",
+        "params",
+        "redirects",
+        "rpc",
+        "select",
+        "service",
+        "types",
+    }
 )
 """Keys of a `run` that are some protocol's own."""
 

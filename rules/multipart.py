@@ -32,7 +32,8 @@ _FIELDS: Final = frozenset(
 )
 _AS_IT_IS: Final = frozenset({"7bit", "8bit", "binary"})
 _TYPE = re.compile(
-    r'([a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126})(?:; ?charset="?utf-?8"?)?', re.I
+    r'([a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126})(?:; ?charset="?utf-?8"?)?',
+    re.IGNORECASE,
 )
 
 

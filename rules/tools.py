@@ -111,6 +111,8 @@ class Tool:
     sensitive: frozenset[str]
     declared_headers: frozenset[str]
     """Header fields that are inputs or constants of the tool, in lower case."""
+    redirects: tuple[str, ...] = ()
+    """Hosts that an answer may lead to."""
     protocol: Protocol = Protocol.HTTP
     key: str = ""
     """Above HTTP: what chooses the tool among the operations at its URL."""

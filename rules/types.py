@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.limits import Counters, Reservation
     from wharfinger.rules.placeholders import Placeholders
     from wharfinger.rules.redact.fields import FieldPath
+    from wharfinger.rules.redirecting import Pass
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 
@@ -139,6 +140,8 @@ class Facts:
     """Id of the run that a token was issued for; empty outside of one."""
     counters: Counters | None = None
     """What limits have counted so far; None where nothing has been."""
+    passes: tuple[Pass, ...] = ()
+    """Redirects that the agent may follow."""
     denials: tuple[Denial, ...] = ()
     """The emergency deny list, which holds before any policy."""
 
@@ -250,6 +253,7 @@ class ResponseRules:
     """False where `Set-Cookie` is withheld: hosts with a credential, unless the tool declares cookies."""
     credentialed: bool = False
     redirects: tuple[str, ...] = ()
+    """Hosts that the answer may lead the agent to."""
     switch: bool = False
     """Whether the upstream may switch to WebSocket."""
 
@@ -289,4 +293,6 @@ class Decision:
     """Whether a person looks at the outcome afterwards (`review: true`)."""
     observed: Observed | None = None
     """Where a policy of the agent observes: what all of them say."""
+    led: Pass | None = None
+    """The redirect that is followed, where that is why it is let out."""
     trace: tuple[Step, ...] = ()

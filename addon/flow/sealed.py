@@ -51,6 +51,7 @@ from wharfinger.flow.stream import RequestOpened, Stream
 from wharfinger.flow.websocket import Goodbye, Relay
 from wharfinger.flow.websocket_handshake import NotSwitched, granting
 from wharfinger.gate import Ending, Permit, Withdrawn
+from wharfinger.rules import redirecting
 from wharfinger.rules.placeholders import StreamScan
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
@@ -520,6 +521,7 @@ class SealedHttpLayer(base.HttpLayer):
                     yield from self._switch(stream, event, passage, passage.asked)
                 case ResponseHeaders():
                     head = self._incoming(passage, stream).begin(event.response, end_stream=event.end_stream)
+                    self._may_follow(passage, head)
                     yield from self._pass(stream, replace(event, response=head))
                 case ResponseData() if passage.incoming is not None:
                     clean = passage.incoming.data(event.data)
@@ -562,6 +564,15 @@ class SealedHttpLayer(base.HttpLayer):
             parse_limit=self._parts.limits.parse,
         )
         return passage.incoming
+
+    def _may_follow(self, passage: Passage, head: http.Response) -> None:
+        """Let the agent follow a redirect that its tool lists, as the agent gets to see it."""
+        permit = passage.permit
+        if permit is None or head.status_code not in redirecting.STATUSES:
+            return
+        hosts, locations = permit.decision.response.redirects, head.headers.get_all("location")
+        if hosts and len(locations) == 1:
+            self._parts.live.let_follow(permit.session, locations[0], hosts, permit.decision.calls)
 
     def _withhold(
         self, stream: base.HttpStream, passage: Passage, reason: str

@@ -19,11 +19,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from wharfinger.rules import spelling
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
 from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.problems import Problems, did_you_mean
+from wharfinger.rules.refusal import Refused
 from wharfinger.rules.protocols import graphql
 from wharfinger.rules.types import Effect
 
@@ -33,7 +35,7 @@ KEYS: Mapping[str, frozenset[str]] = {
     "git": frozenset({"service", "headers"}),
     "grpc": frozenset({"service", "rpc", "headers"}),
     "graphql": frozenset({"operation", "field", "args", "types", "select", "headers"}),
-    "http": frozenset({"method", "query", "headers", "body", "encoding"}),
+    "http": frozenset({"method", "query", "headers", "body", "encoding", "redirects"}),
     "jsonrpc": frozenset({"method", "params", "headers"}),
     "websocket": frozenset({"query", "headers", "message"}),
 }
@@ -157,7 +159,7 @@ Texts = Annotated[tuple[Text, ...], BeforeValidator(listed), WithJsonSchema(_TEX
 class Run(Written):
     """How the tool's request is made, and by what it is recognised."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"redirects"})
+    later: ClassVar[frozenset[str]] = frozenset()
     remedies: ClassVar[dict[str, str]] = {
         "path": "write `url`",
         "json": "write `body`",
@@ -208,6 +210,10 @@ class Run(Written):
         default=None, description="Whether fields and parameters beyond the template may pass."
     )
     auth: Auth | None = Field(default=None, description="The credential, if not the API's.")
+    redirects: tuple[Text, ...] = Field(
+        default=(),
+        description="Hosts that an answer may lead to; the agent may follow once, with nothing put in.",
+    )
     timeout: Duration | None = Field(
         default=None, description="How long the exchange may take, from sending; then it is cut off."
     )
@@ -240,6 +246,20 @@ class Run(Written):
                 raise wrong(f'"{method}" is not a method', f'write it in capitals: "{method.upper()}"')
             if method in {"CONNECT", "TRACE", "TRACK"}:
                 raise wrong(f'the method "{method}" never passes the proxy', "use another method")
+        return value
+
+    @field_validator("redirects")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            try:
+                exact = spelling.host(host)
+            except Refused:
+                exact = ""
+            if exact != host:
+                raise wrong(
+                    f'"{host}" is not a host', "write the exact name in small letters, without a port"
+                )
         return value
 
     @field_validator("headers")

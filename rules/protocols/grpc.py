@@ -1,4 +1,4 @@
-"""gRPC over HTTP/2 (https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html): by service and method.
+"""gRPC (https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html): by service and method.
 
 The path says which; messages are frames of a schema that is not known here, and are not read.
 """

@@ -105,11 +105,11 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
             ],
         ),
         (
-            "tool: t\nrun: {method: [GET, CONNECT], url: /x, encoding: multipart, redirects: [], bodyy: 1}",
+            "tool: t\nrun: {method: [GET, CONNECT], url: /x, encoding: xml, redirects: [A:1], bodyy: 1}",
             [
                 '2:15 the method "CONNECT" never passes the proxy | use another method',
-                '2:50 the encoding "multipart" is not supported yet | leave it out; this version would not enforce it',
-                '2:61 "redirects" is not supported yet | leave it out; this version would not enforce it',
+                '2:50 expected "json", "form", "multipart", "text" or "any", not "xml"',
+                '2:61 "A:1" is not a host | write the exact name in small letters, without a port',
                 '2:76 unknown key "bodyy" | did you mean "body"?',
             ],
         ),
