@@ -101,12 +101,16 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
     return name, parameters
 
 
+_JSON_NAMES = frozenset({"application/json", "application/x-amz-json-1.0", "application/x-amz-json-1.1"})
+"""The last two are of AWS's JSON protocols (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)."""
+
+
 def kind(value: str) -> Media:
     """What kind of body a Content-Type announces. Raises `Refused` if it is not strict, or not UTF-8."""
     name, parameters = media_type(value)
     if name == "application/x-www-form-urlencoded":
         media = Media.FORM
-    elif name == "application/json" or (name.startswith("application/") and name.endswith("+json")):
+    elif name in _JSON_NAMES or (name.startswith("application/") and name.endswith("+json")):
         media = Media.JSON
     elif name.startswith("text/"):
         media = Media.TEXT
@@ -201,6 +205,8 @@ def form_pairs(data: bytes) -> spelling.Pairs:
     text = data.decode("latin-1")
     if not text.isascii() or not text.isprintable() or " " in text:
         raise Refused("the form has characters that must not stand in one", "Percent-encode its values.")
+    if ";" in text or text.startswith("?"):  # WHATWG's URLSearchParams takes a leading mark away
+        raise Refused("the form has a ';' or begins with '?', which servers read in two ways", "Encode them.")
     return spelling.pairs(text, "form")
 
 

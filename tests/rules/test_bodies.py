@@ -328,3 +328,10 @@ def test_a_document_whose_brackets_look_shallow_is(value: object) -> None:
 def test_no_integer_beyond_64_bits_goes_unseen_in_a_long_document(number: int) -> None:
     data = b"[%d, %b]" % (number, b", ".join([b"1234567"] * 200))
     assert bodies._suspect(data) or number in bodies.INT64
+
+
+@pytest.mark.parametrize("form", [b"a=1;b=2", b"a=1;", b"?a=1", b"?a"])
+def test_a_form_that_servers_split_in_two_ways_is_refused(form: bytes) -> None:
+    with pytest.raises(Refused, match="two ways"):
+        bodies.form_pairs(form)
+    assert bodies.form_pairs(b"a=%3B&b=1?") == (("a", ";"), ("b", "1?"))
