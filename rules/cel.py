@@ -115,10 +115,12 @@ class Expression:
 
     def _given(self, scope: Scope) -> Any:
         """What to evaluate on: all inputs, only those that are read where all are too large, or nothing."""
-        if not self.cost.exceeded(scope.weight):
+        if not self.cost.exceeded(scope.weight) and not scope.cut_off:
             return scope.activation
         read = self._read(scope)
-        return None if self.cost.exceeded(cel_cost.weigh(read)) else activation(read, scope)
+        if self.cost.exceeded(cel_cost.weigh(read)) or cel_cost.cut_off(read, scope.call):
+            return None
+        return activation(read, scope)
 
     def _read(self, scope: Scope) -> Mapping[str, JSON]:
         """The inputs that are read; of those only asked for, that they are there."""

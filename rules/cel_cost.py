@@ -74,6 +74,25 @@ def weigh(*values: object) -> Weight:
     return Weight(elements, size)
 
 
+def cut_off(*values: object) -> bool:
+    """Whether the library would not see all of these values: it takes a text to end at its first NUL.
+
+    For values that have been weighed, and are not too many.
+    """
+    waiting = list(values)
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, Mapping):
+            waiting.extend(item)
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """How the cost of an expression grows."""

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from wharfinger.rules import blast, cel, detectors
 from wharfinger.rules.cel import Expression, Reads, Unreadable
-from wharfinger.rules.cel_cost import LIMIT, Weight, weigh
+from wharfinger.rules.cel_cost import LIMIT, Weight, cut_off, weigh
 from wharfinger.rules.cel_native import UNSURE
 from wharfinger.rules.constraints import Constraint, Unusable, WrongType, compile_constraint, effort
 from wharfinger.rules.inputs import Input
@@ -43,6 +43,7 @@ class Scope:
     """What the tool declares, for `call.blast`."""
     _activation: Any = field(default=None, init=False)
     _weight: Weight | None = field(default=None, init=False)
+    _cut_off: bool | None = field(default=None, init=False)
     _effort: detectors.Effort | None = field(default=None, init=False)
     _found: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
@@ -59,6 +60,13 @@ class Scope:
         if self._weight is None:
             self._weight = weigh(self.inputs)
         return self._weight
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether CEL would not see all of the inputs."""
+        if self._cut_off is None:
+            self._cut_off = cut_off(self.inputs, self.call)
+        return self._cut_off
 
     def score(self) -> None:
         """Make `call.blast` readable."""
@@ -185,6 +193,8 @@ class Written:
                 return f'"{root}.{name}" is absent'
         if self.expression.too_large(scope):
             return TOO_LARGE
+        if scope.cut_off:
+            return "a text holds a NUL character"
         if "findings" in self.expression.functions:
             return f"a value is of a wrong type, or {TOO_LARGE}"
         return "a value is of a wrong type, or cannot be computed with"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wharfinger.rules.conditions import Condition, Scope, Subject, compile_when
+from wharfinger.rules.conditions import Condition, Outcome, Scope, Subject, compile_when
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.problems import Position, Problems
 
@@ -349,3 +349,38 @@ def test_never_raises_whatever_the_inputs(when: Any, inputs: dict[str, Any]) -> 
     outcome = condition.evaluate(scope(inputs))
     assert outcome.holds in {True, False}
     assert not (outcome.holds and outcome.error)
+
+
+NUL = "main\0é"
+"""As the library has it, this is "main": it takes a text to end at its first NUL."""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'input.text == "main"',
+        'input.text.endsWith("main")',
+        'input.text in ["main", "dev"]',
+        'input.text.matches("^main$")',
+        "size(input.text) < 5",
+        'input.items.all(each, each == "main")',
+        'input.object["main"] == "main"',
+        'input.object.all(key, key == "main")',
+        'call.reason == "main"',
+    ],
+)
+def test_a_text_is_seen_whole_or_not_at_all(source):
+    kinds = (("text", "string"), ("items", "array"), ("object", "object"))
+    inputs = {name: Input(name, kind) for name, kind in kinds}
+    problems = Problems()
+    condition = compile_when(source, [Subject("t", inputs)], lambda *_, **__: Position("x"), problems)
+    assert condition is not None, list(problems)
+
+    def outcome(text):
+        given = {"text": text, "items": [text], "object": {text: text}}
+        now = datetime(2026, 1, 14, tzinfo=UTC)
+        about = {"tool": "t", "effect": "read", "reason": text}
+        return condition.evaluate(Scope(given, about, {}, {}, {}, now))
+
+    assert outcome("main").holds
+    assert outcome(NUL) == Outcome(False, "a text holds a NUL character")
