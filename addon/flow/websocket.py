@@ -114,12 +114,12 @@ class Relay(layer.Layer):
     @property
     def waits(self) -> bool:
         """Whether something the agent said is being decided: nothing more is taken up meanwhile."""
-        return self._waiting is not None
+        return self._waiting is not None and self.ended is None
 
     @property
     def rests(self) -> bool:
         """Whether the upstream has said more than others can wait for."""
-        return self._rest is not None
+        return self._rest is not None and self.ended is None
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Process `event`. Nothing here blocks: what is waited for comes as an event."""

@@ -118,7 +118,7 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(context: ssl.SSLContext) -> AsyncIterator[Server]:
+async def serving(context: ssl.SSLContext | None) -> AsyncIterator[Server]:
     """A server, and in front of it what counts the bytes that reach it."""
     server = Server()
     tasks: set[asyncio.Task[None]] = set()

@@ -19,8 +19,9 @@ from wharfinger.audit.errors import BookUnavailable
 from wharfinger.flow import websocket
 from wharfinger.reloading import Reloader
 
-from tests.addon.flow.conftest import OTHER_SECRET, SECRET, SETTINGS, Proxy
+from tests.addon.flow.conftest import OTHER_SECRET, SECRET, SETTINGS, Proxy, Tunnel
 from tests.addon.flow.sockets import (
+    BINARY,
     CLOSE,
     FOLDER,
     FREE,
@@ -127,11 +128,13 @@ async def test_the_placeholder_of_the_handshake_is_exchanged_and_the_rest_is_the
     ours = server.handshakes[0].headers
     assert ours["Authorization"] == f"Bearer {SECRET}"
     assert ours["Sec-WebSocket-Key"] != theirs["Sec-WebSocket-Key"]
+    async with dial(live):
+        assert server.handshakes[1].headers["Sec-WebSocket-Key"] != ours["Sec-WebSocket-Key"]
     assert ours["Sec-WebSocket-Protocol"] == "chat"
     assert "permessage-deflate" in theirs["Sec-WebSocket-Extensions"]
     assert "Sec-WebSocket-Extensions" not in ours
     assert "Origin" not in ours
-    (intent,) = [event for event in await live.settled() if event["kind"] == "intent"]
+    intent, _ = [event for event in await live.settled() if event["kind"] == "intent"]
     assert (intent["calls"][0]["tool"], intent["credentials"]) == ("listen", ["EXAMPLE_KEY"])
     assert intent["dropped"] == ["origin"]
 
@@ -333,6 +336,33 @@ async def test_both_may_speak_before_the_handshake_has_come_back(
             assert await socket.frame() == (TEXT, b"hullo")
             assert (await socket.closing())[0] == 1008
             assert len(early.heard) > len(frame(TEXT, b"ahead"))
+
+
+async def test_ws_goes_through_the_proxy_too_by_tunnel_and_by_absolute_target(
+    start: Any, origin: Any
+) -> None:
+    tool = "tool: plain\neffect: read\nrun: {type: websocket, url: ws://plain.example.com/x}\n"
+    policy = "policy: everyday\nallow: [{tool: plain}]\n"
+    async with serving(None) as server:
+        settings = SETTINGS.format(port=origin.port, plain=server.port)
+        files = {**FOLDER, "tools/plain.yaml": tool, "policies/everyday.yaml": policy}
+        async with start({**files, "wharfinger.yaml": settings}) as proxy:
+            host, port = proxy.address
+            by_tunnel = f"http://{proxy.agent}:{proxy.token()}@{host}:{port}"
+            async with websockets.connect("ws://plain.example.com/x", proxy=by_tunnel) as socket:
+                await socket.send("hello")
+                assert await socket.recv() == "hello"
+            reader, writer = await proxy.open()
+            fields = {"Host": "plain.example.com", "Proxy-Authorization": proxy.proxy_auth(), **HANDSHAKE}
+            lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+            writer.write(f"GET http://plain.example.com/x HTTP/1.1\r\n{lines}\r\n".encode())
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            raw_socket = Raw(Tunnel(proxy, reader, writer), head)
+            assert head.startswith(b"HTTP/1.1 101 ")
+            await raw_socket.send(frame(TEXT, b"hello"))
+            assert await raw_socket.frame() == (TEXT, b"hello")
+        assert [request.path for request in server.handshakes] == ["/x", "/x"]
+        assert "Proxy-Authorization" not in server.handshakes[1].headers
 
 
 # What the agent says
@@ -654,6 +684,25 @@ async def _reload(proxy: Proxy) -> None:
 
 async def _stop(proxy: Proxy) -> None:
     proxy.runtime.live.stop_all("everything was stopped")
+
+
+async def test_an_agent_is_told_although_something_it_said_is_still_being_decided(
+    live: Proxy, server: Server, monkeypatch: Any
+) -> None:
+    decided = asyncio.Event()
+
+    async def never(*_: Any) -> Any:
+        await decided.wait()
+
+    socket = await raw(live)
+    monkeypatch.setattr(type(live.runtime.gate), "admit", never)
+    await socket.send(frame(TEXT, b"hello"))
+    await asyncio.sleep(0.1)
+    await socket.send(frame(BINARY, b"x" * 1_000_000))  # waits in the sockets
+    await _suspend(live)
+    code, reason = await socket.closing()
+    assert (code, "suspended" in reason) == (1008, True)
+    assert server.heard == []
 
 
 @pytest.mark.parametrize(
