@@ -50,10 +50,10 @@ def of_request(method: str, path: str, phrase: Phrase) -> Effect:
 def of_verb(name: str) -> Effect:
     """The effect of an operation that has a name alone (`DeleteBucket`), as in AWS, GraphQL and MCP."""
     named = words.split(name)
-    if not named:
+    at = words.verb_at(named)
+    if at is None:
         return Effect.WRITE
-    things = set(map(words.singular, named[1:]))
-    verb = named[1] if named[0] in {"batch", "bulk", "admin", "force"} and len(named) > 1 else named[0]
+    verb, things = named[at], set(map(words.singular, (*named[:at], *named[at + 1 :])))
     if verb in words.DESTROYING or (verb in {"create", "make", "send"} and PAYING & things):
         return Effect.DESTRUCTIVE
     reads = verb in words.READING and verb not in words.WRITING

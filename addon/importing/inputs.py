@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from wharfinger.importing import samples
 from wharfinger.importing.operations import Plain, Template, Unusable
 from wharfinger.importing.schemas import short
 from wharfinger.rules import bodies, fieldnames
@@ -59,8 +60,11 @@ class Request:
             if not name:
                 raise Unusable("its path has a variable without a name")
             if name not in written:
+                spec = specs.get(name, {"type": "string"})
                 form = self._form(name, found[1], forms, last=name == last)
-                spec = {"type": "string"} if form else specs.get(name, {"type": "string"})
+                if not form and _has_slash(spec):
+                    form = FORMS["encoded"]
+                spec = spec | {"type": "string"} if form else spec
                 written[name] = self.variable(name, "path", spec, required=True)[:-1] + form + "}"
             return written[name]
 
@@ -100,7 +104,7 @@ class Request:
             self.notes.append(f'"{name}" cannot be named in a {where}')
             return
         place: Plain = self.run.setdefault(where, {})
-        if name not in place:
+        if name.removesuffix("[]") not in {held.removesuffix("[]") for held in place}:
             place[name] = self.variable(name, where, spec, required=required)
 
 
@@ -111,6 +115,13 @@ def _plain(name: str) -> bool:
     except Refused:
         return False
     return True
+
+
+def _has_slash(spec: Plain) -> bool:
+    """Whether the values of a path's variable have slashes, as far as is known."""
+    if "pattern" in spec:
+        return "/" in (samples.text(spec["pattern"], spec.get("min"), spec.get("max")) or "")
+    return any("/" in str(value) for value in spec.get("enum", ()))
 
 
 def _last(path: str) -> str:

@@ -39,7 +39,7 @@ def phrase(
     """
     by_path = _of_path(method, path, skip, collection)
     named = _of_identity(method, path, identity, skip) or by_path
-    found = dict.fromkeys((*named.objects, *by_path.objects))
+    found = dict.fromkeys(thing for thing in (*named.objects, *by_path.objects) if thing)
     last = list(found)[-1] if found else ""
     variables = re.findall(r"\{([^}]*)\}", path)
     if variables and path.rstrip("/").endswith("}"):
@@ -51,7 +51,7 @@ def phrase(
 def of_name(name: str) -> Phrase:
     """What an operation does that has a name alone: `DeleteBucket`, `issueDelete`, `search`."""
     found = _either(words.split(name))
-    verb_at = next((i for i, word in enumerate(found) if word in words.VERBS), None)
+    verb_at = words.verb_at(found)
     if verb_at is None:
         return Phrase("", ("_".join(found),))
     rest = [*found[:verb_at], *found[verb_at + 1 :]]
@@ -210,15 +210,20 @@ def _unrepeated(given: Sequence[str]) -> list[str]:
 
 def _of_path(method: str, path: str, skip: frozenset[str], collection: bool) -> Phrase:
     """What method and path say: nouns are the constants, a verb at the end is what is done to them."""
-    segments = [part for part in path.partition("?")[0].split("/") if part and not words.is_version(part)]
+    parts = [part for part in path.partition("?")[0].split("/") if part]
+    if len(parts) > 1 and words.is_version(parts[1]) and skip.issuperset(words.split(parts[0])):
+        parts = parts[1:]  # `/gmail/v1/users`
+    segments = [part for part in parts if not words.is_version(part)]
     action = ""
     if segments and ":" in segments[-1]:
         segments[-1], _, action = segments[-1].rpartition(":")
     on_item = bool(segments) and segments[-1].startswith("{")
-    nouns = [found for part in segments if (found := _noun(part, skip))]
+    nouns = [found for part in segments if (found := _noun(part))]
     if not action and not on_item and nouns and method != "DELETE":
         last = nouns[-1]
-        if _is_action(last, method) and (len(nouns) > 1 or len(last) > 1):
+        if last[0] in _SEVERAL and len(last) > 1 and last[1] in words.VERBS:
+            action, nouns = "_".join([*last[1:], last[0]]), nouns[:-1]
+        elif _is_action(last, method) and (len(nouns) > 1 or len(last) > 1):
             action, nouns = "_".join(last), nouns[:-1]
     if action:
         verb, *rest = words.split(action) or ["call"]
@@ -236,9 +241,8 @@ def _is_action(last: Sequence[str], method: str) -> bool:
     return True
 
 
-def _noun(part: str, skip: frozenset[str]) -> list[str]:
-    constant = re.sub(r"\{[^}]*\}", " ", part)
-    return [word for word in words.split(constant) if word not in skip]
+def _noun(part: str) -> list[str]:
+    return words.split(re.sub(r"\{[^}]*\}", " ", part))
 
 
 def _by_method(method: str, on_item: bool, nouns: Sequence[Sequence[str]]) -> tuple[str, bool]:

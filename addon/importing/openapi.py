@@ -28,6 +28,10 @@ from wharfinger.rules import fieldnames
 
 METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete")
 _FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+_FILES: Final = frozenset({"attachment", "audio", "file", "image", "photo", "video"})
+_FORMS: Final = frozenset({"form", "multipart"})
+"""Encodings whose values are text."""
 
 
 def convert(document: Mapping[str, Any], options: Options) -> Imported:
@@ -150,7 +154,7 @@ class _Document:
         specs = {p["name"]: self._spec(p, textual=True) for p in in_path}
         forms = dict(self.options.forms)
         forms |= {p["name"]: "rest" for p in in_path if p.get("x-multi-segment") or p.get("allowReserved")}
-        request.url(found.path, specs, forms)
+        request.url(_without_variables(found.path), specs, forms)
         base = servers.elsewhere(found.node, self.options) or servers.elsewhere(found.item, self.options)
         if base and base not in self.place.base and not self.options.base:
             request.run["url"] = base + request.run["url"]
@@ -222,12 +226,23 @@ class _Document:
             request.run.pop("encoding", None)  # it says itself that it has no fields
             return
         if body is None or "object" not in (self.schemas.kinds(schema) or ("object",)):
-            self._whole(schema, request, required=required, form=encoding == "form")
+            self._whole(schema, request, required=required, form=encoding in _FORMS)
             return
         needed = body.required if required else frozenset[str]()
         for name in sorted(body.fields, key=lambda name: (name not in needed, name)):
-            spec = self.schemas.spec(body.fields[name], name, textual=encoding == "form")
+            spec = self.schemas.spec(body.fields[name], name, textual=encoding in _FORMS)
+            if encoding == "multipart":
+                spec = self._part(name, body.fields[name], spec)
             request.field(name, spec, required=name in needed)
+
+    def _part(self, name: str, schema: Any, spec: Plain) -> Plain:
+        """A field of a multipart form: a file is an object, and what is no text is written as text."""
+        node = self.schemas.resolve(schema)
+        if node.get("type") == "file" or node.get("format") == "binary" or _is_file(node):
+            return {"type": "object"}
+        if name in _FILES and spec == {"type": "string"}:
+            return {"type": ["string", "object"]}  # some documents do not say that it is a file
+        return {"type": "string"} if spec["type"] == "object" or isinstance(spec["type"], list) else spec
 
     def _whole(self, schema: Any, request: Request, *, required: bool, form: bool) -> None:
         """A body that is one value: a list, or an object of any fields."""
@@ -261,7 +276,7 @@ class _Document:
                 "required": [p["name"] for p in fields if p.get("required") is True],
             }
             forms = [kind for kind in kinds if kind == _FORM or kind.startswith("multipart/")]
-            return (["multipart/form-data"] if files else forms or [_FORM]), schema, True
+            return ([_MULTIPART] if files else forms or [_FORM]), schema, True
         if bodies:
             return (
                 kinds or ["application/json"],
@@ -271,9 +286,16 @@ class _Document:
         return [], {}, False
 
 
+def _without_variables(path: str) -> str:
+    """The path without parameters that stand in its query, too; constants there tell operations apart."""
+    where, _, query = path.partition("?")
+    kept = "&".join(pair for pair in query.split("&") if pair and "{" not in pair)
+    return f"{where}?{kept}" if kept else where
+
+
 def _preferred(kinds: list[str]) -> str:
     """The media type whose schema is taken: JSON, then a form, then whichever comes first by name."""
-    return min(kinds, key=lambda kind: (not _is_json(kind), kind != _FORM, kind))
+    return min(kinds, key=lambda kind: (not _is_json(kind), kind != _FORM, kind != _MULTIPART, kind))
 
 
 def _is_json(kind: str) -> bool:
@@ -288,7 +310,14 @@ def _encoding(kinds: list[str]) -> str | None:
     json, form = any(map(_is_json, kinds)), any(kind.partition(";")[0].strip() == _FORM for kind in kinds)
     if json or form:
         return None if json and form else "json" if json else "form"
+    if any(kind.partition(";")[0].strip() == _MULTIPART for kind in kinds):
+        return "multipart"
     return "text" if all(kind.startswith("text/") for kind in kinds) else "any"
+
+
+def _is_file(node: Mapping[str, Any]) -> bool:
+    """Whether OpenAPI 3.1 says of a text that it is not one."""
+    return not node or "contentMediaType" in node
 
 
 def _repeats(parameter: Mapping[str, Any], *, swagger: bool) -> bool:

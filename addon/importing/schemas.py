@@ -22,6 +22,8 @@ MAX_REFERENCES: Final = 32
 """References that lead to references."""
 MAX_DEPTH: Final = 12
 """Schemas within schemas (`allOf`, `oneOf`, `anyOf`)."""
+MAX_STEPS: Final = 50_000
+"""Schemas that are looked at for one: those that hold themselves in many ways are endless."""
 MAX_ENUM: Final = 64
 """Values of an enum that are carried over; longer ones grow from month to month."""
 MAX_PATTERN: Final = 200
@@ -34,7 +36,9 @@ _BOUNDS: Final = {
     "number": ("minimum", "maximum"),
 }
 _SECRETS: Final = ("password", "passphrase", "secret", "private_key", "secret_key", "access_token")
-_SECRETS_WHOLE: Final = frozenset({"pin", "otp", "cvc", "cvv", "ssn", "refresh_token", "api_key", "apikey"})
+_SECRETS_WHOLE: Final = frozenset(
+    {"pin", "otp", "cvc", "cvv", "ssn", "token", "refresh_token", "api_key", "apikey"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +55,17 @@ class Schemas:
     def __init__(self, document: Mapping[str, Any]) -> None:
         """`document` is what references begin at."""
         self._document = document
+        self._steps = 0
 
     def resolve(self, node: Any) -> Mapping[str, Any]:
         """The node, or what it refers to.
 
         Raises `ImportFault` if that lies outside of the document, `Unusable` if it is nowhere.
         """
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            self._steps = 0
+            raise Unusable("its schemas lead to too many others")
         for _ in range(MAX_REFERENCES):
             if not isinstance(node, Mapping):
                 return {}
@@ -87,6 +96,7 @@ class Schemas:
 
     def kinds(self, schema: Any, depth: int = 0) -> tuple[str, ...]:
         """The types that a value may have; none where the schema does not say."""
+        self._begin(depth)
         node = self.resolve(schema)
         written = _listed(node.get("type"))
         known = [_kind(kind) for kind in written if _kind(kind) is not None]
@@ -130,6 +140,11 @@ class Schemas:
             spec["sensitive"] = True
         return spec
 
+    def _begin(self, depth: int) -> None:
+        """Count anew from the outermost schema on."""
+        if depth == 0:
+            self._steps = 0
+
     def _narrowed(self, schema: Any, depth: int = 0) -> Mapping[str, Any]:
         """The schema with the limits of its parts, where it has parts that all hold."""
         node = self.resolve(schema)
@@ -148,6 +163,7 @@ class Schemas:
 
     def body(self, schema: Any, depth: int = 0) -> Body | None:
         """The fields of an object, or None where it is no object, or one of any fields."""
+        self._begin(depth)
         node = self.resolve(schema)
         fields: dict[str, Any] = {}
         required: set[str] = set()

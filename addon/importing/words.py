@@ -96,6 +96,21 @@ def split(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(text)]
 
 
+def verb_at(named: list[str]) -> int | None:
+    """Where in a name the verb stands: `deleteIssue`, `issueDelete`, `BatchDeleteImage`; None without one."""
+    if not named:
+        return None
+    plain = VERBS - THINGS
+    if named[0] in plain:
+        return 0
+    if named[-1] in plain or (named[-1] in DESTROYING and named[0] not in READING - WRITING):
+        return len(named) - 1
+    if named[0] in VERBS:
+        return 0
+    inside = [at for at, word in enumerate(named) if word in plain]
+    return inside[0] if inside else next((at for at, word in enumerate(named) if word in VERBS), None)
+
+
 def is_version(text: str) -> bool:
     """Whether a part of a path says a version, or nothing at all: `v1`, `2.0`, `api`."""
     return text.lower() in _NO_WORDS or _VERSION.fullmatch(text) is not None
