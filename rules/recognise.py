@@ -72,6 +72,12 @@ class Toolset:
         """Where the tools put credentials."""
         return tuple(placement for tool in self for placement in tool.placements)
 
+    def prepare(self) -> None:
+        """Do what takes long once, so that no request waits for it."""
+        for speech in {tool.speech for tool in self if tool.speech is not None}:
+            if speech.prepare is not None:
+                speech.prepare()
+
     def get(self, name: str) -> Tool | None:
         """The tool of that name, if there is one."""
         return self.tools.get(name)

@@ -282,4 +282,9 @@ def literal(value: JSON) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False).translate(_ESCAPED)
 
 
-SPEECH = Speech(lower, read, write, consumes=_BY_GET)
+def prepare() -> None:
+    """Import what reads documents, so that no request waits for it."""
+    from wharfinger.rules.protocols import graphql_document  # noqa: F401, PLC0415 -- see its head
+
+
+SPEECH = Speech(lower, read, write, consumes=_BY_GET, prepare=prepare)

@@ -158,7 +158,7 @@ def _walk(document: DocumentNode) -> tuple[list[str], int]:
                     "the document has a directive that may change what it does",
                     f"Use no directives but {', '.join(f'@{name}' for name in sorted(DIRECTIVES))}.",
                 )
-            for key in _below(kind):
+            for key in _below(kind):  # type: ignore[arg-type] # mypy doubts that a class has a hash
                 child = getattr(node, key)
                 if not child:
                     continue

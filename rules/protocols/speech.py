@@ -119,6 +119,8 @@ class Speech:
     """Body and Content-Type. Raises `Refused`."""
     consumes: frozenset[str] = frozenset()
     """Query parameters that are the protocol's own, and not extras of a tool."""
+    prepare: Callable[[], None] | None = None
+    """What is done once before requests are read, where that takes long."""
     reads_body: bool = True
     """Whether the body must parse by its Content-Type (JSON, form, text) before it is read."""
     fields: tuple[tuple[str, str], ...] = ()

@@ -7,13 +7,17 @@ comment before each group says which.
 # ruff: noqa: E501 - tables of documents
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from wharfinger.rules.protocols import graphql, graphql_document
+from wharfinger.rules.recognise import Toolset
 
 KNOWN = "query Known($id: ID!) { issue(id: $id) { title } }"
 KNOWN_HASH = hashlib.sha256(KNOWN.encode()).hexdigest()
@@ -474,3 +478,26 @@ def test_short_documents_are_kept_and_long_ones_are_not() -> None:
     assert graphql_document.read(KNOWN) is graphql_document.read(KNOWN)
     long = KNOWN + "#" * graphql_document.KEPT_LENGTH
     assert graphql_document.read(long) is not graphql_document.read(long)
+
+
+def test_only_what_needs_it_imports_the_parser() -> None:
+    """graphql-core takes a quarter of a second to import, which no command may pay that reads no document."""
+    program = (
+        "import sys\n"
+        "from wharfinger.rules.recognise import Toolset\n"
+        "Toolset().prepare()\n"
+        "print('graphql' in sys.modules)\n"
+        "from wharfinger.rules.protocols import graphql\n"
+        "graphql.SPEECH.prepare()\n"
+        "print('graphql' in sys.modules)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["False", "True"]
+
+
+def test_a_toolset_prepares_what_its_tools_need(toolset: Any) -> None:
+    prepared: list[bool] = []
+    speech = dataclasses.replace(graphql.SPEECH, prepare=lambda: prepared.append(True))
+    tools = [dataclasses.replace(tool, speech=speech) for tool in toolset]
+    Toolset(tools).prepare()
+    assert prepared == [True]
