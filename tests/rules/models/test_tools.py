@@ -109,8 +109,8 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
             [
                 '2:15 the method "CONNECT" never passes the proxy | use another method',
                 '2:50 expected "json", "form", "multipart", "text" or "any", not "xml"',
-                '2:61 "A:1" is not a host | write the exact name in small letters, without a port',
-                '2:76 unknown key "bodyy" | did you mean "body"?',
+                '2:66 "A:1" is not a host | write the exact name in small letters, without a port',
+                '2:73 unknown key "bodyy" | did you mean "body"?',
             ],
         ),
         (
