@@ -182,9 +182,7 @@ class Serving:
             "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
-            "observed": list(
-                observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())
-            ),
+            "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
             "denials": len(runtime.live.denials),
         }
 

@@ -287,7 +287,9 @@ class _Compiler:
             compiled = (usual or Input(name)) if spec is None else self._input(name, spec)
             if usual is not None and compiled is not None and compiled.kinds != usual.kinds:
                 at = self.definition.at("input", name)
-                self.error(at, f'the input "{name}" is of type {usual.what} here', f"write type: {usual.kind}")
+                self.error(
+                    at, f'the input "{name}" is of type {usual.what} here', f"write type: {usual.kind}"
+                )
             if compiled is not None:
                 specs[name] = compiled
                 self._fits(compiled, self.named[name])

@@ -1,12 +1,18 @@
-"""`extends`: in which order policies are compiled, so that each finds its bases ready."""
+"""`extends`: in which order policies are compiled, and how what several of them say is put together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.names import Names
 from wharfinger.rules.problems import Problems
+
+if TYPE_CHECKING:
+    from wharfinger.rules.limits import Limit
+    from wharfinger.rules.policy import Rule, Searched
 
 
 def ordered(policies: Iterable[Policy], declared: Names, problems: Problems) -> list[Policy]:
@@ -39,3 +45,37 @@ class _Ordering:
             elif base in self.known:
                 self.visit(base, (*path, name))
         self.done.setdefault(name, policy)
+
+
+def by_name[T](entries: Iterable[tuple[tuple[str, ...], T]]) -> Mapping[str, tuple[T, ...]]:
+    """What is about several tools, by the name of each."""
+    found: dict[str, list[T]] = {}
+    for names, entry in entries:
+        for name in names:
+            found.setdefault(name, []).append(entry)
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def merged[T](maps: Sequence[Mapping[str, tuple[T, ...]]]) -> Mapping[str, tuple[T, ...]]:
+    """What all of the maps have under each name."""
+    if len(maps) == 1:
+        return maps[0]
+    names = dict.fromkeys(name for each in maps for name in each)
+    return {name: tuple(entry for each in maps for entry in each.get(name, ())) for name in names}
+
+
+def both(one: Collection[str] | None, other: Collection[str] | None) -> frozenset[str] | None:
+    """The environments that both name; None, which is all of them, where neither names any."""
+    if one is None or other is None:
+        named = one if one is not None else other
+        return None if named is None else frozenset(named)
+    return frozenset(one) & frozenset(other)
+
+
+def narrowed[T: (Rule, Limit, Searched)](
+    entries: Sequence[T], environments: Collection[str] | None
+) -> tuple[T, ...]:
+    """The same entries, about agents of these environments only."""
+    if environments is None:
+        return tuple(entries)
+    return tuple(replace(entry, environments=both(entry.environments, environments)) for entry in entries)

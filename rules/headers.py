@@ -38,7 +38,7 @@ from wharfinger.rules.protocols import websocket
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.types import Code, Request
 
-CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate", "br", "zstd"})
+CODINGS = frozenset({"identity", "gzip", "x-gzip", "deflate", "br", "zstd", "aws-chunked"})
 """Content codings that a body may have where its tool does not read it; one, not a chain of them."""
 
 _SPECIAL = frozenset({"content-encoding", "transfer-encoding", "trailer", "upgrade"})

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 from wharfinger.rules.conditions import Scope
 from wharfinger.rules.models.limits import History, Rate, Window, spelled_amount
 from wharfinger.rules.transient import transient
-from wharfinger.rules.types import JSON, Ask, RuleRef, Step
+from wharfinger.rules.types import JSON, UNMATCHED, Ask, RuleRef, Step
 
 ONE: Final = Fraction(1)
 CALLS: Final = "calls"
@@ -69,6 +69,14 @@ class Limit:
     ask: Ask | None = None
     """With `then: ask`: whose approval lets a call beyond it through."""
     environments: frozenset[str] | None = None
+    effects: frozenset[str] | None = None
+    """Of tools picked by effect: what a request that no tool fits must do to be one of them."""
+
+    def is_about(self, tool: str, scope: Scope) -> bool:
+        """Whether it counts this call, which is about its tool."""
+        if self.effects and tool == UNMATCHED and scope.call["effect"] not in self.effects:
+            return False
+        return self.holds_in(scope.agent.get("environment"))
 
     def holds_in(self, environment: str | None) -> bool:
         """Whether it is about agents of this environment."""
@@ -168,7 +176,7 @@ def _about(
         for tool, scope in subjects:
             for by_tool in limits:
                 for limit in by_tool.get(tool, ()):
-                    if limit not in seen and limit.holds_in(scope.agent.get("environment")):
+                    if limit not in seen and limit.is_about(tool, scope):
                         seen.add(limit)
                         found.setdefault(limit, []).append(scope)
     return found

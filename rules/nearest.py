@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.bodies import canonical_json
 from wharfinger.rules.policy import CompiledPolicy, Rule
-from wharfinger.rules.requirements import Requirement, requirements
+from wharfinger.rules.requirements import Requirement, negated, requirements
 from wharfinger.rules.types import UNMATCHED, Call, Decision, Request, RuleRef, Verdict
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class _Nearest:
     call: Call
     request: Request
     who: dict[str, str]
-    results: set[tuple[RuleRef | None, str]]
+    results: set[tuple[RuleRef, str]]
 
     def of(self, policies: list[CompiledPolicy]) -> Iterator[Near]:
         """What keeps the call in, and if that is nothing but the want of a rule, the rules nearest to it."""
@@ -101,9 +101,9 @@ class _Nearest:
         if keeping:
             yield from keeping[:MOST]
             return
-        near = [each for rule in rules if (each := self._unmet(rule)) is not None]
-        near.sort(key=lambda each: (len(each.lacks), each.rule.verdict is Verdict.ASK))
-        yield from near[:MOST]
+        opening = [near for rule in rules if (near := self._unmet(rule)) is not None]
+        opening.sort(key=lambda near: (len(near.lacks), near.rule.verdict is Verdict.ASK))
+        yield from opening[:MOST]
 
     def _keeping(self, rule: Rule) -> Near | None:
         """The rule, if it denies or fails."""
@@ -115,7 +115,7 @@ class _Nearest:
         if rule.ref.verdict is not Verdict.DENY or (rule.ref, "holds") not in self.results:
             return None
         required = requirements(rule.condition)
-        lacks = tuple(self._lack(each, f"not {each.words}") for each in required.each)
+        lacks = tuple(self._lack(each, _otherwise(each)) for each in required.each)
         if not required.whole and not lacks:
             lacks = (Lack("", f"it did not hold that {required.source}"),)
         return self._near(rule, lacks)
@@ -173,6 +173,12 @@ class _Nearest:
                     "port": request.port, "path": path,
                 }  # fmt: skip
         return {}
+
+
+def _otherwise(required: Requirement) -> str:
+    """What a value must be for a requirement not to be met, in words."""
+    other = negated(required)
+    return f"not {required.words}" if other is None else other.words
 
 
 def _shown(value: Any) -> str:

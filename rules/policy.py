@@ -14,12 +14,14 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
+from wharfinger.rules.extending import both, by_name, merged, narrowed
 from wharfinger.rules.limits import Limit, Limits, Measure, key_of
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.limits import Limit as LimitRule
 from wharfinger.rules.models.limits import Rate
-from wharfinger.rules.models.policies import Allow, Deny, Policy, Selection
+from wharfinger.rules.models.policies import Allow, Deny, Policy
 from wharfinger.rules.models.policies import Ask as AskRule
+from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.names import Names
 from wharfinger.rules.patterns import Patterns
 from wharfinger.rules.problems import Position, Problems, did_you_mean
@@ -140,13 +142,13 @@ class _Compiler:
     named: Names
 
     def policy(self) -> CompiledPolicy:
-        rules = _by_name(self._rules())
+        rules = by_name(self._rules())
         clock = any(r.condition is not None and r.condition.reads.clock for rs in rules.values() for r in rs)
         self._check_instants(clock)
         patterns = Patterns(self.model.deny_patterns, self._ref(self.model.at("deny_patterns"), Verdict.DENY))
         environments = self._environments(None)
         searched = (Searched(patterns, environments),) if self.model.deny_patterns else ()
-        return CompiledPolicy(self.model, rules, searched, _by_name(self._limits()), clock)
+        return CompiledPolicy(self.model, rules, searched, by_name(self._limits()), clock)
 
     def _rules(self) -> Iterator[tuple[tuple[str, ...], Rule]]:
         for index, name in enumerate(self.model.tools):
@@ -212,7 +214,7 @@ class _Compiler:
 
     def _environments(self, own: Collection[str] | None) -> frozenset[str] | None:
         """Those that the policy and the rule both name."""
-        return _both(self.model.environments, own)
+        return both(self.model.environments, own)
 
     def _ask(self, at: Position, approvers: tuple[str, ...], expires: timedelta | None) -> Ask:
         people = self.people.resolve(approvers)
@@ -271,11 +273,12 @@ class _Compiler:
         at = written.position
         return Limit(
             self._ref(at, Verdict.ASK if asks else Verdict.DENY),
-            written.tool,
-            tuple(self._measure(written.tool, name, rate) for name, rate in rates),
+            str(written.tool),
+            tuple(self._measure(str(written.tool), name, rate) for name, rate in rates),
             written.because,
             self._ask(at, written.approvers or self.model.approvers, written.expires) if asks else None,
             self._environments(None),
+            frozenset(map(str, written.tool.effect)) if isinstance(written.tool, Selection) else None,
         )
 
     def _measure(self, tool: str, name: str, rate: Rate) -> Measure:
@@ -300,12 +303,12 @@ class _Compiler:
 
     def extended(self, own: CompiledPolicy, bases: Sequence[CompiledPolicy]) -> CompiledPolicy:
         """The policy with all that its bases have, in its own environments and signed by its approvers."""
-        rules = _merged([own.rules, *(self._inherited(base) for base in bases)])
+        rules = merged([own.rules, *(self._inherited(base) for base in bases)])
         within = self.model.environments
-        limits = _merged(
-            [own.limits, *({n: _narrowed(ls, within) for n, ls in base.limits.items()} for base in bases)]
+        limits = merged(
+            [own.limits, *({n: narrowed(ls, within) for n, ls in base.limits.items()} for base in bases)]
         )
-        patterns = [*own.patterns, *(p for base in bases for p in _narrowed(base.patterns, within))]
+        patterns = [*own.patterns, *(p for base in bases for p in narrowed(base.patterns, within))]
         clock = own.reads_clock or any(base.reads_clock for base in bases)
         whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock)
         if not self.model.abstract:
@@ -315,7 +318,7 @@ class _Compiler:
     def _inherited(self, base: CompiledPolicy) -> Mapping[str, tuple[Rule, ...]]:
         within = self.model.environments
         return {
-            name: tuple(self._signed(rule) for rule in _narrowed(rules, within))
+            name: tuple(self._signed(rule) for rule in narrowed(rules, within))
             for name, rules in base.rules.items()
         }
 
@@ -354,36 +357,3 @@ class _Compiler:
                 "the policy reads the clock, and none of its tests says when it takes place",
                 "add `at: 2026-01-14T12:00Z`, in the zone that matters, to those the time decides",
             )
-
-
-def _by_name[T](entries: Iterable[tuple[tuple[str, ...], T]]) -> Mapping[str, tuple[T, ...]]:
-    """What is about several tools, by the name of each."""
-    found: dict[str, list[T]] = {}
-    for names, entry in entries:
-        for name in names:
-            found.setdefault(name, []).append(entry)
-    return {name: tuple(entries) for name, entries in found.items()}
-
-
-def _merged[T](maps: Sequence[Mapping[str, tuple[T, ...]]]) -> Mapping[str, tuple[T, ...]]:
-    if len(maps) == 1:
-        return maps[0]
-    names = dict.fromkeys(name for each in maps for name in each)
-    return {name: tuple(entry for each in maps for entry in each.get(name, ())) for name in names}
-
-
-def _both(one: Collection[str] | None, other: Collection[str] | None) -> frozenset[str] | None:
-    """The environments that both name; None where neither names any."""
-    if one is None or other is None:
-        named = one if one is not None else other
-        return None if named is None else frozenset(named)
-    return frozenset(one) & frozenset(other)
-
-
-def _narrowed[T: (Rule, Limit, Searched)](
-    entries: Sequence[T], environments: Collection[str] | None
-) -> tuple[T, ...]:
-    """The same entries, about agents of these environments only."""
-    if environments is None:
-        return tuple(entries)
-    return tuple(replace(entry, environments=_both(entry.environments, environments)) for entry in entries)

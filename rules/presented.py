@@ -113,6 +113,13 @@ class _Look:
 
     # The declared place
 
+    def _are_one(self, placement: Placement, candidates: list[tuple[str, list[str]]]) -> bool:
+        """Whether a client says the same key in each of the fields that it may stand in, once in each."""
+        if placement.place is not Place.HEADER:
+            return False
+        once = all(len(self.fields.get(name, ())) <= 1 for name in placement.fields)
+        return once and bool(set.intersection(*(set(filter(None, texts)) for _, texts in candidates)))
+
     def _at_its_place(self, placement: Placement) -> bool:
         """Whether the agent's placeholder is where the tool declares it; anything else there is misuse."""
         if placement.place is Place.QUERY:
@@ -126,7 +133,7 @@ class _Look:
         candidates = [(value, texts) for value, texts in presented if any(texts)]
         if not candidates:
             return False
-        if len(candidates) > 1:
+        if len(candidates) > 1 and not self._are_one(placement, candidates):
             raise _Misuse(f"the place of {placement.credential} holds two values", "Send one.")
         value, texts = candidates[0]
         owners = {owner for text in texts if (owner := self.facts.placeholders.exact(text)) is not None}

@@ -28,7 +28,10 @@ from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import FORM_TYPE, Tool
 from wharfinger.rules.types import UNMATCHED, Call, Code, Placement, Request
 
-_TYPES = {Media.JSON: "application/json", Media.FORM: FORM_TYPE, Media.TEXT: "text/plain",
+_TYPES = {
+    Media.JSON: "application/json",
+    Media.FORM: FORM_TYPE,
+    Media.TEXT: "text/plain",
     Media.MULTIPART: "multipart/form-data",
 }
 
@@ -240,9 +243,7 @@ def _by_name(tools: list[Tool], problems: Problems) -> list[Tool]:
             problems.error(tool.position, message, "give each tool a name of its own")
         else:
             message = f'the tool "{tool.name}" takes the place of the built-in one'
-            problems.warning(
-                first.position, message, "choose another name to have both", kinds.REPLACES
-            )
+            problems.warning(first.position, message, "choose another name to have both", kinds.REPLACES)
     return list(kept.values())
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
 from wharfinger.rules.models.auth import Auth
-from wharfinger.rules.models.policies import Policy, Selection
+from wharfinger.rules.models.policies import Policy
+from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.names import Declared
 from wharfinger.rules.places import Endpoint

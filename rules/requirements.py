@@ -155,7 +155,7 @@ def _row(node: Node) -> Iterator[Node]:
 def _of_part(node: Node) -> Requirement | None:
     match node:
         case Call("!_", (part,)):
-            return _negated(_of_part(part))
+            return negated(_of_part(part))
         case Call("given", (Constant(str(name)),)):
             return Requirement("input", name, GIVEN, True)
         case Call("@in", (Constant(str(name)), Ident(root))) if root in _ROOTS:
@@ -177,7 +177,8 @@ def _of_part(node: Node) -> Requirement | None:
     return None
 
 
-def _negated(found: Requirement | None) -> Requirement | None:
+def negated(found: Requirement | None) -> Requirement | None:
+    """What is required where that must not be; None where it cannot be told."""
     if found is None:
         return None
     if found.operator == GIVEN or (found.operator == "equals" and isinstance(found.argument, bool)):

@@ -28,7 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suggest": ("suggest", "The narrowest policy that would have allowed what was recorded."),
     "call": ("call", "Make a tool's call, through the same gate."),
     "tools": ("tools", "List the tools that are loaded; approve those that are proposed."),
-    "import": ("import_", "Make a tool file of an API's description: OpenAPI, AWS, Google, GraphQL, MCP, HAR."),
+    "import": (
+        "import_",
+        "Make a tool file of an API's description: OpenAPI, AWS, Google, GraphQL, MCP, HAR.",
+    ),
     "agents": ("agents", "List, suspend, resume and rotate agents."),
     "limits": ("limits", "Show how far the limits of policies are used."),
     "deny": ("deny", "Refuse a tool, a host or an agent at once, without a reload."),

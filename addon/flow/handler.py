@@ -278,8 +278,10 @@ class ClientHandler(server.LiveConnectionHandler):
             handler.cancel("the agent's connection ends")
         return bool(handlers)
 
-    def _withdraw(self, flow_id: str, reason: str) -> None:
+    def _withdraw(self, flow_id: str, reason: str) -> bool:
+        """Say goodbye to a flow that is not allowed any more; whether that ends the connection."""
         self.feed(Goodbye(flow_id, reason))
+        return self._closing
 
     def cut(self) -> None:
         """End the connection and everything behind it, now."""

@@ -93,8 +93,8 @@ class Link:
     """Set while what the agent sends can be taken up; else it stays in the socket."""
     may_hear: asyncio.Event = field(default_factory=asyncio.Event)
     """The same for what its upstreams send."""
-    withdraw: Callable[[str, str], None] = lambda _flow_id, _reason: None
-    """Tell the layers that a flow is not allowed any more, and why, before the connection is closed."""
+    withdraw: Callable[[str, str], bool] = lambda _flow_id, _reason: False
+    """Tell the layers that a flow is not allowed any more, and why; whether the connection ends by that."""
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
@@ -117,7 +117,7 @@ class Sessions:
         self,
         client: Client,
         close: Callable[[], None],
-        withdraw: Callable[[str, str], None] = lambda _flow_id, _reason: None,
+        withdraw: Callable[[str, str], bool] = lambda _flow_id, _reason: False,
     ) -> Link:
         """A client has connected; `close` cuts both sides of it off. For `withdraw` see `Link`."""
         link = self._links[client.id] = Link(close, withdraw=withdraw)

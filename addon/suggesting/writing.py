@@ -74,10 +74,11 @@ def rule(group: Group) -> Iterator[str]:
     yield f"  - tool: {group.tool}"
     if group.host:
         yield f"    hosts: [{quoted(group.host)}]"
-    told = {name: each for name, each in bounds.items() if each is not None and not each.open}
+    said = {name: each for name, each in bounds.items() if each is not None and not each.open}
+    told: dict[str, Bound | None] = dict(said)
     told |= {name: None for name, each in bounds.items() if each is None}
-    if all(each is not None and group.always(name) for name, each in told.items()):
-        yield from _mapping({name: each for name, each in told.items() if each is not None})
+    if len(said) == len(told) and all(group.always(name) for name in said):
+        yield from _mapping(said)
     else:
         yield from _expression(group, told)
 

@@ -88,11 +88,11 @@ class _Known:
         argument = wanted.argument
         match wanted.operator:
             case "max":
-                return self.high <= argument
+                return bool(self.high <= argument)
             case "below":
                 return self.high < argument or (self.high == argument and self.under)
             case "min":
-                return self.low >= argument
+                return bool(self.low >= argument)
             case "above":
                 return self.low > argument or (self.low == argument and self.over)
             case "not_in":

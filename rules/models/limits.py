@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from wharfinger.rules.models.base import Text, Whole, Written, wrong
+from wharfinger.rules.models.selections import Tools
 from wharfinger.rules.models.values import Duration, Name, Variable
 
 _RATE: Final = re.compile(r"([1-9][0-9]{0,15}(?:\.[0-9]{1,6})?)/(hour|day|run)", re.ASCII)
@@ -92,7 +93,9 @@ class Limit(Written):
         "when": "write a rule; a limit counts every call of the tool",
     }
 
-    tool: Text = Field(min_length=1, description="A tool's name, a glob over names, or `unmatched`.")
+    tool: Tools = Field(
+        description="A tool's name, a glob over names, `unmatched`, or a selection: {effect: destructive}."
+    )
     calls: Calls | None = Field(default=None, description="How many calls: 20/hour, 100/day, 50/run.")
     sum: dict[Variable, Sum] = Field(
         default_factory=dict, description="How much of an input, added up over the calls, by its name."

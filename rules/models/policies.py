@@ -14,17 +14,16 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import (
     BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
 from wharfinger.rules.models.base import Flag, Text, Whole, Written, later, wrong
 from wharfinger.rules.models.limits import History, Limit
+from wharfinger.rules.models.selections import Tools
 from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
-from wharfinger.rules.types import UNMATCHED, Effect, Verdict
+from wharfinger.rules.types import UNMATCHED, Verdict
 
 DEFAULT_INSTANT: Final = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 """When a test without `at:` takes place: a Wednesday, at noon."""
@@ -64,57 +63,14 @@ def until(value: Any) -> datetime:
     return instant(value)
 
 
-def _effects(value: Any) -> Any:
-    """One effect, or a list of them."""
-    return [value] if isinstance(value, str) else value
-
-
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 Until = Annotated[datetime, BeforeValidator(until), WithJsonSchema({"type": "string"})]
 Environments = tuple[Name, ...]
-Effects = Annotated[tuple[Effect, ...], BeforeValidator(_effects)]
 Instant = Annotated[
     datetime, BeforeValidator(instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 When = Annotated[
     Any, BeforeValidator(_condition), WithJsonSchema({"type": ["object", "string"], "minLength": 1})
-]
-
-
-class Selection(Written):
-    """Tools picked by what they do, instead of by name."""
-
-    remedies: ClassVar[dict[str, str]] = {"effects": "write `effect: […]`", "apis": "write `api`"}
-
-    effect: Effects = Field(
-        default=(), description="Tools with this effect, or one of these: read, write, destructive."
-    )
-    api: Name | None = Field(default=None, description="Tools of this API only.")
-
-    @model_validator(mode="after")
-    def _not_everything(self) -> Self:
-        if not self.effect and self.api is None:
-            raise wrong("the selection is empty", 'write {effect: destructive}, or "*" for all tools')
-        return self
-
-    def __str__(self) -> str:
-        parts = ([f"effect: {' or '.join(self.effect)}"] if self.effect else []) + (
-            [f"api: {self.api}"] if self.api is not None else []
-        )
-        return f"{{{', '.join(parts)}}}"
-
-    def picks(self, api: str, effect: Effect) -> bool:
-        """Whether a tool of this API with this effect is one of them."""
-        return (self.api is None or self.api == api) and (not self.effect or effect in self.effect)
-
-
-def _written_as(value: Any) -> str:
-    return "selection" if isinstance(value, dict | Selection) else "name"
-
-
-Tools = Annotated[
-    Annotated[Text, Field(min_length=1), Tag("name")] | Annotated[Selection, Tag("selection")],
-    Discriminator(_written_as),
 ]
 
 

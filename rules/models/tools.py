@@ -21,12 +21,12 @@ from pydantic import (
 )
 from wharfinger.rules import spelling
 from wharfinger.rules.models.auth import Auth
-from wharfinger.rules.models.base import Flag, Text, Written, later, listed, wrong
+from wharfinger.rules.models.base import Flag, Text, Written, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
 from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.problems import Problems, did_you_mean
-from wharfinger.rules.refusal import Refused
 from wharfinger.rules.protocols import graphql
+from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]

@@ -160,7 +160,7 @@ def test_problems_of_all_files_and_all_kinds_are_told_at_once() -> None:
         'policies/p.yaml:2:23: unknown key "whn"',
         'policies/p.yaml:2:68: "max_n" is not an input of "get_c"',
         'policies/q.yaml:2:33: there is no person or team "opps"',
-        'policies/q.yaml:3:10: the limit counts nothing',
+        "policies/q.yaml:3:10: the limit counts nothing",
         'tools/a.yaml:3:25: "${" has a "${" that is no variable',
         "tools/b.yaml:1:1: the credential KEY may not go to a.example",
         "wharfinger.yaml:2:9: expected host:port",

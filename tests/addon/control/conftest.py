@@ -42,6 +42,12 @@ class FakePerson:
     role: str
 
 
+@dataclass(frozen=True)
+class FakeTool:
+    digest: str
+    proposed: bool = True
+
+
 @dataclass
 class Declared:
     agents: dict[str, FakeAgent] = field(default_factory=lambda: {"bot": FakeAgent()})
@@ -53,8 +59,8 @@ class Declared:
         }
     )
 
-
     policies: dict[str, Any] = field(default_factory=dict)
+    tools: dict[str, FakeTool] = field(default_factory=dict)
 
 
 @dataclass
@@ -113,6 +119,7 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
             ledger=Ledger(store, SystemClock()),
             configuration=lambda: declared,
             agent_changed=told.append,
+            tools_changed=told.append,
             run_began=lambda run, reason: told.append((run, reason)),
             run_ended=told.append,
             reload=reload,

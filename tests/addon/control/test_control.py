@@ -35,10 +35,22 @@ CHANGES = {
     "deny.remove": {"id": "x"},
     "reload": {},
     "stop": {},
+    "tools.approve": {"tools": {"x": "1"}},
+    "tools.withdraw": {"tools": ["x"]},
 }
 
 
-ADMIN = ["agents.suspend", "agents.resume", "agents.rotate", "deny.add", "deny.remove", "reload", "stop"]
+ADMIN = [
+    "agents.suspend",
+    "agents.resume",
+    "agents.rotate",
+    "deny.add",
+    "deny.remove",
+    "reload",
+    "stop",
+    "tools.approve",
+    "tools.withdraw",
+]
 
 
 def test_every_action_that_changes_anything_is_in_the_table(house) -> None:

@@ -74,7 +74,7 @@ async def test_in_chunks_and_byte_by_byte_it_is_the_same(git: Any, origin: Any) 
     raw = git.raw("POST", PATH, [*SENT, ("Transfer-Encoding", "chunked")], host=HOST)
     tunnel = await git.connect(HOST)
     tunnel.writer.write(raw)
-    for at in range(0, len(data)):
+    for at in range(len(data)):
         tunnel.writer.write(b"1\r\n%b\r\n" % data[at : at + 1])
         if at % 16 == 0:
             await asyncio.sleep(0)

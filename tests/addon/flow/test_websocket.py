@@ -16,7 +16,7 @@ import pytest
 import websockets
 from wharfinger import agents, snapshot
 from wharfinger.audit.errors import BookUnavailable
-from wharfinger.flow import websocket
+from wharfinger.flow import handler, websocket
 from wharfinger.reloading import Reloader
 
 from tests.addon.flow.conftest import OTHER_SECRET, SECRET, SETTINGS, Proxy, Tunnel
@@ -700,6 +700,7 @@ async def test_an_agent_is_told_although_something_it_said_is_still_being_decide
     await asyncio.sleep(0.1)
     await socket.send(frame(BINARY, b"x" * 1_000_000))  # waits in the sockets
     await _suspend(live)
+    await asyncio.sleep(2 * handler.LINGER)  # long enough for a reset, which would take away what it was told
     code, reason = await socket.closing()
     assert (code, "suspended" in reason) == (1008, True)
     assert server.heard == []

@@ -50,6 +50,9 @@ def refund(make: Any, text: str, used: int | str = 0, amount: int = 100, **facts
         ('{tool: "*", calls: 20/hour}', 20, DENY),
         ('{tool: "ref*", calls: 20/hour}', 20, DENY),
         ("{tool: get_refund, calls: 20/hour}", 20, ALLOW),
+        ("{tool: {effect: write}, calls: 20/hour}", 20, DENY),
+        ("{tool: {effect: destructive}, calls: 20/hour}", 20, ALLOW),
+        ("{tool: {api: stripe}, calls: 20/hour}", 20, DENY),
         ("{tool: refund, sum: {amount: 1000/day}}", 900, ALLOW),
         ("{tool: refund, sum: {amount: 1000/day}}", 901, DENY),
         ("{tool: refund, sum: {amount: 99.5/day}}", 0, DENY),
@@ -63,8 +66,16 @@ def refund(make: Any, text: str, used: int | str = 0, amount: int = 100, **facts
 def test_what_is_used_decides(make: Any, limit: str, used: int, verdict: Verdict) -> None:
     decision = refund(make, f"{ALL}\nlimits: [{limit}]", used)
     assert decision.verdict is verdict
-    assert bool(decision.reservations) is (verdict is not DENY and "get_refund" not in limit)
+    about = "get_refund" not in limit and "destructive" not in limit
+    assert bool(decision.reservations) is (verdict is not DENY and about)
     assert decision.code is {ALLOW: Code.ALLOWED, ASK: Code.APPROVAL_PENDING, DENY: Code.LIMIT}[verdict]
+
+
+def test_a_limit_by_effect_counts_what_no_tool_fits_by_its_method(make: Any) -> None:
+    text = 'allow: [{tool: unmatched, hosts: ["docs.example.org"]}]\nlimits: [{tool: {effect: write}, calls: 1/hour}]'
+    world = make.policy(text).with_facts(counters=Counted(1))
+    assert world.decide("GET https://docs.example.org/").verdict is ALLOW
+    assert world.decide("POST https://docs.example.org/").code is Code.LIMIT
 
 
 def test_a_denial_names_the_limit_and_when_it_is_free_again(make: Any) -> None:

@@ -69,7 +69,7 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
             [
                 '1:9 "a b" is not a name | use letters, digits, `_`, `-` and `.`, at most 64 of them',
                 "2:8 expected a list, not a mapping",
-                '5:8 expected a date and a time | write it like 2026-01-14T12:00+01:00 or 2026-01-14T12:00Z',
+                "5:8 expected a date and a time | write it like 2026-01-14T12:00+01:00 or 2026-01-14T12:00Z",
             ],
         ),
         (
@@ -128,7 +128,7 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
         (
             "policy: p\ntools: [x]\nmode: observe\nenvironment: prod",
             [
-                '1:1 a policy that observes must say until when | add `until:`, at most 14 days ahead',
+                "1:1 a policy that observes must say until when | add `until:`, at most 14 days ahead",
                 '4:1 unknown key "environment" | write `environments: […]`',
             ],
         ),
@@ -143,12 +143,12 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
         (
             "policy: p\nlimits: [{tool: x}, {tool: x, calls: 5/week}, {tool: x, calls: 1.5/hour}, {tool: x, calls: 0/day}, {tool: x, sum: {a: 5}}, {tool: x, calls: 5/run, approvers: [a]}, {tool: x, calls: 5/run, per: person}, {tool: x, sum: {a: 1.5/day}}]",
             [
-                '2:10 the limit counts nothing | add `calls: 20/hour`, or `sum: {input: 100/day}`',
+                "2:10 the limit counts nothing | add `calls: 20/hour`, or `sum: {input: 100/day}`",
                 '2:38 "5/week" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
                 '2:64 "1.5/hour" is not a whole number of calls | write it like 20/hour',
                 '2:92 "0/day" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
                 '2:119 "5" is not an amount in a window | write it like 20/hour, 100/day or 50/run',
-                '2:124 a limit that denies asks nobody | write `then: ask`, or drop its approvers',
+                "2:124 a limit that denies asks nobody | write `then: ask`, or drop its approvers",
                 '2:194 expected "agent", not "person"',
             ],
         ),

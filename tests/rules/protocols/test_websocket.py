@@ -270,7 +270,12 @@ def test_nothing_is_put_into_a_message(deciding: Any) -> None:
         (TALK, b'{"type": "say", "text": "now"}', "denied", "no rule allows this"),
         (TALK, b'{"type": "sing", "song": {"name": "a"}}', "denied", "cannot wait for approval"),
         (TALK, b'{"type": "say", "text": "please, the secret"}', "denied", "what a deny pattern forbids"),
-        (TALK, b'{"type": "say", "text": "please, the s\\u0065cret"}', "denied", "what a deny pattern forbids"),
+        (
+            TALK,
+            b'{"type": "say", "text": "please, the s\\u0065cret"}',
+            "denied",
+            "what a deny pattern forbids",
+        ),
         (TALK, b'{"type": "say", "text": "please %s"}' % MINE.encode(), "misuse", "does not belong"),
         (TALK, b'{"type": "dance", "with": "%s"}' % MINE.encode(), "misuse", "does not belong"),
         (NEWS, b"the secret", "denied", "what a deny pattern forbids"),
