@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import yaml
-from wharfinger.rules import configuration
-from wharfinger.rules.configuration import Configuration, Sources
+from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.decide import decide
 from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.types import Facts, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,38 +21,61 @@ DUMMIES = {
     "xoxb-placeholder-0000000000": "SLACK_BOT_TOKEN",
     "sk-proj-placeholder000000000000": "OPENAI_API_KEY",
     "sk-ant-placeholder000000000000": "ANTHROPIC_API_KEY",
+    "glpat-placeholder0000000000": "GITLAB_TOKEN",
+    "ya29.placeholder-000000000000": "GOOGLE_TOKEN",
+    "eyJ0placeholder000000000000": "MSGRAPH_TOKEN",
+    "cf-placeholder-000000000000000000": "CLOUDFLARE_API_TOKEN",
+    "ntn_placeholder0000000000000000": "NOTION_TOKEN",
+    "jira-placeholder-0000000000": "JIRA_TOKEN",
+    "confluence-placeholder-000000": "CONFLUENCE_TOKEN",
+    "pat-placeholder-00000000000000": "HUBSPOT_TOKEN",
+    "00Dplaceholder!0000000000000000": "SALESFORCE_TOKEN",
+    "zendesk-placeholder-0000000000": "ZENDESK_TOKEN",
+    "pd-placeholder-00000000": "PAGERDUTY_TOKEN",
+    "dd-placeholder-00000000": "DATADOG_API_KEY",
+    "twilio-placeholder-0000000000": "TWILIO_AUTH",
+    "SG.placeholder000000000000": "SENDGRID_API_KEY",
+    "shpat_placeholder00000000": "SHOPIFY_ACCESS_TOKEN",
+    "MTplaceholder.000000.0000000000000000000000000": "DISCORD_TOKEN",
+    "hf_placeholder00000000000000000000000": "HF_TOKEN",
+    "sb_secret_placeholder000000000000000000": "SUPABASE_KEY",
 }
 """What the recorder gave the clients for keys, taken here for the agent's own placeholders."""
-HOSTS = {
-    "STRIPE_API_KEY": ["api.stripe.com"],
-    "GITHUB_TOKEN": ["api.github.com", "uploads.github.com", "github.com"],
-    "SLACK_BOT_TOKEN": ["slack.com"],
-    "OPENAI_API_KEY": ["api.openai.com"],
-    "ANTHROPIC_API_KEY": ["api.anthropic.com"],
-}
+FIELDS = ("authorization", "x-api-key", "private-token", "dd-api-key", "x-shopify-access-token", "apikey")
+"""Where clients put them."""
+TWO_KEYS = {"api.datadoghq.com"}
+"""Hosts that want a second key, for which a tool has no place: the agent's own is refused."""
 FACTS = Facts(Placeholders({dummy: Owner("agent", name) for dummy, name in DUMMIES.items()}), agent_id="1")
 LOGINS = {"claude_code", "codex"}
 
 
 @pytest.fixture(scope="module")
-def open_house() -> Configuration:
+def open_house(loaded, catalogue: Toolset) -> Configuration:
     """An agent that may do everything that has a name."""
-    built_in = {path.stem: path.read_bytes() for path in (ROOT / "tools").glob("*.yaml")}
+    names = sorted({path.stem for path in (ROOT / "tools").glob("*.yaml")} - LOGINS)
     written = {
-        "wharfinger.yaml": {"version": 1, "catalogue": sorted(built_in.keys() - LOGINS)},
         "agents.yaml": {"agents": {"agent": {"owner": "alice", "policies": ["all"]}}},
         "people.yaml": {"people": {"alice": {"role": "admin"}}},
-        "credentials.yaml": {"credentials": {n: {"from": f"env:{n}", "hosts": h} for n, h in HOSTS.items()}},
+        "credentials.yaml": {
+            "credentials": {n: {"from": f"env:{n}", "hosts": h} for n, h in hosts(catalogue).items()}
+        },
         "policies/all.yaml": {"policy": "all", "allow": [{"tool": "*"}]},
     }
-    return configuration.load(
-        Sources({name: yaml.safe_dump(content).encode() for name, content in written.items()}, built_in)
-    )
+    return loaded(names, written)
+
+
+def hosts(catalogue: Toolset) -> dict[str, list[str]]:
+    """Where the tools send each credential that the clients were given a dummy of."""
+    found: dict[str, set[str]] = {}
+    for tool in catalogue:
+        for placement in tool.placements:
+            found.setdefault(placement.credential, set()).update(tool.hosts)
+    return {name: sorted(held) for name, held in found.items() if name in DUMMIES.values()}
 
 
 def presented(line) -> str | None:
     """The credential whose dummy a recorded request holds, plain or inside Basic."""
-    for value in (*line.request.values("authorization"), *line.request.values("x-api-key")):
+    for value in (value for name in FIELDS for value in line.request.values(name)):
         scheme, space, rest = value.partition(" ")
         rest = rest if space else value
         text = base64.b64decode(rest).decode() if scheme.lower() == "basic" else rest
@@ -67,6 +89,10 @@ def test_a_recorded_request_goes_out_with_its_credential_and_nothing_of_the_plac
     line, open_house: Configuration
 ) -> None:
     decision = decide(open_house, line.request, FACTS, NOW)
+    if line.request.host in TWO_KEYS:
+        assert decision.reason is not None
+        assert '"dd-application-key"' in decision.reason
+        return
     if open_house.tools.recognise(line.request).refusal is not None:
         assert decision.verdict is Verdict.DENY
         return
@@ -81,12 +107,10 @@ def test_a_recorded_request_goes_out_with_its_credential_and_nothing_of_the_plac
 def test_a_key_of_the_agents_own_is_refused_where_one_is_bound(line, open_house: Configuration) -> None:
     from dataclasses import replace
 
-    if presented(line) is None:
+    if presented(line) is None or line.request.host in TWO_KEYS:
         return
     headers = tuple(
-        (n, "Bearer sk_live_of_the_agent_itself_0001")
-        if n.lower() in {"authorization", "x-api-key"}
-        else (n, v)
+        (n, "Bearer sk_live_of_the_agent_itself_0001") if n.lower() in FIELDS else (n, v)
         for n, v in line.request.headers
     )
     decision = decide(open_house, replace(line.request, headers=headers), FACTS, NOW)

@@ -40,8 +40,12 @@ class Api:
     """Globs of tools that are kept whatever `most` says."""
     effects: dict[str, str] | None = None
     forms: dict[str, str] | None = None
+    texts: tuple[str, ...] = ()
+    """Inputs that take any text, because clients write them otherwise than the document says."""
     prefix: str = ""
-    """Put before every path of the document."""
+    """Put before every path of the document; its `${x}` are inputs of every tool."""
+    unread: bool = False
+    """Whether bodies are sent without a Content-Type, so that none can be read."""
     posts: bool = False
     """Whether the API takes every call as a POST of a form, whatever the document says."""
     extra: tuple[str, ...] = ()
@@ -67,8 +71,8 @@ class Api:
         return cls(name=name, **(written | listed))
 
 
-PYTHON = frozenset({"aws", "discovery", "stainless", "datadog", "hubspot"})
-_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "extra"})
+PYTHON = frozenset({"aws", "discovery", "stainless", "datadog", "hubspot", "gitlab", "telegram"})
+_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "texts", "extra"})
 
 
 def read_apis(path: Path) -> list[Api]:

@@ -63,12 +63,19 @@ def _datadog_operation(
             content = {"application/json": {"schema": schema}}
             operation["requestBody"] = {"content": content, "required": required}
         elif where in {"path", "query", "header"}:
-            schema = {"type": _TYPES[kind]} if _TYPES.get(kind) else {"type": "string"}
+            schema = {"type": _TYPES.get(kind) or "string"}
             parameter = {"name": str(_constant(about["attribute"])), "in": where, "schema": schema}
             if about.get("collection_format") is not None:
                 parameter["explode"] = _constant(about["collection_format"]) == "multi"
             operation["parameters"].append(parameter | {"required": required or where == "path"})
+    operation["parameters"] = _in_one_shape(operation["parameters"])
     return operation
+
+
+def _in_one_shape(parameters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without those whose name stands both alone and with brackets: no template can hold `a` and `a[b]`."""
+    names = [parameter["name"] for parameter in parameters]
+    return [p for p in parameters if not any(n != p["name"] and n.startswith(f"{p['name']}[") for n in names)]
 
 
 def _datadog_models(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -118,7 +125,9 @@ def _hubspot_operation(
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "query_params.append":
             name, value = node.args[0].elts  # type: ignore[attr-defined]
             local = str(_constant(value.slice)) if isinstance(value, ast.Subscript) else ""
-            parameters.append(_parameter(str(_constant(name)), "query", said.get(local, "str"), local in needed))
+            parameters.append(
+                _parameter(str(_constant(name)), "query", said.get(local, "str"), local in needed)
+            )
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "body_params":
             if isinstance(node.value, ast.Subscript):
                 local = str(_constant(node.value.slice))
@@ -144,11 +153,14 @@ def _hubspot_models(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if isinstance(node, ast.Assign)
             }
             if isinstance(owner, ast.ClassDef) and {"openapi_types", "attribute_map"} <= held.keys():
-                yield owner.name, _object(_mapping(held["openapi_types"]), _mapping(held["attribute_map"]), [])
+                yield (
+                    owner.name,
+                    _object(_mapping(held["openapi_types"]), _mapping(held["attribute_map"]), []),
+                )
 
 
 def _parameter(name: str, where: str, kind: str, required: bool) -> dict[str, Any]:
-    schema = {"type": _TYPES.get(kind.split("[")[0].strip()) or "string"}
+    schema = {"type": _TYPES.get(kind.split("[", maxsplit=1)[0].strip()) or "string"}
     return {"name": name, "in": where, "required": required, "schema": schema}
 
 
@@ -157,7 +169,7 @@ def _object(
 ) -> dict[str, Any]:
     properties = {}
     for name, node in types.items():
-        kind = _TYPES.get(_python_type(node), "object")
+        kind = _TYPES.get(_python_type(node), "")
         properties[str(_constant(wire.get(name)) or name)] = {"type": kind} if kind else {}
     names = [str(_constant(wire[name])) for name in required if name in wire]
     return {"type": "object", "properties": properties, "required": names}

@@ -25,7 +25,11 @@ def joined(api: Api, result: Imported, source: str, hand: str) -> str:
         file = dict(result.file)
         if api.headers is not None:
             held = {"headers": api.headers}
-            file = {k: v for k, v in file.items() if k not in {"headers", "tools"}} | held | {"tools": file["tools"]}
+            file = (
+                {k: v for k, v in file.items() if k not in {"headers", "tools"}}
+                | held
+                | {"tools": file["tools"]}
+            )
         about = f"\n{api.about.strip()}" if api.about else ""
         return writing.dump(file, f"{_HEAD[2:]}{source}.{about}")
     made = writing.dump({"tools": result.file["tools"]})
@@ -35,4 +39,4 @@ def joined(api: Api, result: Imported, source: str, hand: str) -> str:
 
 def tools_of(text: str) -> dict:
     """A tool file as plain values."""
-    return yaml.load(text, Loader=yaml.CSafeLoader) if text else {}  # noqa: S506 (our own file, safe loader)
+    return yaml.load(text, Loader=yaml.CSafeLoader) if text else {}

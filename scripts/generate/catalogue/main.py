@@ -11,11 +11,9 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-import yaml
 from apis import Api, read_apis
-from joining import MARK, hand_written, joined
+from joining import hand_written, joined
 from reading import imported
 
 ROOT = Path(__file__).resolve().parents[3]

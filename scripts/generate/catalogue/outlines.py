@@ -17,7 +17,12 @@ _LINE = re.compile(
     r"(?P<name>\S+)\s+(?P<method>[A-Z]+)\s+(?P<path>/\S*)(?:\s+\?(?P<query>[^{(*@]*))?"
     r"\s*(?:\{(?P<json>[^}]*)\}|\((?P<form>[^)]*)\)|(?P<any>\*)|@(?P<kind>multipart|binary|text|any))?\s*"
 )
-_KINDS = {"multipart": "multipart/form-data", "binary": "application/octet-stream", "text": "text/plain", "any": "application/octet-stream"}
+_KINDS = {
+    "multipart": "multipart/form-data",
+    "binary": "application/octet-stream",
+    "text": "text/plain",
+    "any": "application/octet-stream",
+}
 
 
 def document(path: Path) -> dict[str, Any]:
@@ -51,9 +56,15 @@ def _operation(found: re.Match[str]) -> dict[str, Any]:
                 "properties": {name: schema for name, schema, _ in fields},
                 "required": [name for name, _, required in fields if required],
             }
-            operation["requestBody"] = {"content": {kind: {"schema": schema}}, "required": bool(schema["required"])}
+            operation["requestBody"] = {
+                "content": {kind: {"schema": schema}},
+                "required": bool(schema["required"]),
+            }
     if found["any"]:
-        operation["requestBody"] = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
+        operation["requestBody"] = {
+            "content": {"application/json": {"schema": {"type": "object"}}},
+            "required": True,
+        }
     if found["kind"]:
         operation["requestBody"] = {"content": {_KINDS[found["kind"]]: {"schema": {}}}, "required": True}
     return operation

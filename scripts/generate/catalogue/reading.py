@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -11,14 +12,15 @@ from importlib.metadata import PathDistribution
 from pathlib import Path
 from typing import Any
 
-import yaml
 import generated
+import handmade
 import outlines
 import stainless
 import typescript
+import yaml
 from apis import Api
 from joining import tools_of
-from wharfinger.importing import aws, comparing, discovery, openapi
+from wharfinger.importing import aws, comparing, discovery, naming, openapi
 from wharfinger.importing.operations import Imported, Options, Report
 
 OUTLINES = Path(__file__).resolve().parent / "outlines"
@@ -58,9 +60,14 @@ def _without(result: Imported, held: dict[str, Any], api: Api) -> Imported:
         if "optional" in tool["run"].get("auth", {}) and not (api.auth or {}).get("optional"):
             del tool["run"]["auth"]  # the document says that none is needed; the API answers otherwise
         _take_headers(tool, api.acting)
+        _loosen(tool, api.texts)
+        if api.unread and "body" not in tool["run"] and tool["run"]["method"] in {"PUT", "POST"}:
+            tool["run"] |= {"encoding": "any", "extra": tool["run"].pop("extra")}
         if any(fnmatchcase(tool["tool"], glob) for glob in api.extra):
             tool["run"]["extra"] = "allow"
     kept = _shortest(kept, api)
+    for tool in kept if api.prefix else ():
+        _put_below(tool, api.prefix)
     file = result.file | {"tools": kept}
     return Imported(file, Report(len(kept), result.report.dropped, result.report.notes))
 
@@ -81,6 +88,28 @@ def _take_headers(tool: dict[str, Any], names: tuple[str, ...]) -> None:
         items = ordered | {"input": held} | {k: v for k, v in tool.items() if k not in {*ordered, "input"}}
         tool.clear()
         tool |= items
+
+
+def _put_below(tool: dict[str, Any], prefix: str) -> None:
+    """Put the tool's path below a prefix, the variables of which are inputs of every tool."""
+    tool["run"]["url"] = f"{prefix}{tool['run']['url']}"
+    names = re.findall(r"\$\{(\w+)\}", prefix)
+    held = {name: {"type": "string", "sensitive": True} if name == "token" else "string" for name in names}
+    inputs = held | tool.get("input", {})
+    ordered = {key: tool[key] for key in ("tool", "description", "effect")} | {"input": inputs}
+    rest = {key: value for key, value in tool.items() if key not in ordered}
+    tool.clear()
+    tool |= ordered | rest
+
+
+def _loosen(tool: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Take inputs for any text that clients write in a way of their own."""
+    for name in names:
+        held = tool.get("input", {}).get(name)
+        if isinstance(held, dict):
+            tool["input"][name] = {"type": "string", "required": held.get("required", True)}
+        elif held is not None:
+            tool["input"][name] = "string"
 
 
 def _shortest(tools: list[dict[str, Any]], api: Api) -> list[dict[str, Any]]:
@@ -124,7 +153,7 @@ def _source(api: Api, specs: Path) -> str:
 
 def _openapi(api: Api, specs: Path, options: Options) -> Imported:
     text = (api.folder(specs) / api.package / api.file).read_bytes()
-    document = json.loads(text) if text[:1] == b"{" else yaml.load(text, Loader=yaml.CSafeLoader)  # noqa: S506
+    document = json.loads(text) if text[:1] == b"{" else yaml.load(text, Loader=yaml.CSafeLoader)
     return _converted(document, api, options)
 
 
@@ -174,8 +203,28 @@ def _discovery(api: Api, specs: Path, options: Options) -> Imported:
     return discovery.convert(json.loads((folder / f"{api.file}.json").read_bytes()), options)
 
 
+def _gitlab(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(handmade.gitlab(api.folder(specs) / "gitlab"), api, options)
+
+
+def _telegram(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(handmade.telegram(api.folder(specs) / "telegram"), api, options)
+
+
 def _outline(api: Api, specs: Path, options: Options) -> Imported:
-    return _converted(outlines.document(OUTLINES / api.file), api, options)
+    """The names of an outline are those of its tools."""
+    document = outlines.document(OUTLINES / api.file)
+    said = {
+        comparing.place({"method": method.upper(), "url": path.replace("{", "${")}): operation["operationId"]
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+    names = {place: f"{api.name}_{name}" for place, name in said.items()}
+    result = _converted(document, api, replace(options, names=names))
+    for tool in result.file["tools"]:
+        phrase = naming.of_name(tool["tool"].removeprefix(f"{api.name}_"))
+        tool["description"] = naming.describe(phrase, phrase.objects[0])
+    return result
 
 
 def _converted(document: dict[str, Any], api: Api, options: Options) -> Imported:
@@ -183,7 +232,8 @@ def _converted(document: dict[str, Any], api: Api, options: Options) -> Imported
     paths = document["paths"]
     if api.paths:
         paths = {p: item for p, item in paths.items() if any(fnmatchcase(p, glob) for glob in api.paths)}
-    document = document | {"paths": {f"{api.prefix}{path}": item for path, item in paths.items()}}
+    # Microsoft Graph takes the names of functions without the name space that its document gives them.
+    document = document | {"paths": {p.replace("/microsoft.graph.", "/"): item for p, item in paths.items()}}
     if api.posts:
         effects = {tool["tool"]: tool["effect"] for tool in openapi.convert(document, options).file["tools"]}
         document, options = _posted(document), replace(options, effects=effects | dict(options.effects))
@@ -217,6 +267,8 @@ READERS: dict[str, Callable[[Api, Path, Options], Imported]] = {
     "datadog": _datadog,
     "hubspot": _hubspot,
     "sentry": _sentry,
+    "gitlab": _gitlab,
+    "telegram": _telegram,
     "aws": _aws,
     "discovery": _discovery,
     "outline": _outline,

@@ -72,7 +72,9 @@ def _alias(annotation: ast.expr) -> str:
 
 def _methods(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
     for owner in tree.body:
-        if isinstance(owner, ast.ClassDef) and any(getattr(b, "id", "") == "SyncAPIResource" for b in owner.bases):
+        if isinstance(owner, ast.ClassDef) and any(
+            getattr(b, "id", "") == "SyncAPIResource" for b in owner.bases
+        ):
             for method in owner.body:
                 overload = isinstance(method, ast.FunctionDef) and any(
                     getattr(d, "id", "") == "overload" for d in method.decorator_list
@@ -94,7 +96,9 @@ def _operation(
         words = {word.arg: word.value for word in call.keywords}
         if isinstance(words.get("method"), ast.Constant):
             verb = str(words["method"].value)  # type: ignore[union-attr]
-        arguments = {a.arg: a.annotation for a in [*method.args.args, *method.args.kwonlyargs] if a.annotation}
+        arguments = {
+            a.arg: a.annotation for a in [*method.args.args, *method.args.kwonlyargs] if a.annotation
+        }
         in_path = set(_variables(path))
         named = method.name if owner.removesuffix("Resource").lower() else method.name
         operation: dict[str, Any] = {
@@ -132,7 +136,8 @@ def _path(node: ast.expr, method: ast.FunctionDef) -> str | None:
         return _scoped(str(text), method) if text else None
     if isinstance(node, ast.JoinedStr):
         return "".join(
-            str(p.value) if isinstance(p, ast.Constant) else f"{{{ast.unparse(p.value)}}}" for p in node.values
+            str(p.value) if isinstance(p, ast.Constant) else f"{{{ast.unparse(p.value)}}}"
+            for p in node.values
         )
     if isinstance(node, ast.Call):
         return _path(node.func.value, method) if isinstance(node.func, ast.Attribute) else None
@@ -191,7 +196,7 @@ def _schema(annotation: ast.expr | None) -> tuple[dict[str, Any], bool]:
     enums = [_literals(option) for option in said]
     if enums and all(enum is not None for enum in enums):
         return {"enum": [value for enum in enums for value in enum or ()]}, required
-    kinds = [_TYPES.get(_name(option), "string" if enum is not None else "object")
+    kinds = [_TYPES.get(_name(option), "string" if enum is not None else "")
              for option, enum in zip(said, enums, strict=True)]  # fmt: skip
     if not kinds or "" in kinds:
         return {}, required

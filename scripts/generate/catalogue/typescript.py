@@ -7,12 +7,14 @@ value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-_TOKEN: Final = re.compile(r"""/\*.*?\*/|//[^\n]*|'[^'\n]*'|"[^"\n]*"|[A-Za-z_$][\w$.]*|-?\d+(?:\.\d+)?|=>|\S""", re.S)
-_DECLARED: Final = re.compile(r"^(?:export )?type (\w+) = ", re.M)
+_TOKEN: Final = re.compile(
+    r"""/\*.*?\*/|//[^\n]*|'[^'\n]*'|"[^"\n]*"|[A-Za-z_$][\w$.]*|-?\d+(?:\.\d+)?|=>|\S""", re.DOTALL
+)
+_DECLARED: Final = re.compile(r"^(?:export )?type (\w+) = ", re.MULTILINE)
 _CALL: Final = re.compile(r"\b(\w+) = \(options\) => \(.{1,40}?\)\.(get|post|put|patch|delete)\(")
 _SCALARS: Final = {"string": "string", "number": "number", "boolean": "boolean", "Date": "string"}
 _GRAPHQL: Final = {"String", "ID", "Int", "Float", "Boolean"}
@@ -138,7 +140,12 @@ def sentry(types: Path) -> dict[str, Any]:
         for place in ("path", "query"):
             for field, (required, kind) in _fields(found.get(place), held).items():
                 operation["parameters"].append(
-                    {"name": field, "in": place, "required": required or place == "path", "schema": _schema(kind, held)}
+                    {
+                        "name": field,
+                        "in": place,
+                        "required": required or place == "path",
+                        "schema": _schema(kind, held),
+                    }
                 )
         if fields := _fields(found.get("body"), held):
             schema = {
@@ -147,7 +154,10 @@ def sentry(types: Path) -> dict[str, Any]:
                 "required": [field for field, (required, _) in fields.items() if required],
             }
             needed = found["body"][0]
-            operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": needed}
+            operation["requestBody"] = {
+                "content": {"application/json": {"schema": schema}},
+                "required": needed,
+            }
         paths.setdefault(path, {})[verb] = operation
     return {"openapi": "3.1.0", "info": {"title": "Sentry"}, "paths": paths}
 
@@ -207,7 +217,9 @@ def linear(types: Path) -> str:
                 continue
             declared = held.get(f"{root}{name[0].upper()}{name[1:]}Args")
             arguments = _Parser(declared).type() if declared else {}
-            said = ", ".join(_argument(a, r, k, held, inputs, scalars) for a, (r, k) in sorted(arguments.items()))
+            said = ", ".join(
+                _argument(a, r, k, held, inputs, scalars) for a, (r, k) in sorted(arguments.items())
+            )
             lines.append(f"  {name}{f'({said})' if said else ''}: Answer")
         lines.append("}")
     lines += [f"scalar {name}" for name in sorted(scalars - _GRAPHQL)]

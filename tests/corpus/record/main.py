@@ -17,10 +17,14 @@ CORPUS = Path(__file__).resolve().parents[1]
 SUITES = (
     *("stripe_sdk", "github_sdk", "slack_sdk_suite", "openai_sdk", "anthropic_sdk"),
     *("raw", "git_cli", "packages"),
+    *("gitlab_sdk", "google_sdk", "msgraph_sdk_suite", "aws_sdk", "cloudflare_sdk", "notion_sdk", "jira_sdk"),
+    *("confluence_sdk", "hubspot_sdk", "salesforce_sdk", "zendesk_sdk", "pagerduty_sdk", "datadog_sdk"),
+    *("twilio_sdk", "sendgrid_sdk", "shopify_sdk", "discord_sdk", "telegram_sdk", "huggingface_sdk"),
+    "supabase_sdk",
 )
 BUNDLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"),
-    *("NODE_EXTRA_CA_CERTS", "npm_config_cafile"),
+    *("NODE_EXTRA_CA_CERTS", "npm_config_cafile", "AWS_CA_BUNDLE", "HTTPLIB2_CA_CERTS"),
 )
 """Variables that name a trust bundle, for one client or another."""
 
