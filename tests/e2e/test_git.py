@@ -57,7 +57,9 @@ def test_clone_and_fetch(world: World, operator: Operator, agent: Agent, reposit
     assert agent.environment["GITHUB_TOKEN"] not in config
 
 
-def test_a_push_is_decided_by_its_refs(operator: Operator, agent: Agent, ahead: str, repository: Path) -> None:
+def test_a_push_is_decided_by_its_refs(
+    operator: Operator, agent: Agent, ahead: str, repository: Path
+) -> None:
     """To a branch of its own the agent may push, also what is too large for git to send in one piece."""
     blob = Path(ahead, "blob")
     blob.write_bytes(os.urandom(3 * 1024 * 1024))

@@ -80,7 +80,11 @@ class Operator:
     def typed(self, *arguments: str) -> list[str]:
         """The command line: the command, `--config`, and the rest."""
         command, *rest = arguments
-        group = [rest.pop(0)] if command in {"approvals", "people", "audit", "agents", "ca", "limits", "deny"} else []
+        group = (
+            [rest.pop(0)]
+            if command in {"approvals", "people", "audit", "agents", "ca", "limits", "deny"}
+            else []
+        )
         return [
             sys.executable, "-m", "wharfinger.cli.main", command, *group, "--config", str(self.folder), *rest
         ]  # fmt: skip
