@@ -196,9 +196,10 @@ def acting(fields: Fields, declared: frozenset[str] = _NONE) -> Refusal | None:
     for name in fields.names.acting:
         if name not in declared:
             shown = plain(name)
+            acts = f'the header "{shown}" changes the {acts_on(shown)} of the call'
             return Refusal(
                 Code.DENIED,
-                f'the header "{shown}" changes the {acts_on(shown)} of the call, and no tool here declares it',
+                f"{acts}, and no tool here declares it",
                 "Leave the header out, or ask the operator for a tool that takes it as an input.",
             )
     return None

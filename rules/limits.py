@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -286,9 +286,8 @@ def _number(value: JSON) -> Fraction | None:
 
 def _moment(instant: datetime) -> str:
     """An instant in whole seconds, not before it."""
-    whole = instant.timestamp()
-    rounded = int(whole) + (whole > int(whole))
-    return datetime.fromtimestamp(rounded, instant.tzinfo).strftime("%Y-%m-%dT%H:%M:%SZ")
+    whole = instant.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=instant.microsecond > 0)
+    return whole.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def every(limits: Iterable[Limits]) -> Iterator[tuple[Limit, Measure]]:

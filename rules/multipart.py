@@ -57,7 +57,7 @@ class Field:
     """Of a file, which may be empty; None for a value."""
 
 
-class _Parser(multipart.PushMultipartParser):
+class _Parser(multipart.PushMultipartParser):  # type: ignore[misc] # the library ships no types
     """Any multipart body; parts of a form are looked at afterwards."""
 
     def _create_segment(self, headerlist: list[tuple[str, str]]) -> multipart.MultipartSegment:

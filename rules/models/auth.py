@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
@@ -33,6 +34,7 @@ class Auth(Written):
     optional: Flag = Field(default=False, description="Whether a call may go without the credential.")
 
     @classmethod
+    @cache
     def keys(cls) -> frozenset[str]:
         """`own` is written as `auth: own`, not as a key."""
         return super().keys() - {"own"}
@@ -54,7 +56,7 @@ class Auth(Written):
         filled = data.only(lambda key: True)
         for key, value in _place_defaults(place, data).items():
             if key not in filled:
-                filled.set(key, value, data.mark, data.mark)
+                filled.set(key, data.mark, value, data.mark)
         return filled
 
     @field_validator("format")

@@ -75,8 +75,9 @@ def _of_member(asked: Asked, given: Any, below: str) -> Request:
     if not isinstance(given, dict) or not given.keys() <= _MEMBERS:
         raise _unclear("holds what is no request")
     method, url, fields = given.get("method"), given.get("url"), given.get("headers", {})
-    plain = isinstance(method, str) and isinstance(url, str) and isinstance(fields, dict)
-    if not plain or not all(isinstance(value, str) for value in fields.values()):
+    if not (isinstance(method, str) and isinstance(url, str) and isinstance(fields, dict)):
+        raise _unclear("holds what is no request")
+    if not all(isinstance(value, str) for value in fields.values()):
         raise _unclear("holds what is no request")
     body = given.get("body")
     if not isinstance(body, dict | list | None) or ("body" in given and body is None):

@@ -1,4 +1,4 @@
-"""git over HTTP, the smart protocol (gitprotocol-http(5), gitprotocol-pack(5)): fetching, and pushing by refs.
+"""git over HTTP, by the smart protocol (gitprotocol-http(5), gitprotocol-pack(5)): fetch, and push by refs.
 
 Rules: what a push changes stands before its pack, as lines of known length up to a flush; this opening is
 read and decided, and the pack passes unread. Reading the refs is `fetch`, be it for a fetch or for a push,

@@ -26,10 +26,12 @@ FILES = {
     "tools/git.yaml": TOOLS,
     "policies/everyday.yaml": POLICY.replace(
         "allow:\n",
-        "allow:\n  - tool: git_fetch\n  - tool: git_push\n    when: {refs: {all: {startswith: refs/heads/agent/}}, deletes: 0}\n",
+        "allow:\n  - tool: git_fetch\n  - tool: git_push\n"
+        "    when: {refs: {all: {startswith: refs/heads/agent/}}, deletes: 0}\n",
     ).replace(
         "ask:\n",
-        "ask:\n  - tool: git_push\n    when: {refs: {all: {startswith: refs/heads/team/}}}\n    approvers: [alice]\n",
+        "ask:\n  - tool: git_push\n    when: {refs: {all: {startswith: refs/heads/team/}}}\n"
+        "    approvers: [alice]\n",
     ),
 }
 OLD, NEW, NONE = "1" * 40, "2" * 40, "0" * 40

@@ -184,8 +184,16 @@ def test_a_push_is_sent_as_git_sends_it(recognise: Any, fields: Any) -> None:
     assert recognise(push(UPDATE), fields=fields).refusal is not None
 
 
-@pytest.mark.parametrize("query", ["", "?service=git-other", "?service=git-upload-pack&x=1", "?x=git-upload-pack",
-                                   "?service=git-upload-pack&service=git-receive-pack"])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "?service=git-other",
+        "?service=git-upload-pack&x=1",
+        "?x=git-upload-pack",
+        "?service=git-upload-pack&service=git-receive-pack",
+    ],
+)
 def test_the_dumb_protocol_is_not_spoken(tools: Any, make_request: Any, query: str) -> None:
     for request in (
         make_request(f"GET https://git.example.com/acme/shop/info/refs{query}"),
