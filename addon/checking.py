@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from wharfinger.rules import cases, observing
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.lint import linting
 from wharfinger.rules.problems import ConfigurationError, Problem, Severity, in_order
 from wharfinger.snapshot import Catalogue, Snapshot
 
@@ -75,9 +76,7 @@ def check_files(
     found = (*problems, *configuration.warnings, *observing.remarks(configuration, datetime.now(UTC)))
     if not lint:
         return Checked(configuration, found, results)
-    from wharfinger.rules.lint.linting import remarks
-
-    seen = remarks(configuration, results)
+    seen = linting.remarks(configuration, results)
     return Checked(configuration, in_order((*found, *seen.problems)), results, seen.unnamed)
 
 

@@ -29,6 +29,9 @@ OTHERS = {
         "credentials:\n"
         "  STRIPE_API_KEY: {from: env:STRIPE_API_KEY, hosts: [api.stripe.com]}\n"
         "  TRACKER_TOKEN: {from: env:TRACKER_TOKEN, hosts: [tracker.example.com]}\n"
+        "  BOARD_TOKEN: {from: env:BOARD_TOKEN, hosts: [api.board.example]}\n"
+        "  HANDBOOK_TOKEN: {from: env:HANDBOOK_TOKEN, hosts: [mcp.handbook.example]}\n"
+        "  OPENAI_API_KEY: {from: env:OPENAI_API_KEY, hosts: [api.openai.com]}\n"
     ),
 }
 """What the examples of a page are put among, where they do not bring it themselves."""

@@ -387,7 +387,7 @@ def test_a_decision_names_the_credential_that_a_built_in_tool_lacks(documented: 
     loaded = load(Sources(files, CATALOGUE))
     assert [str(warning) for warning in loaded.warnings] == [
         'policies/support_refunds.yaml:2:16: warning: "jira_get_issue" cannot be called: '
-        "the credential JIRA_TOKEN is not declared\n  hint: declare JIRA_TOKEN in credentials.yaml"
+        "the credential JIRA_TOKEN is not declared [W204]\n  hint: declare JIRA_TOKEN in credentials.yaml"
     ]
     request = Request(
         "support-agent", "GET", "https", "acme.atlassian.net", 443, "/rest/api/3/issue/X-1",

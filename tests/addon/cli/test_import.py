@@ -1,4 +1,4 @@
-"""`import` writes a tool file and says what it left out and what would change; its tools wait for a person."""
+"""`import` writes a tool file says what it left out and what would change; its tools wait for a person."""
 
 from __future__ import annotations
 
