@@ -76,9 +76,12 @@ def _calls(value: Any) -> Rate:
     return rate
 
 
-_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": f"^{_RATE.pattern}$"})
-Calls = Annotated[Rate, BeforeValidator(_calls), _SCHEMA]
-Sum = Annotated[Rate, BeforeValidator(_rate), _SCHEMA]
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+Calls = Annotated[Rate, BeforeValidator(_calls), _schema(r"[1-9][0-9]{0,15}(?:\.0{1,6})?/(hour|day|run)")]
+Sum = Annotated[Rate, BeforeValidator(_rate), _schema(_RATE.pattern)]
 
 
 class Limit(Written):

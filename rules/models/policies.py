@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
     WithJsonSchema,
-    field_validator,
     model_validator,
 )
-from wharfinger.rules.models.base import Flag, Text, Whole, Written, later, wrong
+from wharfinger.rules.models.base import Flag, Text, Whole, Written, wrong
 from wharfinger.rules.models.limits import History, Limit
 from wharfinger.rules.models.selections import Tools
 from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
@@ -72,6 +72,18 @@ Instant = Annotated[
 When = Annotated[
     Any, BeforeValidator(_condition), WithJsonSchema({"type": ["object", "string"], "minLength": 1})
 ]
+
+
+def _known_tool(value: str) -> str:
+    """The short form names tools; what no tool fits is opened by a rule that lists hosts, or not at all."""
+    if value == UNMATCHED:
+        raise wrong(
+            f'"{UNMATCHED}" is no tool', "write an allow rule for `tool: unmatched`, which lists its hosts"
+        )
+    return value
+
+
+Tool = Annotated[Name, AfterValidator(_known_tool)]
 
 
 class Rule(Written):
@@ -137,25 +149,33 @@ class Allow(_Opens):
     )
 
 
+class Escalate(Written):
+    """Who else may answer when nobody has for a while."""
+
+    remedies: ClassVar[dict[str, str]] = {
+        "approvers": "write `to: […]`",
+        "people": "write `to: […]`",
+        "within": "write `after`",
+    }
+
+    after: Duration = Field(description="How long the question must have stood.")
+    to: tuple[Name, ...] = Field(min_length=1, description="Teams or people who may answer then, too.")
+
+
 class Ask(_Opens):
-    """A rule that lets the call out once a person has approved it."""
+    """A rule that lets the call out once people have approved it."""
 
     verdict: ClassVar[Verdict] = Verdict.ASK
 
     approvers: tuple[Name, ...] = Field(default=(), description="Teams or people; left out: the policy's.")
-    quorum: Whole = Field(
-        default=1, ge=1, description="How many must approve.", json_schema_extra={"maximum": 1}
+    quorum: Whole = Field(default=1, ge=1, le=100, description="How many different people must approve.")
+    separate: Flag = Field(default=False, description="Whether the agent's owner is kept from approving.")
+    escalate: Escalate | None = Field(
+        default=None, description="Who else may answer after a while: {after: 10m, to: [team]}."
     )
     expires: Duration | None = Field(
         default=None, description="How long the approval may be waited for; left out: approvals.expires."
     )
-
-    @field_validator("quorum")
-    @classmethod
-    def _one(cls, value: int) -> int:
-        if value > 1:
-            raise later('a "quorum" above 1')
-        return value
 
 
 class Deny(Rule):
@@ -248,8 +268,10 @@ class Policy(Written):
         default=None,
         description="With `mode: observe`: when it ends, at most 14 days ahead; a date is its first moment.",
     )
-    tools: tuple[Name, ...] = Field(
-        default=(), description="Short for an allow rule for each of these tools."
+    tools: tuple[Tool, ...] = Field(
+        default=(),
+        description="Short for an allow rule for each of these tools.",
+        json_schema_extra={"not": {"contains": {"const": UNMATCHED}}},
     )
     approvers: tuple[Name, ...] = Field(default=(), description="Turns the policy's allows into asks.")
     allow: tuple[Allow, ...] = Field(default=(), description="What may go out.")

@@ -79,7 +79,16 @@ def test_an_intent_tells_all_that_was_decided(who: Who, request_of: Requests, de
 
 
 def test_an_outcome_tells_what_was_measured(who: Who) -> None:
-    sent = Sent(502, "192.0.2.1:443", 10, 20, "ab", {"own secret": 2}, {"upstream": 1.5}, False)
+    sent = Sent(
+        status=502,
+        address="192.0.2.1:443",
+        request_bytes=10,
+        response_bytes=20,
+        response_digest="ab",
+        findings={"own secret": 2},
+        timings_ms={"upstream": 1.5},
+        reused=False,
+    )
     found = stored(outcome("d_1", who, Outcome.WITHHELD, sent, reason="too large"))
     assert found["outcome"] == "withheld"
     assert found["reason"] == "too large"

@@ -70,17 +70,17 @@ BROKEN = {
         "credentials.yaml:2:16: error: a credential cannot go to all hosts",
         "list the hosts",
     ),
-    "later type": (
-        "tools__things",
-        "tool: x\nrun: {type: graphql, url: /x}\n",
-        'tools/things.yaml:2:13: error: the type "graphql" is not supported yet',
-        "leave it out",
-    ),
     "tool": (
         "policies__things",
         "policy: things\nallow:\n  - tool: get_thnig\n",
         'policies/things.yaml:3:11: error: there is no tool "get_thnig"',
         'did you mean "get_thing"?',
+    ),
+    "every host": (
+        "policies__things",
+        "policy: things\ntools: [unmatched]\n",
+        'policies/things.yaml:2:9: error: "unmatched" is no tool',
+        "lists its hosts",
     ),
     "condition": (
         "policies__things",
@@ -96,9 +96,9 @@ BROKEN = {
     ),
     "limits": (
         "policies__things",
-        "policy: things\nallow:\n  - tool: get_thing\nlimits:\n  - {tool: get_thing, calls: 20/hour}\n",
-        'policies/things.yaml:4:1: error: "limits" is not supported yet',
-        "leave it out",
+        "policy: things\nallow:\n  - tool: get_thing\nlimits:\n  - {tool: get_thing, calls: 20/week}\n",
+        'policies/things.yaml:5:30: error: "20/week" is not an amount in a window',
+        "20/hour",
     ),
 }
 
@@ -179,7 +179,7 @@ def test_what_is_good_is_said_in_a_line_and_a_digest(type_, configure):
     ran = type_("check", "--config", configure())
     assert ran.code == 0
     first, second = ran.out.splitlines()
-    assert first == "ok: 1 agents, 1 policies, 3 tools, 1 credentials, 3 tests passed"
+    assert first == "ok: 1 agent, 1 policy, 3 tools, 1 credential, 3 tests passed"
     assert second.startswith("policy digest ")
 
 

@@ -129,5 +129,5 @@ def test_the_ordered_list_handles_exactly_these_hooks(tmp_path: Any) -> None:
         ("Identity", ["http_connect", "requestheaders"]),
         ("Tunnel", ["next_layer", "tls_clienthello"]),
         ("Tls", ["tls_start_client", "tls_start_server"]),
-        ("Admission", ["agent_message", "request", "requestheaders"]),
+        ("Admission", ["agent_message", "request", "requestheaders", "requestopening"]),
     ]
