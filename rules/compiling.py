@@ -35,6 +35,7 @@ _ENDS_HERE = fieldnames.HOP_BY_HOP | fieldnames.FRAMING | {"host", "content-enco
 _UNREAD = frozenset({"content-encoding"})
 """Passes for tools that do not read the body, whatever it is encoded in."""
 _NO_BODY = Fields({})
+_NOT_IN_TEXT = frozenset({"array", "object"})
 
 
 def compile_file(
@@ -319,21 +320,15 @@ class _Compiler:
     def _fits(self, spec: Input, where: str) -> None:
         if where == "value":
             return
-        at = self.definition.at("input", spec.name)
         if where in {"place", "path"} and not spec.required:
-            self.error(
-                at,
-                f'the input "{spec.name}" stands in the URL and cannot be left out',
-                "drop `required: false`",
-            )
+            self._misfit(spec, "stands in the URL and cannot be left out", "drop `required: false`")
         if where == "path" and spec.kinds != ("string",):
-            self.error(
-                at, f'the input "{spec.name}" stands for path segments and must be text', "write type: string"
-            )
-        elif where in {"place", "field"} and {"array", "object"} & set(spec.kinds):
-            self.error(
-                at, f'the input "{spec.name}" is of type {spec.what} and stands in text', "use a scalar type"
-            )
+            self._misfit(spec, "stands for path segments and must be text", "write type: string")
+        elif where in {"place", "field"} and not _NOT_IN_TEXT.isdisjoint(spec.kinds):
+            self._misfit(spec, f"is of type {spec.what} and stands in text", "use a scalar type")
+
+    def _misfit(self, spec: Input, message: str, hint: str) -> None:
+        self.error(self.definition.at("input", spec.name), f'the input "{spec.name}" {message}', hint)
 
     def _reason(self, specs: Mapping[str, Input]) -> str | None:
         source = self.definition.reason

@@ -10,14 +10,13 @@ remedy, not a guess. Keys are always text. Dates stay text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
 from wharfinger.rules.nodes import MappingNode, Mark, SequenceNode
 from wharfinger.rules.problems import Position, Problems
-from wharfinger.rules.scalars import resolve
+from wharfinger.rules.scalars import is_text, resolve
 
 MAX_BYTES: Final = 5 * 1024 * 1024
 MAX_DEPTH: Final = 32
@@ -102,9 +101,14 @@ class _Builder:
     file: str
     problems: Problems
     secret: bool = False
-    stack: list[MappingNode | SequenceNode] = field(default_factory=list)
-    keys: list[tuple[str, Mark] | None] = field(default_factory=list)
-    """For each open mapping, the key that waits for its value."""
+    node: MappingNode | SequenceNode | None = None
+    """The innermost mapping or list that is open."""
+    key: tuple[str, Mark] | None = None
+    """The key of it that waits for its value."""
+    around: list[tuple[MappingNode | SequenceNode | None, tuple[str, Mark] | None]] = field(
+        default_factory=list
+    )
+    """What is open around it, and the keys that wait there."""
     nodes: int = 0
     root: _Value | None = None
     documents: int = 0
@@ -112,9 +116,8 @@ class _Builder:
     def build(self, text: str) -> _Value | None:
         """The root of the document, or None after noting why there is none."""
         try:
-            for event in _events(text):
-                if not self._take(event):
-                    return None
+            if not self._read(text):
+                return None
         except yaml.MarkedYAMLError as error:
             self._syntax(error, text)
             return None
@@ -128,38 +131,46 @@ class _Builder:
             return None
         return self.root
 
-    def _take(self, event: yaml.Event) -> bool:
-        """Use one event; False if reading on makes no sense."""
-        mark = _mark(event)
-        if isinstance(event, yaml.ScalarEvent):
-            if event.anchor is not None or event.tag is not None:
-                self._properties(event, mark)
-            self._scalar(event, mark)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            if isinstance(self.stack.pop(), MappingNode):
-                self.keys.pop()
-        elif isinstance(event, yaml.MappingStartEvent):
-            self._properties(event, mark)
-            return self._open(MappingNode(self.file, mark), mark)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            self._properties(event, mark)
-            return self._open(SequenceNode(self.file, mark), mark)
-        elif isinstance(event, yaml.AliasEvent):
-            name = self._shown("alias", f"*{event.anchor}")
-            self._error(mark, f"{name} is not allowed", "write the value out")
-            self._add(None, mark, complete=False)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                self._error(mark, "a second document begins here", "use one file for each; remove `---`")
-                return False
-        return self._small_enough(mark)
+    def _read(self, text: str) -> bool:
+        """Use all events of the text; False if reading on made no sense."""
+        loader = yaml.CSafeLoader(text)
+        try:
+            while (event := loader.get_event()) is not None:
+                start = event.start_mark
+                mark = (start.line + 1, start.column + 1)
+                self.nodes += 1
+                if self.nodes > MAX_NODES:
+                    self._error(mark, f"more than {MAX_NODES} values in one file", "split it")
+                    return False
+                if type(event) is yaml.ScalarEvent:  # by far the most
+                    self._scalar(event, mark)
+                elif not self._take(event, mark):
+                    return False
+        finally:
+            loader.dispose()
+        return True
 
-    def _small_enough(self, mark: Mark) -> bool:
-        self.nodes += 1
-        if self.nodes > MAX_NODES:
-            self._error(mark, f"more than {MAX_NODES} values in one file", "split it")
-        return self.nodes <= MAX_NODES
+    def _take(self, event: yaml.Event, mark: Mark) -> bool:
+        """Use an event that is no scalar; False if reading on makes no sense."""
+        match event:
+            case yaml.CollectionEndEvent():
+                self.node, self.key = self.around.pop()
+            case yaml.MappingStartEvent():
+                self._properties(event, mark)
+                return self._open(MappingNode(self.file, mark), mark)
+            case yaml.SequenceStartEvent():
+                self._properties(event, mark)
+                return self._open(SequenceNode(self.file, mark), mark)
+            case yaml.AliasEvent():
+                name = self._shown("alias", f"*{event.anchor}")
+                self._error(mark, f"{name} is not allowed", "write the value out")
+                self._add(None, mark, complete=False)
+            case yaml.DocumentStartEvent():
+                self.documents += 1
+                if self.documents > 1:
+                    self._error(mark, "a second document begins here", "use one file for each; remove `---`")
+                    return False
+        return True
 
     def _properties(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark) -> None:
         if event.anchor is not None:
@@ -173,32 +184,32 @@ class _Builder:
         return f"the {what}" if self.secret else f'the {what} "{text}"'
 
     def _open(self, node: MappingNode | SequenceNode, mark: Mark) -> bool:
-        if len(self.stack) >= MAX_DEPTH:
+        if len(self.around) >= MAX_DEPTH:
             self._error(mark, f"nested more than {MAX_DEPTH} levels deep")
             return False
         if not self._expects_key():
             self._add(node, mark)
         else:
             self._error(mark, "a key must be a single text", "quote it if it has brackets or braces")
-            self._waiting("", mark)
-        self.stack.append(node)
-        if isinstance(node, MappingNode):
-            self.keys.append(None)
+            self.key = ("", mark)
+        self.around.append((self.node, self.key))
+        self.node, self.key = node, None
         return True
 
     def _scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        if event.anchor is not None or event.tag is not None:
+            self._properties(event, mark)
+        value: Any = event.value
         if self._expects_key():
-            self._key(event, mark)
-        else:
-            value: Any = event.value
-            if not event.style:
-                value = resolve(value, self._at(mark), self.problems, secret=self.secret)
+            self._key(value, mark, plain=not event.style)
+        elif event.style or is_text(value):
             self._add(value, mark)
+        else:
+            self._add(resolve(value, self._at(mark), self.problems, secret=self.secret), mark)
 
-    def _key(self, event: yaml.ScalarEvent, mark: Mark) -> None:
-        mapping = self.stack[-1]
-        key = event.value
-        if key == "<<" and not event.style:
+    def _key(self, key: str, mark: Mark, *, plain: bool) -> None:
+        mapping = self.node
+        if key == "<<" and plain:
             self._error(mark, 'the merge key "<<" is not allowed', "write the entries out")
         elif not key:
             self._error(mark, "a key is empty")
@@ -207,27 +218,23 @@ class _Builder:
             self._error(
                 mark, f'duplicate key "{key}"', f"it stands in line {first[0]} already: keep one of them"
             )
-        self._waiting(key, mark)
+        self.key = (key, mark)
 
     def _expects_key(self) -> bool:
-        return bool(self.stack) and isinstance(self.stack[-1], MappingNode) and self.keys[-1] is None
-
-    def _waiting(self, key: str, mark: Mark) -> None:
-        self.keys[-1] = (key, mark)
+        return self.key is None and isinstance(self.node, MappingNode)
 
     def _add(self, value: Any, mark: Mark, *, complete: bool = True) -> None:
-        if not self.stack:
+        node = self.node
+        if node is None:
             self.root = _Value(value, mark)
-            return
-        parent = self.stack[-1]
-        if isinstance(parent, SequenceNode):
-            parent.append(value)
-            parent.items_at.append(mark)
-        elif (waiting := self.keys[-1]) is not None:
-            parent.set(waiting[0], value, waiting[1], mark)
-            self.keys[-1] = None
+        elif isinstance(node, SequenceNode):
+            node.append(value)
+            node.items_at.append(mark)
+        elif self.key is not None:
+            node.set(*self.key, value, mark)
+            self.key = None
         elif not complete:  # an alias where a key should be: noted already, its value follows
-            self._waiting("", mark)
+            self.key = ("", mark)
 
     def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> None:
         mark = error.problem_mark or error.context_mark
@@ -242,20 +249,6 @@ class _Builder:
 
     def _error(self, mark: Mark, message: str, hint: str = "") -> None:
         self.problems.error(self._at(mark), message, hint)
-
-
-def _mark(event: yaml.Event) -> Mark:
-    start = event.start_mark
-    return (start.line + 1, start.column + 1) if start is not None else (1, 1)
-
-
-def _events(text: str) -> Iterator[yaml.Event]:
-    loader = yaml.CSafeLoader(text)
-    try:
-        while (event := loader.get_event()) is not None:
-            yield event
-    finally:
-        loader.dispose()
 
 
 def _first_line(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -17,22 +18,20 @@ from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect
 
-SPOKEN = frozenset(
-    {
-        "args",
-        "below",
-        "field",
-        "format",
-        "message",
-        "operation",
-        "params",
-        "redirects",
-        "rpc",
-        "select",
-        "service",
-        "types",
-    }
-)
+_SPOKEN = {
+    "args",
+    "below",
+    "field",
+    "format",
+    "message",
+    "operation",
+    "params",
+    "redirects",
+    "rpc",
+    "select",
+    "service",
+    "types",
+}
 """Keys of a `run` that are some protocol's own."""
 
 
@@ -53,8 +52,10 @@ def digest(
         "body": [plain(run.body)] if run.has_body else [],
         "encoding": run.encoding,
         "extra": run.extra,
-        "spoken": plain(run.model_dump(mode="json", include=set(SPOKEN))),
-        "auth": None if auth is None else plain(auth.model_dump(mode="json")) | {"own": auth.own},
+        "spoken": {}
+        if run.model_fields_set.isdisjoint(_SPOKEN)
+        else run.model_dump(mode="json", include=_SPOKEN, exclude_defaults=True),
+        "auth": None if auth is None else _auth(auth),
         "pass": sorted(name.lower() for name in file.headers.passed),
         "volatile": sorted(name.lower() for name in file.headers.volatile),
         "redact": list(definition.redact),
@@ -66,6 +67,12 @@ def digest(
     if run.type == "graphql" and file.persisted:
         form["persisted"] = dict(file.persisted)
     return hashlib.sha256(_canonical(form)).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _auth(auth: Auth) -> dict[str, JSON]:
+    """What is said of the credential; most tools of a file share it."""
+    return auth.model_dump(mode="json") | {"own": auth.own}
 
 
 def _canonical(form: dict[str, Any]) -> bytes:

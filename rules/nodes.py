@@ -33,10 +33,10 @@ class MappingNode(dict[str, Any]):
         """A copy with the entries whose key is to be kept, positions included."""
         part = MappingNode(self.file, self.mark)
         for key in filter(keep, self):
-            part.set(key, self[key], self.keys_at.get(key, self.mark), self.values_at.get(key, self.mark))
+            part.set(key, self.keys_at.get(key, self.mark), self[key], self.values_at.get(key, self.mark))
         return part
 
-    def set(self, key: str, value: Any, key_at: Mark, value_at: Mark) -> None:
+    def set(self, key: str, key_at: Mark, value: Any, value_at: Mark) -> None:
         """Add an entry with its positions."""
         self[key] = value
         self.keys_at[key] = key_at

@@ -13,6 +13,8 @@ _QUOTABLE: Final = 80
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WORDS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
+_DOUBTFUL: Final = frozenset("+-.0123456789yYnNoOtTfF~")
+"""What a number, a word or a surprise can begin with."""
 _SURPRISES: Final = (
     (re.compile(r"(?i:yes|on)"), "true", "a yes or no"),
     (re.compile(r"(?i:no|off)"), "false", "a yes or no"),
@@ -36,6 +38,11 @@ _SURPRISES: Final = (
 )
 
 
+def is_text(text: str) -> bool:
+    """Whether an unquoted scalar is text beyond doubt, by its first character; most are."""
+    return bool(text) and text[0] not in _DOUBTFUL
+
+
 def resolve(text: str, at: Position, problems: Problems, *, secret: bool = False) -> Any:
     """What an unquoted scalar means; what has more than one reading is an error.
 
@@ -46,8 +53,6 @@ def resolve(text: str, at: Position, problems: Problems, *, secret: bool = False
     low = text.lower()
     if low in _WORDS:
         return _WORDS[low]
-    if text[0] not in "+-.0123456789yYnNoO":  # nothing else can begin a number or a surprise
-        return text
     if _INTEGER.fullmatch(text):
         return _bounded(text, shown, at, problems)
     if _FLOAT.fullmatch(text):

@@ -49,29 +49,27 @@ class Text:
     """The text itself, if it holds no variable."""
     single: Variable | None = field(init=False, repr=False, compare=False)
     """The variable, if the text is nothing else."""
+    variables: tuple[Variable, ...] = field(init=False, repr=False, compare=False)
+    """The variables, in order."""
+    shape: str = field(init=False, repr=False, compare=False)
+    """The text with its variables' names left out: what two texts share that match the same."""
 
     def __post_init__(self) -> None:
-        """Tell once what kind of text it is."""
+        """Tell once what kind of text it is, and what is in it."""
+        variables = tuple(part for part in self.parts if isinstance(part, Variable))
+        shape = "".join(
+            part.replace("$", "$$") if isinstance(part, str) else _shape(part) for part in self.parts
+        )
+        object.__setattr__(self, "variables", variables)
+        object.__setattr__(self, "shape", shape)
         only = self.parts[0] if len(self.parts) == 1 else None if self.parts else ""
         object.__setattr__(self, "constant", only if isinstance(only, str) else None)
         object.__setattr__(self, "single", only if isinstance(only, Variable) else None)
 
     @property
-    def variables(self) -> tuple[Variable, ...]:
-        """The variables, in order."""
-        return tuple(part for part in self.parts if isinstance(part, Variable))
-
-    @property
     def constants(self) -> tuple[str, ...]:
         """The constants, in order."""
         return tuple(part for part in self.parts if isinstance(part, str))
-
-    @property
-    def shape(self) -> str:
-        """The text with its variables' names left out: what two texts share that match the same."""
-        return "".join(
-            part.replace("$", "$$") if isinstance(part, str) else _shape(part) for part in self.parts
-        )
 
     def write(self, values: Mapping[str, str]) -> str:
         """The text with the variables filled in."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    PrivateAttr,
     Strict,
     ValidationInfo,
     model_validator,
@@ -62,7 +61,10 @@ class Written(BaseModel):
     short: ClassVar[dict[str, Any] | None] = None
     """JSON Schema of the short form, where one may stand in the mapping's stead."""
 
-    _node: MappingNode | None = PrivateAttr(default=None)
+    __slots__ = ("_node",)
+    """Where it was written; a private attribute of pydantic's would cost more than all of its fields."""
+    if TYPE_CHECKING:
+        _node: MappingNode | None
 
     @model_validator(mode="wrap")
     @classmethod
@@ -72,8 +74,14 @@ class Written(BaseModel):
         if node is not None and isinstance(info.context, Reading):
             data = cls._reported(node, info.context.problems)
         written = handler(data)
-        written._node = node
+        object.__setattr__(written, "_node", node)
         return written
+
+    def __copy__(self) -> Self:
+        """A copy that knows where the original was written."""
+        copied = super().__copy__()
+        object.__setattr__(copied, "_node", self._node)
+        return copied
 
     @classmethod
     def normal(cls, data: Any) -> Any:
@@ -135,6 +143,4 @@ def plain(value: Any) -> Any:
     """The value without its positions: ordinary dicts and lists."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -397,7 +397,7 @@ class ToolFile(Written):
         alone = SequenceNode(data.file, data.mark)
         alone.append(data.only(lambda key: key not in SHARED))
         alone.items_at.append(data.mark)
-        file.set("tools", alone, data.mark, data.mark)
+        file.set("tools", data.mark, alone, data.mark)
         return file
 
     @field_validator("persisted")
