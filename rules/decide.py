@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules import bodies, digests, headers, patterns, presented, spelling
 from wharfinger.rules import denials as denied
+from wharfinger.rules import digests, headers, patterns, presented, spelling
 from wharfinger.rules.conditions import Scope
 from wharfinger.rules.headers import Passes, Plan
 from wharfinger.rules.judging import Judgement, judge, judge_texts, shortest
@@ -319,12 +319,11 @@ class _Deciding:
         body, limit = self.request.body, self.configuration.settings.limits.parse
         if body is None or len(body) > limit:
             return None
-        parsed = read.body if read.body.media is not bodies.Media.NONE else bodies.read(self.request, limit)
+        held = patterns.in_body(self.request, read.body, limit)
+        if held is None:
+            return None
         return patterns.searched(
-            self.request.target,
-            (value for _, value in kept),
-            body,
-            [*patterns.strings(parsed.value), *read.texts],
+            self.request.target, (value for _, value in kept), body, [*held, *read.texts]
         )
 
     # What goes upstream

@@ -1,19 +1,26 @@
 """`deny_patterns`: what no request of an agent may contain, whatever tool it is.
 
 Searched, each as received and also decoded: path and query (percent-decoded), the values of header fields
-but for the credential's own place, and the body as text. Names of header fields are not searched. A body
-that has not been read cannot be searched and is refused. The patterns are RE2, so the time is linear.
+but for the credential's own place, and the body as text, with every text in it. Names of header fields are
+not searched. A body that cannot be read as what it says it is cannot be searched, and is refused: one that
+was not read, that is compressed, of another charset than UTF-8, or that does not parse. The patterns are
+RE2, so the time is linear.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import re2
-from wharfinger.rules.types import RuleRef
+from wharfinger.rules import bodies
+from wharfinger.rules.bodies import Body, Media
+from wharfinger.rules.refusal import Refused
+from wharfinger.rules.types import Request, RuleRef
+
+_READ: Final = frozenset({Media.JSON, Media.FORM, Media.MULTIPART})
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
@@ -43,6 +50,40 @@ def searched(target: str, values: Iterable[str], body: bytes, strings: Iterable[
     texts = [_text(target), _decoded(target), *map(_text, values), body.decode("utf-8", "replace")]
     texts.extend(strings)
     return texts
+
+
+def in_body(request: Request, read: Body, limit: int) -> list[str] | None:
+    """All texts in a body, without their escapes; None if it cannot be read.
+
+    `read` is the body as the request's tool read it, if one did. Text, and what nothing here reads, is
+    searched as it came, and as a form and JSON would have it: who receives it may guess.
+    """
+    if not request.body:
+        return []
+    if any(value.strip().lower() not in {"", "identity"} for value in request.values("content-encoding")):
+        return None
+    if read.problem or read.media not in _READ:
+        read = Body(Media.OTHER) if request.message is not None else bodies.read(request, limit)
+    if read.media in _READ:
+        return None if read.problem else strings(read.value)
+    return None if request.message is None and _is_strange(request) else _guessed(request.body)
+
+
+def _is_strange(request: Request) -> bool:
+    """Whether the body's kind or charset cannot be told: then it may be anything."""
+    types = request.values("content-type")
+    try:
+        return len(types) > 1 or any(bodies.kind(written) in _READ for written in types)
+    except Refused:
+        return True
+
+
+def _guessed(body: bytes) -> list[str]:
+    texts = [unquote_to_bytes(body.replace(b"+", b" ")).decode("utf-8", "replace")]
+    try:
+        return texts + strings(bodies.parse_json(body))
+    except Refused:
+        return texts
 
 
 def strings(value: object) -> list[str]:

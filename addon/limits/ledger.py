@@ -58,10 +58,14 @@ class _Counter:
             _, oldest = self.entries.popitem(last=False)
             self.entries[next(iter(self.entries))].amount += oldest.amount
 
-    def remove(self, decision: str) -> None:
-        entry = self.entries.pop(decision, None)
+    def remove(self, decision: str, amount: Fraction) -> None:
+        """Give back what this decision has counted; what was put together with it stays."""
+        entry = self.entries.get(decision)
         if entry is not None:
-            self.total -= entry.amount
+            entry.amount -= amount
+            self.total -= amount
+            if not entry.amount:
+                del self.entries[decision]
 
     def pass_time(self, now: datetime, monotonic: float) -> None:
         """Drop what is outside of the window."""
@@ -154,9 +158,9 @@ class Ledger:
         """The request counts for nothing; whether anything of it is to be forgotten by `forget`."""
         names, taken = self._held.pop(decision, ((), ()))
         with self._lock:
-            for name in names:
+            for name, each in zip(names, taken, strict=True):
                 if (counter := self._counters.get(name)) is not None:
-                    counter.remove(decision)
+                    counter.remove(decision, each.amount)
         return bool(taken)
 
     async def forget(self, decision: str) -> None:

@@ -58,7 +58,8 @@ def spelled_amount(amount: Fraction) -> str:
     """An amount as people write it: 20, 12.5."""
     if amount.denominator == 1:
         return str(amount.numerator)
-    return f"{float(amount):.6f}".rstrip("0").rstrip(".")
+    whole, rest = divmod(round(amount * 10**6), 10**6)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
 
 
 def _rate(value: Any) -> Rate:

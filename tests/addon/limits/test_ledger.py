@@ -161,6 +161,20 @@ async def test_with_too_many_counts_the_oldest_are_put_together_on_the_strict_si
     assert house.used() == 0
 
 
+async def test_giving_back_leaves_what_was_put_together_with_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledgers, "MOST", 2)
+    decisions = [house.take(1000, amount) for amount in (5, 7, 11)]
+    assert house.used() == 23
+    assert house.ledger.give_back(decisions[1])  # the 5 of the first was put to its 7
+    assert house.used() == 16
+    house.ledger.give_back(decisions[0])
+    assert house.used() == 16, "what has been put together stays counted"
+    house.ledger.give_back(decisions[2])
+    assert house.used() == 5
+
+
 async def test_reserving_from_many_tasks_and_asking_from_threads(house: House) -> None:
     async def one() -> bool:
         await asyncio.to_thread(house.used)

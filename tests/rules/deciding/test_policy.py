@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
@@ -131,3 +132,48 @@ def test_patterns_that_cannot_read_the_body_deny(make: Any) -> None:
         decision = world.decide(line, fields, body)
         assert decision.verdict is Verdict.DENY
         assert "the body cannot be read, and deny_patterns" in decision.reason
+
+
+ESCAPED = b'{"a": "h\\u0075sh"}'
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "said"),
+    [
+        ({"Content-Type": "application/json"}, b'{"a": "fine"}', ""),
+        ({"Content-Type": "application/json"}, ESCAPED, "deny pattern"),
+        ({"Content-Type": "text/plain"}, ESCAPED, "deny pattern"),
+        ({"Content-Type": "application/octet-stream"}, ESCAPED, "deny pattern"),
+        ({}, ESCAPED, "deny pattern"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=fine", ""),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=h%75sh", "deny pattern"),
+        ({"Content-Type": "application/octet-stream"}, b"a=h%75sh", "deny pattern"),
+        ({"Content-Type": "application/octet-stream"}, b"\xff\x00", ""),
+        ({"Content-Type": "text/plain"}, b"fine", ""),
+        ({"Content-Type": "application/json"}, b'{"a": "h\\u0075sh", "a": 1}', "cannot be read"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"a=h%75sh;b", "cannot be read"),
+        ({"Content-Type": "text/plain; charset=utf-16"}, "hush".encode("utf-16"), "cannot be read"),
+        (
+            {"Content-Type": "text/plain", "Content-Encoding": "gzip"},
+            gzip.compress(b"hush"),
+            "cannot be read",
+        ),
+        ({"Content-Type": "text/plain", "Content-Encoding": "identity"}, b"fine", ""),
+        ({"Content-Type": "multipart/form-data; boundary=x"}, b"hush", "cannot be read"),
+    ],
+)
+def test_patterns_read_the_bodies_that_no_tool_does(
+    make: Any, fields: dict[str, str], body: bytes, said: str
+) -> None:
+    world = make.policy("tools: [store]\ndeny_patterns: [hush]")
+    decision = world.decide("PUT https://plain.example.com/store/a", fields, body)
+    assert decision.verdict is (Verdict.DENY if said else Verdict.ALLOW), decision.reason
+    assert said in decision.reason
+
+
+def test_patterns_read_the_bodies_of_requests_that_no_tool_fits(make: Any) -> None:
+    world = make.policy("allow: [{tool: unmatched, hosts: [docs.example.org]}]\ndeny_patterns: [hush]")
+    line, fields = "POST https://docs.example.org/a", {"Content-Type": "application/json"}
+    assert world.decide(line, fields, b'{"a": "fine"}').verdict is Verdict.ALLOW
+    assert world.decide(line, fields, ESCAPED).verdict is Verdict.DENY
+    assert world.decide(line, fields, b'{"a": "h\\u0075sh", "a": 1}').verdict is Verdict.DENY
