@@ -25,6 +25,7 @@ from wharfinger.lock import Lock
 from wharfinger.reviews import Reviews
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON
+from wharfinger.signin.sessions import Sessions
 from wharfinger.store import Store
 
 
@@ -63,6 +64,7 @@ class Desk:
     approvals: Approvals
     ledger: Ledger
     reviews: Reviews
+    sessions: Sessions
 
     @classmethod
     async def open(cls, root: Path, configuration: Configuration, clock: Clock | None = None) -> Desk:
@@ -92,17 +94,23 @@ class Desk:
             ledger, reviews = Ledger(store, clock), Reviews(store, clock)
             await ledger.open()
             await reviews.open()
+            sessions = Sessions(store, clock)
+            undo.callback(sessions.close)
+            await sessions.open()
             undo.pop_all()
-        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews)
+        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews, sessions)
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
         detail: dict[str, JSON] = {"args": dict(done.args), "outcome": str(done.outcome)}
+        if done.by:
+            detail["by"] = done.by
         return await self.book.write(events.control(done.action, done.person, reason=done.why, detail=detail))
 
     async def close(self) -> None:
         """Let go of everything."""
         await self.approvals.close()
+        self.sessions.close()
         self.book.close()
         self.store.close()
         self.lock.release()
@@ -137,6 +145,7 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             keys=desk.keys,
             reviews=desk.reviews,
             ledger=desk.ledger,
+            sessions=desk.sessions,
             configuration=lambda: configuration,
         )
         yield actions.dispatcher(services, desk.record)

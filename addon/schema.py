@@ -118,6 +118,37 @@ _PROPOSED: Step = (
     """,
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _LIMITS, _PROPOSED)
+_SIGN_IN: Step = (
+    """
+    CREATE TABLE passwords (
+        person TEXT PRIMARY KEY,
+        hash TEXT NOT NULL,            -- Argon2id, as a PHC string
+        changed TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE sign_in_links (
+        digest BLOB PRIMARY KEY,       -- SHA-256 of what the link holds
+        person TEXT NOT NULL,
+        ends TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE sessions (
+        id TEXT PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,   -- SHA-256 of its token
+        person TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        began TEXT NOT NULL,
+        label TEXT NOT NULL,
+        role TEXT,                     -- the most that it may do; NULL for all that the person may
+        created TEXT NOT NULL,
+        seen TEXT NOT NULL,
+        ends TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _LIMITS, _PROPOSED, _SIGN_IN)
 APPLICATION_ID = 0x57484652
 """`WHFR`: tells a store from any other SQLite database (the `application_id` of its header)."""

@@ -153,6 +153,7 @@ class Serving:
             keys=runtime.desk.keys,
             reviews=runtime.desk.reviews,
             ledger=runtime.desk.ledger,
+            sessions=runtime.desk.sessions,
             denied=runtime.live.deny,
             configuration=lambda: runtime.live.configuration,
             agent_changed=runtime.live.update_agent,

@@ -11,13 +11,16 @@ from wharfinger.control import (
     on_limits,
     on_people,
     on_runtime,
+    on_sign_in,
     on_tools,
 )
 from wharfinger.control.dispatcher import Action, Dispatcher, Done
 from wharfinger.control.services import Services, StoreAuthority
 
+type Record = Callable[[Done], Awaitable[object]]
 
-def actions(services: Services) -> tuple[Action, ...]:
+
+def actions(services: Services, record: Record) -> tuple[Action, ...]:
     """Every action, on these services."""
     return (
         *on_runtime.actions(services),
@@ -27,13 +30,14 @@ def actions(services: Services) -> tuple[Action, ...]:
         *on_denials.actions(services),
         *on_people.actions(services),
         *on_tools.actions(services),
+        *on_sign_in.actions(services, record),
     )
 
 
-def dispatcher(services: Services, record: Callable[[Done], Awaitable[object]]) -> Dispatcher:
+def dispatcher(services: Services, record: Record) -> Dispatcher:
     """All actions, for people with keys in the store and roles in the configuration.
 
     `record` writes to the book what is done, and returns when it is durable.
     """
-    authority = StoreAuthority(services.store, services.configuration)
-    return Dispatcher(actions(services), authority, record)
+    authority = StoreAuthority(services.store, services.sessions, services.configuration)
+    return Dispatcher(actions(services, record), authority, record)

@@ -44,6 +44,8 @@ class Client:
         self._buffer = bytearray()
         self._number = 0
         self._nonce = ""
+        self.session: str | None = None
+        """Token of the session that commands without a key are given in."""
 
     @classmethod
     def connect(cls, data: Path, timeout: float = 310.0) -> Self:
@@ -77,7 +79,8 @@ class Client:
     def do(self, action: str, args: Mapping[str, Any] | None = None, key: PersonKey | None = None) -> JSON:
         """See `Control.do`."""
         self._number += 1
-        command = Command(self._number, action, dict(args or {}), key.person if key else None)
+        person, session = (key.person, None) if key else (None, self.session)
+        command = Command(self._number, action, dict(args or {}), person, session=session)
         said = signed(command, self._nonce, key).as_line()
         if len(said) > LINE_LIMIT:
             raise ControlError(Code.BAD_REQUEST, f"{action}: this is more than {LINE_LIMIT} bytes")

@@ -2,8 +2,8 @@
 
 The control socket, commands that run without a runtime, and the console's API all come through
 `Dispatcher.run`, so they cannot differ in what they allow or in what the book hears of it. An action
-that changes anything needs a person (proved by a key before it gets here), a role, and a book that
-takes its event first: not written, not done.
+that changes anything needs a person (proved before it gets here, by a key or by the session they signed
+in to), a role, and a book that takes its event first: not written, not done.
 """
 
 from __future__ import annotations
@@ -27,6 +27,31 @@ class Role(enum.IntEnum):
     ADMIN = 3
 
 
+class Proof(enum.IntEnum):
+    """What shows that a command is a person's; each is worth more than those before it."""
+
+    TOKEN = 0
+    """A token made for a machine, on the person's behalf."""
+    SESSION = 1
+    """They signed in."""
+    KEY = 2
+    """They signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """How the person of a command was proved."""
+
+    proof: Proof
+    session: str = ""
+    """Id of the session or token."""
+    ceiling: Role = Role.ADMIN
+    """The most that it may do, whatever the person may."""
+
+
+SIGNED = By(Proof.KEY)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Who gives a command."""
@@ -35,6 +60,7 @@ class Context:
     role: Role
     local: bool = False
     """Whether no runtime is there, and the command works on the data folder by itself."""
+    by: By = SIGNED
 
     @property
     def name(self) -> str:
@@ -68,6 +94,8 @@ class Action:
     role: Role = Role.ANYONE
     recorded: bool = True
     """False where the work records what it does by itself."""
+    proof: Proof = Proof.TOKEN
+    """The least that will do to show that it is the person's."""
     first: bool = False
     """Whether it may be done, without a runtime, by the key it brings, as long as nobody has a key."""
 
@@ -106,6 +134,16 @@ class Done:
     args: Mapping[str, Any]
     outcome: Outcome
     why: str = ""
+    by: str = ""
+    """Id of the session or token that it was given in; empty where it was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Whose session a token is of."""
+
+    person: str
+    by: By
 
 
 class Authority(Protocol):
@@ -117,6 +155,10 @@ class Authority(Protocol):
 
     async def any_keys(self) -> bool:
         """Whether anyone has a key at all."""
+        ...
+
+    async def session(self, token: str) -> SignedIn | None:
+        """Who has signed in to the session of this token; None for one that is not good (any more)."""
         ...
 
     def role(self, person: str) -> Role | None:
@@ -145,11 +187,20 @@ class Dispatcher:
                 Code.UNKNOWN, f'there is no action "{name[:100]}"', f"known: {known}"
             ) from None
 
-    def context(self, action: Action, person: str | None, *, local: bool) -> Context:
-        """The context of `person`, whose key has been proved; raises `ControlError` for too low a role."""
+    async def context_of(self, action: Action, token: str, *, local: bool) -> Context:
+        """The context of whoever has signed in to the session of `token`; raises `ControlError`."""
+        signed_in = await self.authority.session(token)
+        if signed_in is None or self.authority.role(signed_in.person) is None:
+            raise ControlError(Code.SIGNED_OUT, "this session has ended", "sign in again")
+        return self.context(action, signed_in.person, local=local, by=signed_in.by)
+
+    def context(self, action: Action, person: str | None, *, local: bool, by: By = SIGNED) -> Context:
+        """The context of `person`, who has been proved; raises `ControlError` for too low a role."""
         role = None if person is None else self.authority.role(person)
+        if role is not None:
+            role = min(role, by.ceiling)
         if not action.changes:
-            return Context(person if role is not None else None, role or Role.ANYONE, local)
+            return Context(person if role is not None else None, role or Role.ANYONE, local, by)
         if person is None:
             raise ControlError(Code.UNSIGNED, f"{action.name} needs a person's key")
         if role is None:
@@ -160,7 +211,9 @@ class Dispatcher:
                 f'"{person}" may not do {action.name}',
                 f"it needs the role {action.role.name.lower()}",
             )
-        return Context(person, role, local)
+        if by.proof < action.proof:
+            raise ControlError(Code.FORBIDDEN, f"{action.name} cannot be done so", _PROOFS[action.proof])
+        return Context(person, role, local, by)
 
     async def run(self, action: Action, context: Context, args: Mapping[str, Any]) -> JSON:
         """Do it. The book hears of it first, and again if it fails."""
@@ -169,11 +222,11 @@ class Dispatcher:
             raise ControlError(Code.FORBIDDEN, f"{action.name} needs the role {action.role.name.lower()}")
         if not (action.changes and action.recorded):
             return await action.work(context, args)
-        await self._tell(action, context.name, args, Outcome.BEGUN)
+        await self._tell(action, context, args, Outcome.BEGUN)
         try:
             return await action.work(context, args)
         except Exception as error:
-            await self._tell(action, context.name, args, Outcome.FAILED, str(error) or type(error).__name__)
+            await self._tell(action, context, args, Outcome.FAILED, str(error) or type(error).__name__)
             raise
 
     async def refused(self, action: str, person: str, why: str) -> None:
@@ -181,11 +234,15 @@ class Dispatcher:
         await self._record(Done(action[:100], person[:100], {}, Outcome.REFUSED, why))
 
     async def _tell(
-        self, action: Action, person: str, args: Mapping[str, Any], outcome: Outcome, why: str = ""
+        self, action: Action, context: Context, args: Mapping[str, Any], outcome: Outcome, why: str = ""
     ) -> None:
         hidden = {parameter.name for parameter in action.parameters if parameter.secret}
         shown = {name: value for name, value in args.items() if name not in hidden}
-        await self._record(Done(action.name, person, shown, outcome, why[:500]))
+        await self._record(Done(action.name, context.name, shown, outcome, why[:500], context.by.session))
 
 
 _PEOPLE = "add them to people.yaml and reload"
+_PROOFS = {
+    Proof.SESSION: "a person has to sign in for it: a machine's token does not do",
+    Proof.KEY: "it needs the person's key: do it with the wharfinger command, in a terminal",
+}

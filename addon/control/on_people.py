@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wharfinger import people
-from wharfinger.control.dispatcher import Action, Context, Parameter, Role
+from wharfinger.control.dispatcher import Action, Context, Parameter, Proof, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
 from wharfinger.people import PublicKey
@@ -51,9 +51,10 @@ def actions(services: Services) -> tuple[Action, ...]:
             register,
             (Parameter("person"), Parameter("public_key")),
             Role.VIEWER,
+            proof=Proof.KEY,
             first=True,
         ),
-        Action("people.revoke", revoke, (Parameter("fingerprint"),), Role.VIEWER),
+        Action("people.revoke", revoke, (Parameter("fingerprint"),), Role.VIEWER, proof=Proof.SESSION),
     )
 
 

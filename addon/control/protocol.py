@@ -9,6 +9,12 @@ A command that changes anything is signed by a person: Ed25519, base64, over the
 sorted, no spaces, ASCII) of nonce, id, do, args and person. The nonce is of this connection and ids only
 go up, so that no command can be sent a second time. Commands that only read need no signature: the
 socket is its owner's alone.
+
+    client  {"id": 1, "do": "approvals.approve", "args": {…}, "session": "ws_…"}
+
+Instead of a signature a command may carry the token of a session, which the proxy gave to a person who
+signed in, or made for a machine on a person's behalf (`wharfinger.signin`). So does every command that the
+office passes on.
 """
 
 from __future__ import annotations
@@ -32,7 +38,8 @@ LINE_LIMIT = 1024 * 1024
 """Bytes of one line, its end included."""
 PURPOSE = "control 1"
 """What a signature is for, see `wharfinger.people`."""
-_KEYS = frozenset({"id", "do", "args", "person", "signature"})
+_TOKEN_LIMIT = 100
+_KEYS = frozenset({"id", "do", "args", "person", "signature", "session"})
 
 
 class Code(enum.StrEnum):
@@ -42,6 +49,12 @@ class Code(enum.StrEnum):
     UNKNOWN = "unknown_action"
     UNSIGNED = "unsigned"
     FORBIDDEN = "forbidden"
+    SIGNED_OUT = "signed_out"
+    """The session it came with is not good (any more)."""
+    NOT_SIGNED_IN = "not_signed_in"
+    """Signing in failed: what was presented does not prove anyone."""
+    TOO_MANY = "too_many"
+    """It came too soon after others."""
     FAILED = "failed"
     """It was in order, and could not be done; the error says why."""
     TIMEOUT = "timeout"
@@ -66,6 +79,8 @@ class Command:
     args: Mapping[str, Any] = field(default_factory=dict)
     person: str | None = None
     signature: bytes | None = None
+    session: str | None = field(default=None, repr=False)
+    """Token of the session it is given in, instead of a signature."""
 
     def signed_text(self, nonce: str) -> bytes:
         """What the signature is over."""
@@ -77,6 +92,8 @@ class Command:
         said: dict[str, Any] = {"id": self.number, "do": self.do, "args": self.args}
         if self.person is not None and self.signature is not None:
             said |= {"person": self.person, "signature": base64.b64encode(self.signature).decode("ascii")}
+        elif self.session is not None:
+            said["session"] = self.session
         return line(said)
 
 
@@ -104,7 +121,7 @@ def read_command(text: bytes) -> Command:
     read = read_object(text)
     wrong = [f'"{key}" is not known' for key in sorted(read.keys() - _KEYS)]
     number, do, args = read.get("id"), read.get("do"), read.get("args", {})
-    person, signature = read.get("person"), read.get("signature")
+    person, signature, session = read.get("person"), read.get("signature"), read.get("session")
     if isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 2**53:
         wrong.append('"id" is not a positive integer')
     if not isinstance(do, str):
@@ -115,10 +132,14 @@ def read_command(text: bytes) -> Command:
         wrong.append('"person" is not a string')
     if (person is None) != (signature is None):
         wrong.append('"person" and "signature" go together')
+    if session is not None and not (isinstance(session, str) and len(session) <= _TOKEN_LIMIT):
+        wrong.append('"session" is not a token')
+    if session is not None and person is not None:
+        wrong.append('"session" stands instead of "person" and "signature"')
     signed = _signature(signature, wrong)
     if wrong or not isinstance(number, int) or not isinstance(do, str):
         raise ControlError(Code.BAD_REQUEST, "; ".join(wrong)[:1000])
-    return Command(number, do, args, person, signed)
+    return Command(number, do, args, person, signed, session)
 
 
 def _signature(text: object, wrong: list[str]) -> bytes | None:

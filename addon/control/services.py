@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from wharfinger import people
-from wharfinger.control.dispatcher import Role
+from wharfinger.control.dispatcher import By, Proof, Role, SignedIn
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.rules.types import JSON
+from wharfinger.signin.session import Kind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from wharfinger.reviews import Reviews
     from wharfinger.rules.denials import Denial
     from wharfinger.rules.limits import Limits
+    from wharfinger.signin.sessions import Sessions
     from wharfinger.store import Store
 
 
@@ -132,6 +134,7 @@ class Services:
     keys: Tokens
     reviews: Reviews
     ledger: Ledger
+    sessions: Sessions
     configuration: Callable[[], Declared]
     """The configuration in force."""
     denied: Callable[[Iterable[Denial]], None] | None = None
@@ -157,9 +160,10 @@ class Services:
 class StoreAuthority:
     """Who is who: keys from the store, roles from the configuration in force."""
 
-    def __init__(self, store: Store, configuration: Callable[[], Declared]) -> None:
+    def __init__(self, store: Store, sessions: Sessions, configuration: Callable[[], Declared]) -> None:
         """`configuration` gives the one in force at the time of asking."""
         self._store = store
+        self._sessions = sessions
         self._configuration = configuration
 
     async def keys(self, person: str) -> tuple[bytes, ...]:
@@ -169,6 +173,15 @@ class StoreAuthority:
     async def any_keys(self) -> bool:
         """Whether anyone has a key at all, one that was revoked included."""
         return await self._store.run(people.ever_registered)
+
+    async def session(self, token: str) -> SignedIn | None:
+        """Who has signed in to the session of this token."""
+        session = await self._sessions.find(token)
+        if session is None:
+            return None
+        ceiling = Role.ADMIN if session.role is None else Role[session.role.upper()]
+        proof = Proof.SESSION if session.kind is Kind.BROWSER else Proof.TOKEN
+        return SignedIn(session.person, By(proof, session.id, ceiling))
 
     def role(self, person: str) -> Role | None:
         """The role of a person; None for one the configuration does not have."""

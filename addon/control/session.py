@@ -82,7 +82,9 @@ class Session:
             ) from None
 
     async def _prove(self, action: Action, command: Command) -> Context:
-        """The context of whoever has signed; an unsigned command has no person."""
+        """The context of whoever has signed (in); a command with neither has no person."""
+        if command.session is not None:
+            return await self._dispatcher.context_of(action, command.session, local=self._local)
         if command.person is None or command.signature is None:
             return self._dispatcher.context(action, None, local=self._local)
         text = command.signed_text(self.nonce)

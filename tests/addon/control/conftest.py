@@ -26,6 +26,7 @@ from wharfinger.limits.ledger import Ledger
 from wharfinger.people import PersonKey
 from wharfinger.reviews import Reviews
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, Verdict
+from wharfinger.signin.sessions import Sessions
 from wharfinger.store import Store
 
 
@@ -110,6 +111,8 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
     with Store.open(data) as store:
         approvals = Approvals(store, SystemClock(), record, usable=timedelta(minutes=15))
         await approvals.open()
+        sessions = Sessions(store, SystemClock())
+        await sessions.open()
         services = Services(
             approvals=approvals,
             store=store,
@@ -117,6 +120,7 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
             keys=Keys.open(data),
             reviews=Reviews(store, SystemClock()),
             ledger=Ledger(store, SystemClock()),
+            sessions=sessions,
             configuration=lambda: declared,
             agent_changed=told.append,
             tools_changed=told.append,
@@ -127,6 +131,7 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
         made = actions.dispatcher(services, tell)
         yield House(data, store, services, made, declared, book, told, keys)
         await approvals.close()
+        sessions.close()
 
 
 @pytest.fixture

@@ -37,6 +37,14 @@ CHANGES = {
     "stop": {},
     "tools.approve": {"tools": {"x": "1"}},
     "tools.withdraw": {"tools": ["x"]},
+    "people.password": {"password": "correct horse battery staple"},
+    "people.link": {"person": "alice"},
+    "sessions.end": {"id": "s_1"},
+    "sessions.list": {},
+    "sessions.show": {},
+    "tokens.add": {"label": "x"},
+    "tokens.list": {},
+    "tokens.revoke": {"id": "t_1"},
 }
 
 
