@@ -10,7 +10,7 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from wharfinger.rules import cases, observing
@@ -74,10 +74,16 @@ def check_files(
         return Checked(None, (*problems, *error.problems))
     results = cases.run(configuration) if run_cases else ()
     found = (*problems, *configuration.warnings, *observing.remarks(configuration, datetime.now(UTC)))
-    if not lint:
-        return Checked(configuration, found, results)
-    seen = linting.remarks(configuration, results)
-    return Checked(configuration, in_order((*found, *seen.problems)), results, seen.unnamed)
+    checked = Checked(configuration, found, results)
+    return remarked(checked) if lint else checked
+
+
+def remarked(checked: Checked, approved: frozenset[str] = frozenset()) -> Checked:
+    """With what deserves a look; `approved` are the digests of proposed tools that a person has approved."""
+    if checked.configuration is None:
+        return checked
+    seen = linting.remarks(checked.configuration, checked.cases, approved)
+    return replace(checked, problems=in_order((*checked.problems, *seen.problems)), unnamed=seen.unnamed)
 
 
 def _main() -> None:

@@ -75,9 +75,10 @@ def nearest(configuration: Configuration, request: Request, decision: Decision) 
     who = {"name": request.agent, "owner": agent.owner}
     if agent.environment is not None:
         who["environment"] = agent.environment
+    decided = frozenset(decision.rules)
     found: list[Near] = []
     for index, call in enumerate(decision.calls):
-        found += _Nearest(index, call, request, who, results).of(policies)
+        found += _Nearest(index, call, request, who, results, decided).of(policies)
     return tuple(found)
 
 
@@ -88,6 +89,8 @@ class _Nearest:
     request: Request
     who: dict[str, str]
     results: set[tuple[RuleRef, str]]
+    decided: frozenset[RuleRef]
+    """The rules that determined the decision: of those that keep the call in, they are told first."""
 
     def of(self, policies: list[CompiledPolicy]) -> Iterator[Near]:
         """What keeps the call in, and if that is nothing but the want of a rule, the rules nearest to it."""
@@ -98,6 +101,7 @@ class _Nearest:
             if {(searched.patterns.ref, "holds"), (searched.patterns.ref, "error")} & self.results:
                 lacks = (Lack("", "the request held nothing that its patterns forbid"),)
                 keeping.append(Near(self.index, self.call.tool, searched.patterns.ref, lacks))
+        keeping.sort(key=lambda near: near.rule not in self.decided)
         if keeping:
             yield from keeping[:MOST]
             return
@@ -116,8 +120,9 @@ class _Nearest:
             return None
         required = requirements(rule.condition)
         lacks = tuple(self._lack(each, _otherwise(each)) for each in required.each)
-        if not required.whole and not lacks:
-            lacks = (Lack("", f"it did not hold that {required.source}"),)
+        if not required.whole:
+            rest = "the rest of its condition did not hold"
+            lacks = (*lacks, Lack("", rest if lacks else f"it did not hold that {required.source}"))
         return self._near(rule, lacks)
 
     def _unmet(self, rule: Rule) -> Near | None:

@@ -6,6 +6,7 @@ name with a literal; the rest leaves `whole` false. Nothing is ever decided by w
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -59,6 +60,10 @@ class Requirement:
             return "given" if self.argument else "left out"
         if self.operator in {ABOVE, BELOW}:
             return f"{'more' if self.operator == ABOVE else 'less'} than {self.argument}"
+        if self.operator == "not_in" and len(self.argument) == 1:
+            return f"other than {json.dumps(self.argument[0], ensure_ascii=False)}"
+        if self.operator == "in" and len(self.argument) == 1:
+            return json.dumps(self.argument[0], ensure_ascii=False)
         return self._constraint().text
 
     def holds(self, value: object) -> bool:

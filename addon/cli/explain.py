@@ -24,6 +24,7 @@ from wharfinger.rules.placeholders import Placeholders
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
 ASSUMED = (
     "no suspension and no emergency denial",
+    "no proposed tool is approved",
     "limits have counted nothing",
     "the agent's own placeholder where a credential is missing",
 )
@@ -124,8 +125,10 @@ def _show(answer: dict[str, Any]) -> None:
     for step in answer["steps"]:
         text = step["text"] + (f"  ({step['rule']})" if step["rule"] else "")
         table.add_row(step["kind"], escape(text), escape(step["result"]))
-    for text in dict.fromkeys(row["text"] for row in answer["nearest"]):
-        table.add_row("nearest", escape(text), "")
+    several = len(answer["calls"]) > 1
+    for row in {(row["call"], row["text"]): row for row in answer["nearest"]}.values():
+        which = f"{row['tool']}: " if several else ""
+        table.add_row("nearest", escape(which + row["text"]), "")
     for placed in answer["credentials"]:
         table.add_row("credential", f"{placed['name']} goes into {placed['place']} {placed['field']}", "")
     if answer["dropped"]:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
-from wharfinger.cli.common import REFUSED, WRONG, config_option, find, print_json
+from wharfinger.cli.common import REFUSED, WRONG, config_option, data_folder, find, print_json
 from wharfinger.rules.problems import Problem, Severity
 
 if TYPE_CHECKING:
+    from wharfinger.places import Found
+    from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.coverage import Exercised
 
+_SHOWN = {"decided": "green", "held": "green", "never held": "yellow", "never reached": "red"}
 _FORMATS = click.option(
     "--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True,
     help="How to print: text, JSON, or GitHub workflow annotations.",
@@ -47,7 +50,10 @@ def check_command(config: Path | None, form: str) -> None:
     """
     from wharfinger import checking
 
-    checked = checking.check(find(config).snapshot, lint=True)
+    found = find(config)
+    checked = checking.check(found.snapshot)
+    if checked.configuration is not None:
+        checked = checking.remarked(checked, _approved(found, checked.configuration))
     if form == "json":
         print_json(
             {
@@ -68,6 +74,21 @@ def check_command(config: Path | None, form: str) -> None:
     sys.exit(0 if checked.good else WRONG)
 
 
+def _approved(found: Found, configuration: Configuration) -> frozenset[str]:
+    """The digests of proposed tools that the running proxy knows to be approved; none where none runs."""
+    from wharfinger.control.client import Client, NotRunning
+    from wharfinger.control.protocol import ControlError
+
+    if not any(tool.proposed for tool in configuration.tools):
+        return frozenset()
+    try:
+        with Client.connect(data_folder(found, configuration.settings.data)) as client:
+            rows: Any = client.do("tools.approved", {})
+    except (NotRunning, ControlError):
+        return frozenset()
+    return frozenset(row["digest"] for row in rows)
+
+
 def _case_annotation(text: str) -> str:
     return f"::error::{text.replace('%', '%25')}"
 
@@ -78,10 +99,14 @@ def _summary(checked: object) -> None:
     if not isinstance(checked, Checked) or checked.configuration is None:
         return
     held = checked.configuration
-    click.echo(
-        f"ok: {len(held.agents)} agents, {len(held.policies)} policies, {len(held.tools)} tools, "
-        f"{len(held.credentials)} credentials, {len(checked.cases)} tests passed"
+    counts = (
+        (len(held.agents), "agent", "agents"),
+        (len(held.policies), "policy", "policies"),
+        (len(held.tools), "tool", "tools"),
+        (len(held.credentials), "credential", "credentials"),
+        (len(checked.cases), "test passed", "tests passed"),
     )
+    click.echo(f"ok: {', '.join(f'{count} {one if count == 1 else many}' for count, one, many in counts)}")
     click.echo(f"policy digest {held.digest}")
     if checked.unnamed:
         counted = ", ".join(f"{count} of {file}" for file, count in sorted(checked.unnamed.items()))
@@ -144,10 +169,27 @@ def test_command(config: Path | None, form: str, required: int | None, *, covera
 
 
 def _show_coverage(exercised: Iterable[Exercised]) -> None:
-    """A line for each rule: what was shown of it, and in how many tests."""
-    for each in exercised:
-        times = f"{each.decided} decided, {each.held} held, {each.unmet} unmet, {each.errors} failed"
-        click.echo(f"{each.state:<13} {times:<44} {each.rule.verdict:<5} {each.rule}")
+    """For each policy a line for each rule: the most that was shown of it, and in how many tests what."""
+    from itertools import groupby
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    out = Console(highlight=False, soft_wrap=True)
+    table = Table("rule", "verdict", "shown", "decided", "held", "unmet", "failed", box=None)
+    for name, rules in groupby(exercised, key=lambda each: each.rule.policy):
+        held = list(rules)
+        share = f"{sum(bool(each.held) for each in held)} of {len(held)}"
+        table.add_row(f"[bold]{escape(name)}[/]", "", f"[dim]{share} hold[/]")
+        for each in held:
+            colour = _SHOWN[each.state]
+            counts = (each.decided, each.held, each.unmet, each.errors)
+            times = (str(count) if count else "" for count in counts)
+            table.add_row(
+                f"  {escape(str(each.rule))}", each.rule.verdict, f"[{colour}]{each.state}[/]", *times
+            )
+    out.print(table)
 
 
 @click.command("schema")

@@ -24,6 +24,7 @@ from wharfinger.rules.types import UNMATCHED, Decision, Facts, Origin, Request, 
 ASSUMED: Final = (
     "no suspension, no emergency denial",
     "limits that have counted nothing",
+    "proposed tools approved",
     "credentials as they should be",
     "extras, headers and bodies beyond the recorded inputs hold nothing that a pattern denies",
 )

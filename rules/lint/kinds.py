@@ -15,6 +15,7 @@ WIDE: Final = "W106"
 UNGUARDED: Final = "W107"
 UNNAMED_TOOL: Final = "W201"
 BOUND_NAME: Final = "W202"
+PROPOSED: Final = "W203"
 UNDECLARED: Final = "W204"
 OUT_OF_REACH: Final = "W205"
 REPLACES: Final = "W206"
@@ -32,6 +33,9 @@ NO_TESTS: Final = "W402"
 NOT_READ: Final = "W501"
 OPEN: Final = "W502"
 OBSERVES: Final = "W503"
+UNUSED_CHANNEL: Final = "W601"
+UNREACHED: Final = "W602"
+CHANNEL_IN_REACH: Final = "W603"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         "an input whose name begins with `max_` or `min_`",
         "In a mapping that may be read as a bound. Rename it, or write `NAME: {max: …}` always.",
     ),
+    PROPOSED: Kind(
+        "a proposed tool that a rule lets out",
+        "It is refused until a person has approved it as it is now: `wharfinger tools approve`.",
+    ),
     UNDECLARED: Kind("a tool whose credential is not declared", "Its calls are denied. Declare it."),
     OUT_OF_REACH: Kind(
         "a tool whose credential may not go to its host", "Its calls are denied. Add the host, if it may."
@@ -108,6 +116,16 @@ KINDS: Final[Mapping[str, Kind]] = {
     OBSERVES: Kind(
         "a policy that only observes",
         "What it says is recorded, and not enforced. Let it end as soon as you have seen enough.",
+    ),
+    UNUSED_CHANNEL: Kind(
+        "a channel that nobody is told by", "Name it in `approvals.notify`, or take it out."
+    ),
+    UNREACHED: Kind(
+        "a person whom a channel cannot reach", "They are not told by it. Add their address or member id."
+    ),
+    CHANNEL_IN_REACH: Kind(
+        "a credential for the same service as a channel",
+        "If it is of the same app, or of an approver's mailbox, an agent can read what people are asked by.",
     ),
 }  # fmt: skip
 """Every kind there is."""

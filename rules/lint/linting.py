@@ -13,12 +13,13 @@ from wharfinger.rules.lint import (
     crossing,
     exercise,
     guarding,
+    kinds,
     shadowing,
     siblings,
     unused,
 )
 from wharfinger.rules.lint.view import View
-from wharfinger.rules.problems import Problem, in_order
+from wharfinger.rules.problems import Position, Problem, in_order
 
 if TYPE_CHECKING:
     from wharfinger.rules.cases import CaseResult
@@ -35,19 +36,31 @@ class Remarks:
     """Built-in tools that no rule is about, by file: that is usual, and worth a number only."""
 
 
-def remarks(configuration: Configuration, results: Iterable[CaseResult]) -> Remarks:
-    """Look through a configuration; `results` are those of its policies' tests."""
+def remarks(
+    configuration: Configuration, results: Iterable[CaseResult], approved: frozenset[str] = frozenset()
+) -> Remarks:
+    """Look through a configuration.
+
+    `results` are those of its policies' tests, `approved` the digests of proposed tools that a person has
+    approved.
+    """
     view = View(configuration)
+    idle = [*shadowing.shadowed(view), *contradictions.impossible(view)]
     found = [
-        *shadowing.shadowed(view),
-        *contradictions.impossible(view),
+        *idle,
         *siblings.wide(view),
         *guarding.unguarded(view),
         *unused.tools(view),
+        *unused.proposed(view, approved),
         *unused.policies(view),
         *unused.credentials(view),
         *bounds.names(view),
         *crossing.templates(view),
-        *exercise.untested(view, coverage(configuration, results)),
+        *exercise.untested(view, coverage(configuration, results), _places(idle)),
     ]
     return Remarks(in_order(found), unused.built_in(view))
+
+
+def _places(idle: Iterable[Problem]) -> frozenset[Position]:
+    """Where rules stand that decide nothing."""
+    return frozenset(each.position for each in idle if each.code in {kinds.NEVER, kinds.IMPOSSIBLE})

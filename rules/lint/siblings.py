@@ -36,7 +36,12 @@ def _denied(view: View, standing: Standing, name: str) -> Standing | None:
 
 
 def _restrained(view: View, standing: Standing, name: str) -> bool:
-    return any(other.verdict is not Verdict.ALLOW for other in view.beside(standing, name))
+    """Whether a stricter rule is about the tool: for whatever it does, or about fewer tools than the glob."""
+    return any(
+        other.verdict is not Verdict.ALLOW
+        and (other.rule.condition is None or len(other.names) < len(standing.names))
+        for other in view.beside(standing, name)
+    )
 
 
 def _remark(view: View, standing: Standing, denied: str, left: list[str]) -> Problem:

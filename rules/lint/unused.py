@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.lint.siblings import SHOWN
@@ -35,17 +35,26 @@ def named(view: View) -> set[str]:
     return found
 
 
+def proposed(view: View, approved: frozenset[str]) -> Iterator[Problem]:
+    """Remarks on tools that rules let out and nobody has approved, once for each file."""
+    let_out = {name for standing in view if standing.verdict is not Verdict.DENY for name in standing.names}
+    for waiting in _by_file(
+        tool
+        for tool in view.configuration.tools
+        if tool.proposed and tool.name in let_out and tool.digest not in approved
+    ):
+        are = "is" if len(waiting) == 1 else "are"
+        message = f"{_listed(waiting)} {are} proposed: calls are refused until a person has approved that"
+        hint = f"look at what was imported, then: wharfinger tools approve --file {waiting[0].position.file}"
+        yield _remark(waiting[0].position, message, hint, kinds.PROPOSED)
+
+
 def tools(view: View) -> Iterator[Problem]:
     """Remarks on the user's own tools that no rule is about, once for each file."""
     about = named(view)
-    by_file: dict[str, list[Tool]] = {}
-    for tool in view.configuration.tools:
-        if not tool.builtin and tool.name not in about:
-            by_file.setdefault(tool.position.file, []).append(tool)
-    for left in by_file.values():
-        shown = ", ".join(f'"{tool.name}"' for tool in left[:SHOWN])
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        message = f"no rule is about {shown}{more}"
+    own = (tool for tool in view.configuration.tools if not tool.builtin and tool.name not in about)
+    for left in _by_file(own):
+        message = f"no rule is about {_listed(left)}"
         yield _remark(left[0].position, message, "name them in a policy, or drop them", kinds.UNNAMED_TOOL)
 
 
@@ -86,6 +95,20 @@ def credentials(view: View) -> Iterator[Problem]:
                 message = f'"{tool.name}" has a base to which its credential {name} may not go'
                 hint = "add the host to `hosts:` of the credential, or take the base out"
                 yield _remark(tool.position, message, hint, kinds.PARTLY)
+
+
+def _by_file(tools: Iterable[Tool]) -> list[list[Tool]]:
+    """The tools of each file, in the order in which they stand there."""
+    found: dict[str, list[Tool]] = {}
+    for tool in sorted(tools, key=lambda tool: tool.position):
+        found.setdefault(tool.position.file, []).append(tool)
+    return list(found.values())
+
+
+def _listed(tools: list[Tool]) -> str:
+    """The first few by name."""
+    shown = ", ".join(f'"{tool.name}"' for tool in tools[:SHOWN])
+    return shown + (f" and {len(tools) - SHOWN} more" if len(tools) > SHOWN else "")
 
 
 def _remark(at: Position, message: str, hint: str, code: str) -> Problem:

@@ -208,6 +208,17 @@ RULES = {
         "allow: [{tool: thing_*}]\nask: [{tool: thing_purge}]\ndeny: [{tool: thing_drop}]",
         [],
     ),
+    "wide, whatever is denied of everything": (
+        """
+        allow: [{tool: thing_*}]
+        deny: [{tool: thing_drop}, {tool: "*", when: agent.environment == "dev"}]
+        """,
+        ["W106:2"],
+    ),
+    "not wide, the other is denied by a condition of its own": (
+        "allow: [{tool: thing_*}]\ndeny: [{tool: thing_drop}, {tool: thing_purge, when: {id: x}}]",
+        [],
+    ),
     "not wide, nothing destructive is denied": (
         "allow: [{tool: thing_*}]\ndeny: [{tool: thing_get, when: {id: x}}]",
         [],
@@ -295,6 +306,38 @@ def test_rules_that_no_test_exercises():
     assert remarks(rules + unmet, codes="W4") == ["W401:4"]
     met = unmet + "  - {agent: bot, call: thing_get, input: {id: x}, expect: allow}\n"
     assert remarks(rules + met, codes="W4") == []
+
+
+def test_no_test_is_asked_for_where_none_can_be():
+    rules = "allow:\n  - {tool: pay}\n  - {tool: thing_get}\n"
+    never = "deny:\n  - {tool: thing_get}\n"
+    impossible = "  - {tool: pay, when: {amount: {min: 5, max: 4}}}\n"
+    assert remarks(rules + TESTED, codes="W4") == ["W401:4"]
+    assert remarks(rules + never + impossible + TESTED, codes="W4") == ["W401:6"]
+
+
+def test_proposed_tools_that_a_rule_lets_out():
+    things = BASE["tools/things.yaml"].replace("api: things", "api: things\n        approved: false")
+    first = _line("pay") + 1
+    assert remarks('allow: [{tool: "*"}]', codes="W203", tools__things=things) == [f"W203:{first}"]
+    assert remarks("ask: [{tool: thing_get}]", codes="W203", tools__things=things) == [f"W203:{first + 6}"]
+    assert remarks('deny: [{tool: "*"}]', codes="W203", tools__things=things) == []
+    assert remarks('allow: [{tool: "*"}]', codes="W203") == []
+
+
+def test_tools_that_a_person_has_approved_are_passed_over():
+    things = BASE["tools/things.yaml"].replace("api: things", "api: things\n        approved: false")
+    texts = {**BASE, "tools/things.yaml": things, "policies/main.yaml": f"policy: main\n{USES_ALL}\n"}
+    checked = checking.check_files({name: textwrap.dedent(text).encode() for name, text in texts.items()})
+    every = {tool.digest: tool.name for tool in checked.configuration.tools}
+
+    def waiting(approved):
+        found = checking.remarked(checked, frozenset(approved)).problems
+        return [problem.message for problem in found if problem.code == "W203"]
+
+    assert len(waiting(())) == 1
+    assert waiting(every) == []
+    assert '"thing_drop" is proposed' in waiting(d for d, name in every.items() if name != "thing_drop")[0]
 
 
 def test_two_rules_of_one_line_are_told_apart():
