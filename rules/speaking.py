@@ -8,21 +8,17 @@ What carries a request (its credential) is one for all of its calls.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from wharfinger.rules import bodies, headers, spelling, within
 from wharfinger.rules.bodies import Body, Media
 from wharfinger.rules.index import Entry, Surface
 from wharfinger.rules.matching import Fit, Reading, fit, of_operation, reading
 from wharfinger.rules.protocols import websocket
-from wharfinger.rules.protocols.speech import Asked, Operation, Speech
+from wharfinger.rules.protocols.speech import Asked, Operation, Speech, check_count
 from wharfinger.rules.protocols.table import SPEECHES
 from wharfinger.rules.recognised import Part, Recognised, head_refusal
 from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.types import UNMATCHED, Call, Code, Effect, Request
-
-MAX_OPERATIONS: Final = 256
-"""Operations of one request; one with more is refused."""
 
 
 def recognise(  # noqa: PLR0917 - a request, as far as it has been read
@@ -102,10 +98,7 @@ def _operations(asked: Asked, speech: Speech) -> Sequence[Operation]:
     operations = speech.read(asked)
     if not operations:
         raise Refused("the request asks for nothing", "", Code.DENIED)
-    if len(operations) > MAX_OPERATIONS:
-        raise Refused(
-            f"the request asks for more than {MAX_OPERATIONS} things at once", "Send fewer.", Code.DENIED
-        )
+    check_count(operations)
     return operations
 
 

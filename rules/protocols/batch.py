@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules import bodies, fieldnames, multipart, spelling
 from wharfinger.rules.bodies import Media, canonical_json
-from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
+from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Code, Request
 
@@ -68,6 +68,7 @@ def _of_json(asked: Asked, below: str) -> list[Request]:
         raise _unclear("is not JSON")
     if value.keys() != {"requests"} or not isinstance(value["requests"], list):
         raise _unclear("is more or less than a list of requests")
+    check_count(value["requests"])
     return [_of_member(asked, each, below) for each in value["requests"]]
 
 

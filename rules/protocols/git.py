@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 MAX_OPENING: Final = 256 * 1024
 """Bytes that may stand before a pack."""
+MAX_LINE: Final = 65_520
+"""Bytes of one line with its length (gitprotocol-common(5))."""
+MAX_OPTIONS: Final = 256
+FETCH_TYPE: Final = "application/x-git-upload-pack-request"
 PUSH_TYPE: Final = "application/x-git-receive-pack-request"
 INPUTS: Final = {
     "changes": Input("changes", "array"),
@@ -42,6 +46,7 @@ _FETCH, _PUSH = "fetch", "push"
 _READ: Final = {"git-upload-pack": (_FETCH,), "git-receive-pack": (_FETCH, _PUSH)}
 """Which tools the reading of refs is for, by the service that is asked for."""
 _LENGTH = re.compile(rb"[0-9A-Fa-f]{4}")
+_ABLE = re.compile(rb"[\x20-\x7e]*")
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF = re.compile(r"refs(?:/(?!\.)[^\x00-\x20\x7f~^:?*\[\\/]+(?<!\.)(?<!\.lock))+")
 """A name that git takes for a ref (git-check-ref-format(1)); what else it forbids is looked for apart."""
@@ -64,7 +69,9 @@ class Opening:
             line, self._at = read
             if line is None:
                 self._flushes -= 1
-            elif b"\0" in line and b"push-options" in line.partition(b"\0")[2].split():
+            elif b"\0" in line and b"push-options" in _abilities(
+                line.removesuffix(b"\n").partition(b"\0")[2]
+            ):
                 self._flushes = 2
             if self._at > MAX_OPENING:
                 break
@@ -117,10 +124,14 @@ def read(asked: Asked) -> Sequence[Operation]:
     path, fields = asked.reading.target.path.segments, asked.reading.fields
     if asked.request.method == "GET":
         keys = _READ.get(str(asked.reading.query.get("service")))
+        if asked.request.body:
+            raise Refused("the refs are asked for with a body", _HELP, Code.DENIED)
         if keys is None:
             raise Refused("the refs are asked for without a service that is known", _HELP, Code.DENIED)
         return [Operation(keys, _inputs([], [], atomic=False))]
     if path[-1] == "git-upload-pack":
+        if fields.get("content-type") != (FETCH_TYPE,):
+            raise Refused("the fetch is not sent as git sends it", "Fetch with git itself.", Code.DENIED)
         return [Operation((_FETCH,), {})]
     data = asked.request.body if asked.request.body is not None else asked.request.opening
     if data is None:
@@ -161,7 +172,7 @@ def _line(data: bytes | bytearray, at: int) -> tuple[bytes | None, int] | None:
     length = int(head, 16)
     if length == 0:
         return None, at + 4
-    if length <= 4:
+    if not 4 < length <= MAX_LINE:
         raise _broken("has a line that does not belong there")
     end = at + length
     return (bytes(data[at + 4 : end]), end) if end <= len(data) else None
@@ -188,7 +199,7 @@ def _commands(data: bytes) -> tuple[list[dict[str, str]], list[str], bool, int]:
         if nul:
             if changes or command.startswith(b"shallow "):
                 raise _broken("names what it can do in a place where git does not")
-            abilities = frozenset(said.split())
+            abilities = _abilities(said)
         if not command.startswith(b"shallow "):
             changes.append(_change(command))
         elif changes or not _ID.fullmatch(command[8:].decode("latin-1")):
@@ -198,10 +209,19 @@ def _commands(data: bytes) -> tuple[list[dict[str, str]], list[str], bool, int]:
     options: list[str] = []
     if b"push-options" in abilities:
         given, end = _section(data, end)
+        if len(given) > MAX_OPTIONS:
+            raise _broken("has too many options")
         options = [_text(option) for option in given]
     if end > MAX_OPENING:
         raise _broken(f"has more than {MAX_OPENING} bytes before its pack")
     return changes, options, b"atomic" in abilities, end
+
+
+def _abilities(said: bytes) -> frozenset[bytes]:
+    """What a client says it can do, without values: git takes `push-options=x` for `push-options`, too."""
+    if not _ABLE.fullmatch(said):
+        raise _broken("names what it can do in characters that git does not use")
+    return frozenset(each.partition(b"=")[0] for each in said.split(b" "))
 
 
 def _change(command: bytes) -> dict[str, str]:
@@ -262,7 +282,7 @@ def _written(change: Mapping[str, Any]) -> bytes:
 
 
 def _framed(line: bytes) -> bytes:
-    if len(line) > 65_516:
+    if len(line) > MAX_LINE - 4:
         raise Refused("a line of the push would be too long", "Use shorter names.", Code.DENIED)
     return b"%04x%b" % (len(line) + 4, line)
 

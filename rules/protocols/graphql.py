@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from wharfinger.rules import patterns
 from wharfinger.rules.bodies import Media, canonical_json, parse_json
 from wharfinger.rules.extras import fold
-from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
+from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OPERATIONS: Final = ("query", "mutation", "subscription")
 NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
-MAX_SIZE: Final = 20_000
+MAX_SIZE: Final = 10_000
 """Nodes that the documents of one request may have together."""
 INTROSPECTION: Final = "__schema"
 """The field that stands for all introspection: `__type`, and `__typename` where nothing else is asked for."""
@@ -95,8 +95,8 @@ def is_selection(text: str) -> bool:
     from wharfinger.rules.protocols import graphql_document  # noqa: PLC0415 -- see its head
 
     try:
-        (operation,) = graphql_document.read(f"{{ x {text} }}").operations
-    except (Refused, ValueError):
+        operation = graphql_document.read(f"{{ x {text} }}").operation
+    except Refused:
         return False
     return text.startswith("{") and [field.name for field in operation.fields] == ["x"]
 
@@ -108,7 +108,7 @@ def unusable(name: str, text: str) -> str:
     if _SHA256.fullmatch(name) and name != hashlib.sha256(text.encode("utf-8")).hexdigest():
         return "its name is a SHA-256, and not that of its text"
     try:
-        graphql_document.read(text)
+        graphql_document.check(text)
     except Refused as refused:
         return refused.refusal.reason
     return ""
@@ -131,6 +131,7 @@ def read(asked: Asked) -> Sequence[Operation]:
         if body.media is not Media.JSON:
             raise _refused("the body is not JSON")
         given = body.value if isinstance(body.value, list) else [body.value]
+        check_count(given)
     size = 0
     found: list[Operation] = []
     for members in given:
@@ -138,7 +139,7 @@ def read(asked: Asked) -> Sequence[Operation]:
         size += document.size
         if size > MAX_SIZE:
             raise _refused("the documents of the request are too large together", "Send fewer at once.")
-        operation = _chosen(document, members.get("operationName"))
+        operation = document.operation
         if asked.request.method == "GET" and operation.kind != "query":
             raise _refused(f"a {operation.kind} cannot be sent by GET", "Send it by POST.")
         texts = document.texts
@@ -180,7 +181,10 @@ def _document(members: Any, tools: Sequence[Tool]) -> Document:
         raise _refused("the request does not hold just one document")
     elif digest is not None and digest != hashlib.sha256(text.encode("utf-8")).hexdigest():
         raise _refused("the hash of the persisted query is not that of its document")
-    return graphql_document.read(text)
+    name = members.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise _refused("operationName is not text")
+    return graphql_document.read(text, name)
 
 
 def _persisted(members: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -212,19 +216,6 @@ def _known(identifier: str, tools: Sequence[Tool]) -> str:
             "Send the whole document, or ask the operator to name it under `persisted` of the API.",
         )
     return held.pop()
-
-
-def _chosen(document: Document, name: Any) -> OperationText:
-    """The operation that would run (GraphQL 6.1, GetOperation)."""
-    if name is not None and not isinstance(name, str):
-        raise _refused("operationName is not text")
-    operations = document.operations
-    if len(operations) > 1 and (not name or not all(each.name for each in operations)):
-        raise _refused("the document has several operations, and operationName does not choose", _HELP)
-    for operation in operations:
-        if operation.name == name or (not name and len(operations) == 1):
-            return operation
-    raise _refused("the document has no such operation", "Name one of its operations in operationName.")
 
 
 def _calls(operation: OperationText, given: Any, texts: tuple[str, ...]) -> list[Operation]:

@@ -1,8 +1,9 @@
 """Read GraphQL documents (https://spec.graphql.org/), as far as decisions need: what each operation asks for.
 
 Parsed by graphql-core, whose import takes a quarter of a second: this module is imported on first use. Of a
-document remain its operations, each with its variables and root fields, and the strings in it; short
+document remain the operation that would run, with its variables and root fields, and the strings in it; short
 documents are kept, because clients repeat them. A document that servers could read in two ways is refused.
+Only the one operation is gathered: a thousand of them may share the fragments of one document.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from wharfinger.rules.types import JSON, Code
 
 MAX_LENGTH: Final = 256 * 1024
 """Characters of a document; one with more is refused."""
-MAX_TOKENS: Final = 10_000
+MAX_TOKENS: Final = 5_000
 """Names, values and punctuation of a document."""
 MAX_COMMENTS: Final = 1_000
 MAX_NODES_DEEP: Final = 160
@@ -100,7 +101,8 @@ class OperationText:
 class Document:
     """What remains of a document."""
 
-    operations: tuple[OperationText, ...]
+    operation: OperationText
+    """The one that would run."""
     texts: tuple[str, ...]
     """Every string that stands in it, escapes resolved."""
     size: int
@@ -112,16 +114,32 @@ def refused(reason: str, help_text: str = _HELP) -> Refused:
     return Refused(reason, help_text, Code.DENIED)
 
 
-def read(text: str) -> Document:
-    """What a document asks for. Raises `Refused`, whatever the text."""
-    return _kept(text) if len(text) <= KEPT_LENGTH else _read(text)
+def read(text: str, name: str | None = None) -> Document:
+    """What a document asks for where `name` chooses its operation. Raises `Refused`, whatever the text."""
+    return _kept(text, name) if len(text) <= KEPT_LENGTH else _read(text, name)
 
 
-def _read(text: str) -> Document:
+def check(text: str) -> None:
+    """Read every operation of a document. Raises `Refused` if one of them could not be asked for."""
+    parsed = _parsed(text)
+    _walk(parsed)
+    operations, fragments = _definitions(parsed)
+    for operation in operations.values():
+        _operation(operation, fragments)
+
+
+def _read(text: str, name: str | None) -> Document:
+    parsed = _parsed(text)
+    texts, size = _walk(parsed)
+    operations, fragments = _definitions(parsed)
+    return Document(_operation(_chosen(operations, name), fragments), tuple(texts), size)
+
+
+def _parsed(text: str) -> DocumentNode:
     if _TWO_WAYS.search(text):
         raise refused("the document has a character that servers read in different ways")
     try:
-        parsed = parse(
+        return parse(
             text,
             no_location=True,
             max_lexical_tokens=MAX_TOKENS,
@@ -130,9 +148,6 @@ def _read(text: str) -> Document:
         )
     except GraphQLError:  # its message repeats what was sent
         raise refused("the document is not GraphQL, or too large, or nested too deeply") from None
-    texts, size = _walk(parsed)
-    operations, fragments = _definitions(parsed)
-    return Document(tuple([_operation(operation, fragments) for operation in operations]), tuple(texts), size)
 
 
 _kept = lru_cache(maxsize=KEPT)(_read)
@@ -178,7 +193,7 @@ def _below(kind: type[Node]) -> tuple[str, ...]:
 
 def _definitions(
     document: DocumentNode,
-) -> tuple[list[OperationDefinitionNode], dict[str, FragmentDefinitionNode]]:
+) -> tuple[dict[str, OperationDefinitionNode], dict[str, FragmentDefinitionNode]]:
     operations: dict[str, OperationDefinitionNode] = {}
     fragments: dict[str, FragmentDefinitionNode] = {}
     for definition in document.definitions:
@@ -193,7 +208,17 @@ def _definitions(
             fragments[definition.name.value] = definition
         else:
             raise refused("the document holds more than operations and fragments")
-    return list(operations.values()), fragments
+    return operations, fragments
+
+
+def _chosen(operations: Mapping[str, OperationDefinitionNode], name: str | None) -> OperationDefinitionNode:
+    """The operation that would run (GraphQL 6.1, GetOperation); one without a name is known by the empty one."""
+    if len(operations) > 1 and (not name or "" in operations):
+        raise refused("the document has several operations, and operationName does not choose")
+    for known, operation in operations.items():
+        if known == name or (not name and len(operations) == 1):
+            return operation
+    raise refused("the document has no such operation", "Name one of its operations in operationName.")
 
 
 def _operation(

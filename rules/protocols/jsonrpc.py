@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.bodies import Media, canonical_json
-from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
+from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
@@ -57,6 +57,7 @@ def read(asked: Asked) -> Sequence[Operation]:
     given: Any = body.value if isinstance(body.value, list) else [body.value]
     if not given:
         raise Refused("the batch is empty", _HELP, Code.DENIED)
+    check_count(given)
     return [_operation(item) for item in given]
 
 

@@ -12,17 +12,21 @@ import enum
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.transient import transient
-from wharfinger.rules.types import JSON, Request
+from wharfinger.rules.types import JSON, Code, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.inputs import Input
     from wharfinger.rules.matching import Reading
     from wharfinger.rules.models.tools import Run
     from wharfinger.rules.tools import Tool
+
+
+MAX_OPERATIONS: Final = 256
+"""Operations of one request; one with more is refused."""
 
 
 class Protocol(enum.StrEnum):
@@ -86,6 +90,14 @@ class Operation:
     """Texts of the whole request that stand in it in a spelling of the protocol's own."""
     inner: Request | None = None
     """A request that it stands for: then that is recognised, and is the call."""
+
+
+def check_count(operations: Sequence[object]) -> None:
+    """Refuse a request that asks for too many things at once: before each of them is read. Raises `Refused`."""
+    if len(operations) > MAX_OPERATIONS:
+        raise Refused(
+            f"the request asks for more than {MAX_OPERATIONS} things at once", "Send fewer.", Code.DENIED
+        )
 
 
 @transient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from dataclasses import replace
@@ -26,8 +27,10 @@ TOOLS = """
         effect: write
         run: {type: git, url: "/${owner}/${repo}.git", service: push, extra: deny}
 """
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 OLD, NEW, NONE = "1" * 40, "2" * 40, "0" * 40
 SENT = {"Content-Type": "application/x-git-receive-pack-request"}
+FETCHED = {"Content-Type": "application/x-git-upload-pack-request"}
 PACK = b"PACK\0\0\0\2" + bytes(range(256)) * 40
 
 
@@ -76,7 +79,7 @@ def test_reading_and_fetching_is_one_tool_however_the_url_is_written(
     for request in (
         make_request(f"GET {at}/info/refs?service=git-upload-pack", {"Git-Protocol": "version=2"}),
         make_request(f"GET {at}/info/refs?service=git-receive-pack"),
-        make_request(f"POST {at}/git-upload-pack", {"Content-Encoding": "gzip"}, b"\x1f\x8b"),
+        make_request(f"POST {at}/git-upload-pack", {**FETCHED, "Content-Encoding": "gzip"}, b"\x1f\x8b"),
     ):
         read = tools.recognise(request)
         assert read.refusal is None
@@ -124,6 +127,10 @@ def test_a_push_is_its_refs(recognise: Any, path: str) -> None:
 def test_options_are_read_where_they_are_announced(recognise: Any) -> None:
     read = recognise(push(UPDATE, able="push-options", options=("ci.skip", "mr=1")))
     assert read.calls[0].inputs["options"] == ["ci.skip", "mr=1"]
+    valued = push(UPDATE, able="atomic push-options=1", options=("ci.skip",))
+    assert recognise(valued).calls[0].inputs["options"] == ["ci.skip"]
+    assert Opening().feed(valued) == len(valued) - len(PACK)
+    assert recognise(push(UPDATE, able="agent=push-options")).calls[0].inputs["options"] == []
     shallow = line(f"shallow {OLD}") + push(UPDATE)
     assert recognise(shallow).calls[0].inputs["refs"] == ["refs/heads/main"]
     longer = push(f"{'0' * 64} {'a' * 64} refs/heads/a", able="object-format=sha256")
@@ -151,6 +158,12 @@ ODD = {
     "shallow in the middle": push(CREATE, f"shallow {OLD}"),
     "shallow of something else": line("shallow HEAD") + push(UPDATE),
     "announced options missing": push(UPDATE, able="push-options", pack=b""),
+    "announced options missing, with a value": push(UPDATE, able="push-options=1", pack=b""),
+    "too many options": push(UPDATE, able="push-options", options=("a",) * 257),
+    "a second list of abilities": push(UPDATE, able="atomic\0push-options", options=("a",)),
+    "abilities parted by a tab": push(UPDATE, able="atomic\tpush-options", options=("a",)),
+    "abilities that are not ASCII": push(UPDATE, able="agent=é"),
+    "a line that is too long": b"fff1" + f"{UPDATE}\0".encode().ljust(65_517, b"a") + b"0000",
     **{
         f"the ref {ref!r}": push(f"{OLD} {NEW} {ref}")
         for ref in (
@@ -280,6 +293,42 @@ def test_filled_in_it_is_read_back_the_same(tools: Any, changes: Any) -> None:
         tools["git_push"].fill({"owner": "o", "repo": "r", "changes": changes, "refs": ["refs/heads/main"]})
     with pytest.raises(Refused):
         tools["git_push"].fill({"owner": "o", "repo": "r", "changes": [{**changes[0], "action": "delete"}]})
+
+
+def test_a_fetch_is_sent_as_git_sends_it(tools: Any, make_request: Any) -> None:
+    at = "https://git.example.com/acme/shop"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for request in (
+        make_request(f"POST {at}/git-upload-pack", {}, b"0000"),
+        make_request(f"POST {at}/git-upload-pack", form, b"_method=DELETE"),
+        make_request(f"POST {at}/git-upload-pack", SENT, b"0000"),
+        make_request(f"GET {at}/info/refs?service=git-upload-pack", form, b"_method=DELETE"),
+    ):
+        assert tools.recognise(request).refusal is not None
+    assert tools.recognise(make_request(f"POST {at}/git-upload-pack", FETCHED, b"0000")).refusal is None
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+@pytest.mark.parametrize("able", ["push-options", "push-options=1", "agent=push-options", "xpush-options"])
+def test_options_are_read_where_git_reads_them(recognise: Any, tmp_path: Path, able: str) -> None:
+    """What policy sees of options is what a hook of git's own receive-pack sees."""
+    bare = tmp_path / "bare.git"
+    subprocess.run(["git", "init", "-q", "--bare", str(bare)], check=True)
+    hook = bare / "hooks" / "pre-receive"
+    hook.write_text('#!/bin/sh\necho "first=$GIT_PUSH_OPTION_0" > "$GIT_DIR/told"\nexit 1\n')
+    hook.chmod(0o755)
+    options = ("ci.skip",) if able.startswith("push") else ()
+    made = f"{NONE} {EMPTY_TREE} refs/heads/x"
+    pack = b"PACK\0\0\0\2\0\0\0\0"
+    data = push(made, able=able, options=options, pack=pack + hashlib.sha1(pack).digest())
+    said = subprocess.run(
+        ["git", "-c", "receive.advertisePushOptions=true", "receive-pack", "--stateless-rpc", str(bare)],
+        input=data, capture_output=True, check=False,
+    )  # fmt: skip
+    told = bare / "told"
+    seen = told.read_text().strip().removeprefix("first=") if told.exists() else ""
+    assert recognise(data).calls[0].inputs["options"] == ([seen] if seen else []), said
+    assert bool(seen) == able.startswith("push")
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")

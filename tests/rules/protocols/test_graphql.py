@@ -328,7 +328,26 @@ def test_what_is_too_much_is_refused(send: Any, document: str) -> None:
 def test_documents_of_a_batch_are_limited_together(send: Any) -> None:
     large = "{ issues { " + "id " * 3_000 + "} }"
     assert calls(send([members(large)] * 2))
-    assert "too large together" in send([members(large)] * 7).refusal.reason
+    assert "too large together" in send([members(large)] * 4).refusal.reason
+
+
+def test_a_batch_that_is_too_long_is_not_read(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Red when the parts are counted only once each of them has been read."""
+    read: list[object] = []
+    monkeypatch.setattr(graphql, "_document", lambda *given: read.append(given))
+    assert "more than 256" in send([members(ISSUE)] * 257).refusal.reason
+    assert not read
+
+
+def test_only_the_operation_that_runs_is_gathered(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many operations may share one large fragment. Red when each of them is gathered: 150 times the work."""
+    real, gathered = graphql_document._operation, []
+    monkeypatch.setattr(graphql_document, "_operation", lambda *given: gathered.append(1) or real(*given))
+    many = " ".join(f"query Q{number} {{ ...F }}" for number in range(150))
+    shared = " ".join(f'a{number}: issue(id: "{number}") {{ id }}' for number in range(150))
+    document = f"{many} fragment F on Query {{ {shared} }}"
+    assert len(calls(send(members(document, operationName="Q7")))) == 150
+    assert gathered == [1]
 
 
 # GET
