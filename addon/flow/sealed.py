@@ -88,6 +88,8 @@ class Passage:
     address: str = ""
     """Where it was sent."""
     sent_at: float = 0.0
+    over_at: float = 0.0
+    """When its time is over, on the monotonic clock; 0 where it has as much as it takes."""
     first_byte: float = 0.0
 
 
@@ -112,8 +114,8 @@ class SealedHttpLayer(base.HttpLayer):
         super().__init__(context, mode)
         self._parts = parts
         self._passages: dict[int, Passage] = {}
-        self._deadlines: dict[commands.Command, int] = {}
-        """Wake-ups that were asked for, each with the stream whose time is then over."""
+        self._wakes: dict[commands.Command, float] = {}
+        """Wake-ups that were asked for, each with its time on the monotonic clock."""
         self._agent_side = AgentSide(
             context.fork(),
             tunnel=mode is HTTPMode.transparent,
@@ -138,8 +140,8 @@ class SealedHttpLayer(base.HttpLayer):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, Goodbye):
             yield from self._withdraw(event)
-        elif isinstance(event, events.Wakeup) and event.command in self._deadlines:
-            yield from self._time_out(self._deadlines.pop(event.command))
+        elif isinstance(event, events.Wakeup) and event.command in self._wakes:
+            yield from self._time_out_all(self._wakes.pop(event.command))
         else:
             side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
             yield from super()._handle_event(event) if side is None else self._pass(side, event)
@@ -444,9 +446,8 @@ class SealedHttpLayer(base.HttpLayer):
             passage.asked = sealed
         yield from self._pass(child, replace(event, request=sealed))
         if (timeout := permit.decision.timeout) is not None:
-            wake = commands.RequestWakeup(timeout.total_seconds())
-            self._deadlines[wake] = event.stream_id
-            yield wake
+            passage.over_at = passage.sent_at + timeout.total_seconds()
+            yield from self._wake()
 
     def _block(self, passage: Passage, answer: Answer) -> None:
         decision = passage.exchange.permit.decision_id if passage.exchange.permit else ""
@@ -583,6 +584,25 @@ class SealedHttpLayer(base.HttpLayer):
         self._end(passage, Outcome.WITHHELD, reason)
         yield commands.CloseConnection(stream.flow.server_conn)
         yield from self._refuse_stream(stream.stream_id, passage)
+
+    def _wake(self) -> layer.CommandGenerator[None]:
+        """Ask to be woken when the first time is over, if that has not been asked for.
+
+        One timer for all streams: one for each would be kept long after most of them have ended.
+        """
+        times = [passage.over_at for passage in self._passages.values() if passage.over_at]
+        if times and not any(at <= min(times) for at in self._wakes.values()):
+            wake = commands.RequestWakeup(max(min(times) - time.monotonic(), 0.0))
+            self._wakes[wake] = min(times)
+            yield wake
+
+    def _time_out_all(self, now: float) -> layer.CommandGenerator[None]:
+        """End what had until `now`, and wait for what has longer."""
+        for stream_id, passage in tuple(self._passages.items()):
+            if 0 < passage.over_at <= now:
+                passage.over_at = 0.0
+                yield from self._time_out(stream_id)
+        yield from self._wake()
 
     def _time_out(self, stream_id: int) -> layer.CommandGenerator[None]:
         """The time that a tool or rule gives is over: cut both sides off, and say so where it can be said."""

@@ -72,3 +72,30 @@ async def test_a_tool_without_a_timeout_waits(start: Any, origin: Any, reply: An
     origin.answer = late
     async with start(FILES) as proxy:
         assert (await proxy.request("GET", "/masked/1")).status == 200
+
+
+async def test_one_timer_serves_all_requests_of_a_connection(start: Any, origin: Any) -> None:
+    """A timer for each would stay, with all it holds, until a time is over that no one waits for."""
+    files = {**FILES, "tools/example.yaml": SLOW.replace("300ms", "1m")}
+    async with start(files) as proxy:
+        tunnel = await proxy.connect()
+        for number in range(20):
+            assert (await tunnel.request("GET", f"/items/{number}")).status == 200
+        waking = [task for task in asyncio.all_tasks() if task.get_coro().__qualname__.endswith(".wakeup")]
+        assert len(waking) == 1
+
+
+async def test_each_has_its_own_time_where_several_share_a_timer(start: Any, origin: Any, reply: Any) -> None:
+    async def answer(seen: Any) -> Any:
+        if seen.target.endswith("/slow"):
+            await asyncio.sleep(30)
+        return reply()
+
+    origin.answer = answer
+    async with start(FILES) as proxy:
+        tunnel = await proxy.connect()
+        assert (await tunnel.request("GET", "/items/1")).status == 200
+        await asyncio.sleep(0.2)
+        before = asyncio.get_running_loop().time()
+        assert (await tunnel.request("GET", "/items/slow")).status == 504
+        assert asyncio.get_running_loop().time() - before > 0.25, "its time began with it, not with the first"
