@@ -118,9 +118,13 @@ class Expression:
         if not self.cost.exceeded(scope.weight) and not scope.cut_off:
             return scope.activation
         read = self._read(scope)
-        if self.cost.exceeded(cel_cost.weigh(read)) or cel_cost.cut_off(read, scope.call):
+        if self.cost.exceeded(cel_cost.weigh(read)) or self.cut_off(scope):
             return None
         return activation(read, scope)
+
+    def cut_off(self, scope: Scope) -> bool:
+        """Whether the library would not see all of what is read, which is not too large."""
+        return cel_cost.cut_off(self._read(scope), scope.call)
 
     def _read(self, scope: Scope) -> Mapping[str, JSON]:
         """The inputs that are read; of those only asked for, that they are there."""

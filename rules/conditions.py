@@ -193,7 +193,7 @@ class Written:
                 return f'"{root}.{name}" is absent'
         if self.expression.too_large(scope):
             return TOO_LARGE
-        if scope.cut_off:
+        if self.expression.cut_off(scope):
             return "a text holds a NUL character"
         if "findings" in self.expression.functions:
             return f"a value is of a wrong type, or {TOO_LARGE}"
