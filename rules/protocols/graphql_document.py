@@ -212,7 +212,7 @@ def _definitions(
 
 
 def _chosen(operations: Mapping[str, OperationDefinitionNode], name: str | None) -> OperationDefinitionNode:
-    """The operation that would run (GraphQL 6.1, GetOperation); one without a name is known by the empty one."""
+    """The operation that would run (GraphQL 6.1, GetOperation); "" is one without a name."""
     if len(operations) > 1 and (not name or "" in operations):
         raise refused("the document has several operations, and operationName does not choose")
     for known, operation in operations.items():

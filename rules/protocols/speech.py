@@ -93,7 +93,7 @@ class Operation:
 
 
 def check_count(operations: Sequence[object]) -> None:
-    """Refuse a request that asks for too many things at once: before each of them is read. Raises `Refused`."""
+    """Refuse a request for too many things at once, before each of them is read. Raises `Refused`."""
     if len(operations) > MAX_OPERATIONS:
         raise Refused(
             f"the request asks for more than {MAX_OPERATIONS} things at once", "Send fewer.", Code.DENIED

@@ -66,9 +66,10 @@ def toolset(compile_tools: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def send(toolset: Any, make_request: Any) -> Any:
-    def sent(body: object, line: str = URL) -> Any:
+    def sent(body: object, line: str = URL, **fields: str) -> Any:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return toolset.recognise(make_request(line, JSON, data))
+        named = {name.replace("_", "-"): value for name, value in fields.items()}
+        return toolset.recognise(make_request(line, {**JSON, **named}, data))
 
     return sent
 
@@ -209,6 +210,7 @@ def test_a_name_is_looked_up(compile_tools: Any, make_request: Any) -> None:
 class _Reading:
     def __init__(self, body: Any) -> None:
         self.body = body
+        self.fields: dict[str, tuple[str, ...]] = {}
 
 
 @pytest.mark.parametrize(
@@ -224,3 +226,76 @@ class _Reading:
 )
 def test_a_tool_filled_in_is_recognised(toolset: Any, tool: str, inputs: Any) -> None:
     assert calls(toolset.recognise(toolset[tool].fill(inputs).request("a"))) == [(tool, inputs)]
+
+
+# What the revision of 2026-07-28 adds
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (SEARCH, {"Mcp_Method": "tools/call", "Mcp_Name": "search"}),
+        (SEARCH, {"Mcp_Method": "tools/call", "Mcp_Name": "=?base64?c2VhcmNo?="}),
+        (asks("ping"), {"Mcp_Method": "ping"}),
+        (asks("resources/read", {"uri": "file:///a"}), {"Mcp_Name": "file:///a"}),
+    ],
+)
+def test_header_fields_that_repeat_the_body_go_on(send: Any, body: object, fields: dict[str, str]) -> None:
+    read = send(body, **fields)
+    assert read.refusal is None
+    assert {"mcp-method", "mcp-name"} <= read.winner.passed
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        # red, each, when the fields are not compared
+        (SEARCH, {"Mcp_Method": "tools/list"}),
+        (SEARCH, {"Mcp_Method": ""}),
+        (SEARCH, {"Mcp_Name": "publish"}),
+        (SEARCH, {"Mcp_Name": "=?base64?cHVibGlzaA==?="}),
+        (SEARCH, {"Mcp_Name": "=?base64?%?="}),
+        (asks("ping"), {"Mcp_Method": "ping", "Mcp_Name": "search"}),
+        ([SEARCH, PUBLISH], {"Mcp_Method": "tools/call"}),
+        ({"jsonrpc": "2.0", "id": 3, "result": {}}, {"Mcp_Method": "tools/call"}),
+    ],
+)
+def test_header_fields_that_say_another_thing_are_refused(
+    send: Any, body: object, fields: dict[str, str]
+) -> None:
+    assert "does not say what the body says" in send(body, **fields).refusal.reason
+
+
+def test_metadata_of_the_protocol_is_no_input(send: Any) -> None:
+    """A tool without `extra` takes it. Red when it is an extra, or when anything may stand in it."""
+    own = {
+        "progressToken": 3,
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "mcp", "version": "2.3.0"},
+        "traceparent": "00-1-2-00",
+    }
+    publish = {"name": "publish", "arguments": {"id": "7"}}
+    assert calls(send(asks("tools/call", {**publish, "_meta": own}))) == [("docs_publish", {"id": "7"})]
+    for other in ({**own, "dryRun": False}, {"progressToken": "x" * 3_000}, [1], "x"):
+        assert "beyond" in send(asks("tools/call", {**publish, "_meta": other})).refusal.reason
+
+
+@pytest.mark.parametrize("name", ["Publish", "ｐublish", " publish", "publish\u200b", "PUBLISH\n"])
+def test_almost_the_name_of_a_tool_is_refused(compile_tools: Any, make_request: Any, name: str) -> None:
+    """A server that is not strict would call the tool; a rule about it would not see that. Red unfolded."""
+    toolset, problems = compile_tools("""
+        api: open
+        base: https://mcp.example.com
+        tools:
+          - tool: publish
+            effect: write
+            run: {type: jsonrpc, url: /mcp, method: tools/call, params: {name: publish}}
+          - tool: any_tool
+            effect: write
+            run: {type: jsonrpc, url: /mcp, method: tools/call, params: {name: "${name}"}}
+    """)
+    assert not problems.errors
+    bodies = (asks("tools/call", {"name": each}) for each in (name, "other"))
+    odd, other = (toolset.recognise(make_request(URL, JSON, json.dumps(b).encode())) for b in bodies)
+    assert "almost the name" in odd.refusal.reason
+    assert calls(other) == [("any_tool", {"name": "other"})]
