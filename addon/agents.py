@@ -124,6 +124,11 @@ def end_run(connection: Connection, run_id: str, now: datetime) -> Run:
     return _run(row)
 
 
+def end_all_runs(connection: Connection, now: datetime) -> None:
+    """Note that all runs have ended: a proxy that starts accepts no token of an earlier one's runs."""
+    connection.execute("UPDATE runs SET ended = ? WHERE ended IS NULL", (_text(now),))
+
+
 def open_runs(connection: Connection, now: datetime) -> tuple[Run, ...]:
     """The runs that have neither been ended nor come to their end at `now`."""
     rows = connection.execute(

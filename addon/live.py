@@ -86,8 +86,21 @@ class Live:
             configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
         )
         self._sets.clear()
+        self._observing = self._observes()
         self.generation += 1
         self._on_change()
+
+    def _observes(self) -> frozenset[str]:
+        now = self._clock.now()
+        return frozenset(name for name, policy in self.configuration.policies.items() if policy.observes(now))
+
+    def pass_time(self) -> None:
+        """Have everything decided again once a policy that only observed is in force: called now and then."""
+        observing = self._observes()
+        if observing != self._observing:
+            self._observing = observing
+            self.generation += 1
+            self._on_change()
 
     def watch(self, changed: Callable[[], object]) -> None:
         """Have `changed` called in the same step as every change."""

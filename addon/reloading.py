@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from wharfinger import agents, checking, rechecking
 from wharfinger.audit import events
 from wharfinger.faults import Fault
+from wharfinger.rules import observing
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.problems import Severity
 
@@ -91,7 +93,11 @@ class Reloader:
         )
         runtime.gate.hold.limit = settings.approvals.hold
         runtime.snapshot, self.refused = taken, ""
-        remarks = (*map(str, prepared.problems), *_unchanged(before, configuration))
+        remarks = (
+            *map(str, prepared.problems),
+            *_unchanged(before, configuration),
+            *_free(configuration, now),
+        )
         for remark in remarks:
             logger.warning("reload: %s", remark)
         return Reloaded(configuration.digest, remarks)
@@ -108,6 +114,11 @@ def _unchanged(before: Configuration, after: Configuration) -> list[str]:
     if old.limits.per_agent.connections != new.limits.per_agent.connections:
         names.append("limits.per_agent.connections")
     return [f"`{name}` changes at the next start of the proxy" for name in names]
+
+
+def _free(configuration: Configuration, now: datetime) -> list[str]:
+    free = observing.free_agents(configuration, now)
+    return [f"all policies of {name} OBSERVE: whatever they would deny passes" for name in free]
 
 
 def _refused(why: str) -> ReloadRefused:

@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from wharfinger import __version__, explaining, private, snapshot, wiring
@@ -198,7 +198,7 @@ class Serving:
         decision = runtime.live.decide(request, session, explain=True)
         given: JSON = explaining.as_json(
             decision,
-            ["suspensions and placeholders are those of the running proxy"],
+            _ASSUMED,
             nearest(runtime.live.configuration, request, decision),
         )
         return given
@@ -212,6 +212,12 @@ class Serving:
         self._runtime.live.stop_all(f"everything was {said}")
         asyncio.get_running_loop().call_later(0.1, self._stop, said)
         return None
+
+
+_ASSUMED: Final = (
+    "suspensions, placeholders, denials and what limits have counted are those of the running proxy",
+    "where a limit counts by run: a run that has made no calls",
+)
 
 
 def _set_aside() -> None:

@@ -95,6 +95,7 @@ class Runtime:
         turn = 0
         while True:
             await asyncio.sleep(SWEEP)
+            self.live.pass_time()
             await self.desk.approvals.sweep()
             turn = (turn + 1) % LEDGER_SWEEP
             if turn == 0:

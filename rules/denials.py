@@ -36,10 +36,11 @@ class Denial:
         return (
             (not self.agent or self.agent == agent)
             and (not self.host or _below(self.host, host))
-            and (not self.tool or any(self._names(tool) for tool in tools))
+            and (not self.tool or any(self.names(tool) for tool in tools))
         )
 
-    def _names(self, tool: str) -> bool:
+    def names(self, tool: str) -> bool:
+        """Whether its glob stands for this tool."""
         if tool == UNMATCHED:
             return self.tool in {"*", UNMATCHED}
         return fnmatchcase(tool, self.tool)

@@ -70,6 +70,8 @@ def add_denial(config: Path | None, person: str | None, span: str | None, **name
         args["seconds"] = _seconds(span)
     row: Any = _do(config, "deny.add", args, person, signed=True)
     click.echo(f"{row['id']} holds" + (f" until {row['ends']}" if row["ends"] else ""))
+    if row["unknown"]:
+        click.echo(f'warning: no tool has a name like "{row["tool"]}", so nothing is refused by it', err=True)
 
 
 def _seconds(span: str) -> int:

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from wharfinger import explaining
 from wharfinger.cli.common import REFUSED, config_option, fail, json_option, print_json
-from wharfinger.cli.control import Here, here
+from wharfinger.cli.control import Here, approved_tools, here
 from wharfinger.control.client import Client, NotRunning
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.placeholders import Placeholders
@@ -24,8 +24,7 @@ from wharfinger.rules.placeholders import Placeholders
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
 ASSUMED = (
     "no suspension and no emergency denial",
-    "no proposed tool is approved",
-    "limits have counted nothing",
+    "limits have counted nothing, and where one counts by run there is one",
     "the agent's own placeholder where a credential is missing",
 )
 
@@ -107,7 +106,12 @@ def _offline(
 ) -> dict[str, Any]:
     request = explaining.request_of(agent, method, url, fields, body)
     decision = explaining.offline(
-        place.configuration, request, Placeholders({}), datetime.now(UTC), reason=reason
+        place.configuration,
+        request,
+        Placeholders({}),
+        datetime.now(UTC),
+        reason=reason,
+        approved=approved_tools(place),
     )
     return explaining.as_json(decision, ASSUMED, nearest(place.configuration, request, decision))
 

@@ -13,7 +13,7 @@ from wharfinger.control.services import Services
 from wharfinger.rules import spelling
 from wharfinger.rules.denials import Denial
 from wharfinger.rules.refusal import Refused
-from wharfinger.rules.types import JSON
+from wharfinger.rules.types import JSON, UNMATCHED
 
 _LONGEST = 400 * 86_400
 _SUBJECTS = ("tool", "host", "agent")
@@ -54,7 +54,8 @@ def actions(services: Services) -> tuple[Action, ...]:
         )
         added = await services.store.run(denials.add, new, now)
         await tell()
-        return _shown(added)
+        names = (UNMATCHED, *(tool.name for tool in services.configuration().tools))
+        return {**_shown(added), "unknown": bool(new.tool) and not any(map(new.names, names))}
 
     async def remove(context: Context, args: Mapping[str, Any]) -> JSON:
         await services.store.run(denials.remove, args["id"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
@@ -63,6 +63,11 @@ class DeclaredTool(Protocol):
     """A tool as the configuration declares it."""
 
     @property
+    def name(self) -> str:
+        """What rules call it."""
+        ...
+
+    @property
     def digest(self) -> str:
         """Of its template."""
         ...
@@ -78,6 +83,10 @@ class DeclaredTools(Protocol):
 
     def get(self, name: str) -> DeclaredTool | None:
         """The tool of that name, if there is one."""
+        ...
+
+    def __iter__(self) -> Iterator[DeclaredTool]:
+        """All of them."""
         ...
 
 
@@ -174,9 +183,9 @@ class StoreAuthority:
         """Whether anyone has a key at all, one that was revoked included."""
         return await self._store.run(people.ever_registered)
 
-    async def session(self, token: str) -> SignedIn | None:
+    async def session(self, token: str, *, background: bool) -> SignedIn | None:
         """Who has signed in to the session of this token."""
-        session = await self._sessions.find(token)
+        session = await self._sessions.find(token, use=not background)
         if session is None:
             return None
         ceiling = Role.ADMIN if session.role is None else Role[session.role.upper()]

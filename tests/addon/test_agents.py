@@ -82,6 +82,15 @@ def test_a_run_begins_and_ends(run):
     assert run(agents.open_runs, LATER) == ()
 
 
+def test_all_runs_of_an_earlier_proxy_end_at_once(run):
+    ended, open_ = run(agents.begin_run, "bot", NOW), run(agents.begin_run, "bot", NOW)
+    run(agents.end_run, ended.id, NOW)
+    run(agents.end_all_runs, LATER)
+    assert run(agents.open_runs, NOW) == ()
+    assert run(agents.end_run, ended.id, LATER).ended == NOW
+    assert run(agents.end_run, open_.id, LATER).ended == LATER
+
+
 def test_a_run_with_an_end_is_not_open_beyond_it_whatever_the_zone(run):
     zone = timezone(timedelta(hours=5))
     started = run(agents.begin_run, "bot", NOW.astimezone(zone), LATER.astimezone(zone))

@@ -47,6 +47,14 @@ class FakePerson:
 class FakeTool:
     digest: str
     proposed: bool = True
+    name: str = ""
+
+
+class FakeTools(dict[str, FakeTool]):
+    """Tools by name; gone through, the tools themselves."""
+
+    def __iter__(self) -> Any:
+        return iter(self.values())
 
 
 @dataclass
@@ -61,7 +69,7 @@ class Declared:
     )
 
     policies: dict[str, Any] = field(default_factory=dict)
-    tools: dict[str, FakeTool] = field(default_factory=dict)
+    tools: dict[str, FakeTool] = field(default_factory=FakeTools)
 
 
 @dataclass

@@ -259,6 +259,30 @@ async def test_where_all_policies_observe_the_request_passes_and_the_book_has_th
         assert "authorization" not in {name.lower() for name, _ in seen.headers}
 
 
+async def test_what_is_open_is_decided_again_once_a_policy_no_longer_only_observes(
+    start: Any, origin: Any, reply: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within a second, and without anyone doing anything: the time of `until` has come."""
+    from datetime import UTC, datetime, timedelta
+
+    until = datetime.now(UTC) + timedelta(days=3)
+    policy = POLICY.replace("description:", f"mode: observe\nuntil: {until:%Y-%m-%d}\ndescription:")
+    async with start({"policies/everyday.yaml": policy}) as proxy:
+        origin.answer = lambda _seen: reply(chunks=[b"data: 1\n\n"] * 100, delay=0.05)
+        tunnel = await proxy.connect()
+        tunnel.writer.write(proxy.raw("DELETE", "/items/1"))
+        await tunnel.reader.readuntil(b"data: 1\n\n")
+        generation = proxy.runtime.live.generation
+        proxy.runtime.live.pass_time()
+        assert proxy.runtime.live.generation == generation, "nothing has changed"
+        monkeypatch.setattr(proxy.runtime.live._clock, "now", lambda: until)
+        rest = await asyncio.wait_for(tunnel.reader.read(), 5)
+        assert not rest.endswith(b"0\r\n\r\n")
+        assert proxy.runtime.live.generation == generation + 1
+        (outcome,) = [event for event in await proxy.settled() if event["kind"] == "outcome"]
+        assert outcome["reason"] == "cut off: items are kept"
+
+
 def _rows(connection: Any) -> list[Any]:
     return list(connection.execute("SELECT * FROM limit_counts"))
 
