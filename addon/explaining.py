@@ -70,9 +70,13 @@ def offline(
     agent_id: str = "",
     reason: str | None = None,
     origin: Origin = Origin.EXPLAIN,
+    approved: frozenset[str] = frozenset(),
 ) -> Decision:
-    """The decision by the configuration on disk, with empty history and no suspension."""
-    facts = Facts(placeholders, agent_id, reason=reason, origin=origin)
+    """The decision by the configuration on disk, with empty history and no suspension.
+
+    `approved` are the digests of proposed tools that a person has approved.
+    """
+    facts = Facts(placeholders, agent_id, reason=reason, origin=origin, approved_tools=approved)
     return deciding.decide(configuration, request, facts, now, explain=True)
 
 

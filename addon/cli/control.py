@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from wharfinger import checking
 from wharfinger.cli.common import WRONG, data_folder, fail, find, report
@@ -44,3 +44,12 @@ def control(place: Here) -> Iterator[Control]:
 
     with connect(place.data, lambda: without_runtime(place.data, place.configuration)) as open_control:
         yield open_control
+
+
+def approved_tools(place: Here) -> frozenset[str]:
+    """The digests of proposed tools that a person has approved: none where nothing was ever run."""
+    if not place.data.is_dir() or not any(tool.proposed for tool in place.configuration.tools):
+        return frozenset()
+    with control(place) as at:
+        rows: Any = at.do("tools.approved", {}, None)
+    return frozenset(row["digest"] for row in rows)

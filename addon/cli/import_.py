@@ -169,6 +169,18 @@ def _finish(convert: Callable[[Options], Imported], named: str, given: dict[str,
         out.write_text(writing.dump(imported.file, _head(imported)), encoding="utf-8")
     if not given["as_json"]:
         click.echo(f"{out}: {_count(imported.report.tools)}", err=True)
+        _next(out, imported)
+
+
+def _next(out: Path, imported: Imported) -> None:
+    """What is left to be done before the tools can be used."""
+    auth = imported.file.get("auth")
+    secret = auth.get("secret") if isinstance(auth, dict) else None
+    declare = f"declare {secret} in credentials.yaml, and " if secret else ""
+    click.echo(
+        f"next: {declare}look through the file; then: wharfinger tools approve --file tools/{out.name}",
+        err=True,
+    )
 
 
 def _options(named: str, old: Plain | None, given: dict[str, Any]) -> Options:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from wharfinger.cli.common import REFUSED, WRONG, config_option, data_folder, find, print_json
@@ -75,18 +75,15 @@ def check_command(config: Path | None, form: str) -> None:
 
 
 def _approved(found: Found, configuration: Configuration) -> frozenset[str]:
-    """The digests of proposed tools that the running proxy knows to be approved; none where none runs."""
-    from wharfinger.control.client import Client, NotRunning
-    from wharfinger.control.protocol import ControlError
+    """The digests of proposed tools that a person has approved, as far as this machine knows."""
+    from wharfinger.cli.control import Here, approved_tools
+    from wharfinger.faults import Fault
 
-    if not any(tool.proposed for tool in configuration.tools):
-        return frozenset()
+    data = data_folder(found, configuration.settings.data)
     try:
-        with Client.connect(data_folder(found, configuration.settings.data)) as client:
-            rows: Any = client.do("tools.approved", {})
-    except (NotRunning, ControlError):
+        return approved_tools(Here(found, configuration, data))
+    except Fault:
         return frozenset()
-    return frozenset(row["digest"] for row in rows)
 
 
 def _case_annotation(text: str) -> str:

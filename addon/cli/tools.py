@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from wharfinger.cli.common import WRONG, config_option, fail, json_option, print_json
-from wharfinger.cli.control import Here, control, here
+from wharfinger.cli.control import Here, approved_tools, control, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
 from wharfinger.rules.problems import did_you_mean
@@ -128,16 +128,11 @@ def withdraw_tools(config: Path | None, names: tuple[str, ...], person: str | No
 
 def _waiting(place: Here, tools: list[Tool]) -> set[str]:
     """The names of proposed tools that nobody has approved as they are now."""
-    proposed = [tool for tool in tools if tool.proposed]
-    if not proposed:
-        return set()
-    with control(place) as at:
-        try:
-            rows: Any = at.do("tools.approved", {}, None)
-        except ControlError as error:
-            fail(error.message, error.hint)
-    approved = {row["digest"] for row in rows}
-    return {tool.name for tool in proposed if tool.digest not in approved}
+    try:
+        approved = approved_tools(place)
+    except ControlError as error:
+        fail(error.message, error.hint)
+    return {tool.name for tool in tools if tool.proposed and tool.digest not in approved}
 
 
 @tools_command.command("show")
@@ -146,17 +141,22 @@ def _waiting(place: Here, tools: list[Tool]) -> set[str]:
 @json_option
 def show_tool(config: Path | None, name: str, *, as_json: bool) -> None:
     """One tool whole: its request, its inputs, its credential."""
-    tools = here(config).configuration.tools
+    place = here(config)
+    tools = place.configuration.tools
     tool = tools.get(name)
     if tool is None:
         hint = did_you_mean(name, tools.tools) or "see: wharfinger tools list"
         fail(f'there is no tool "{name}"', hint, WRONG)
+    waits = bool(_waiting(place, [tool]))
     if as_json:
-        print_json(_whole(tool))
+        print_json(_whole(tool) | {"proposed": waits})
         return
     out = Console(highlight=False, soft_wrap=True)
     for label, value in _lines(tool):
         out.print(f"{label:<12} {escape(value)}")
+    if tool.proposed:
+        text = f"not before: wharfinger tools approve {tool.name}" if waits else "approved as it is now"
+        out.print(f"{'proposed':<12} {escape(text)}")
 
 
 def _lines(tool: Tool) -> Iterator[tuple[str, str]]:
@@ -181,8 +181,6 @@ def _lines(tool: Tool) -> Iterator[tuple[str, str]]:
         yield "reason", f"may be read from the input {tool.reason}"
     for path in tool.redact:
         yield "redact", path
-    if tool.proposed:
-        yield "proposed", "may be used once a person has approved it: wharfinger tools approve"
     yield "declared", "built in" if tool.builtin else str(tool.position)
     yield "digest", tool.digest
 
