@@ -92,6 +92,7 @@ class Desk:
             )
             await approvals.open()
             ledger, reviews = Ledger(store, clock), Reviews(store, clock)
+            await store.run(agents.end_all_runs, clock.now())
             await ledger.open()
             await reviews.open()
             sessions = Sessions(store, clock)
