@@ -40,6 +40,8 @@ def main() -> int:
         f"seed {seed}: {whole.compared} requests of {whole.worlds} worlds in {time.monotonic() - start:.0f} s"
     )
     print(f"worlds that do not load, and are left out: {whole.unloadable}")
+    share = whole.decided / whole.rules
+    print(f"rules: {whole.rules}, of which {whole.decided} ({share:.1%}) determined a decision")
     for what, times in whole.seen.most_common():
         print(f"  {what:20} {times:8}  {times / whole.compared:6.1%}")
     print(f"differences: {len(whole.differences)}")

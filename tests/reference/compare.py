@@ -27,6 +27,10 @@ class Tally:
     unloadable: int = 0
     """Worlds that the project refuses to load: rules or tools that cannot be told apart, mostly."""
     compared: int = 0
+    rules: int = 0
+    """Rules of all worlds together."""
+    decided: int = 0
+    """Those of them that determined at least one decision."""
     seen: Counter[str] = field(default_factory=Counter)
     differences: list[str] = field(default_factory=list)
 
@@ -35,6 +39,8 @@ class Tally:
         self.worlds += other.worlds
         self.unloadable += other.unloadable
         self.compared += other.compared
+        self.rules += other.rules
+        self.decided += other.decided
         self.seen.update(other.seen)
         self.differences += other.differences[: max(0, 20 - len(self.differences))]
 
@@ -88,10 +94,13 @@ def compare(seed: int, worlds: int, each: int) -> Tally:
             continue
         configuration, places = loaded
         tally.worlds += 1
+        tally.rules += len(places)
+        deciding: set[str] = set()
         for asked in requests(world, generator, each):
             decision = decided(configuration, asked)
             ours, theirs = shown(decision, places), answer(world, asked)
             tally.compared += 1
+            deciding |= theirs.rules
             tally.seen[theirs.verdict] += 1
             tally.seen["several calls"] += len(theirs.calls) > 1
             tally.seen["unmatched"] += "unmatched" in theirs.calls
@@ -102,4 +111,5 @@ def compare(seed: int, worlds: int, each: int) -> Tally:
                 tally.differences.append(
                     f"{world}\n{asked}\nproject: {ours} ({decision.reason})\nreference: {theirs}"
                 )
+        tally.decided += len(deciding)
     return tally
