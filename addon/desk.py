@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wharfinger import agents, private
-from wharfinger.approvals.approvals import Approvals, Change
+from wharfinger.approvals.approvals import Approvals
+from wharfinger.approvals.states import Move
+from wharfinger.approvals.watching import Change, Flood
 from wharfinger.audit import events
 from wharfinger.audit.book import Book
 from wharfinger.clock import Clock, SystemClock
@@ -117,9 +119,25 @@ class Desk:
         self.lock.release()
 
 
-def _recorder(book: Book) -> Callable[[Change], Awaitable[object]]:
-    async def record(change: Change) -> object:
+def _several(change: Change) -> dict[str, JSON]:
+    """What there is to tell where one answer of one person is not all there is."""
+    approval = change.approval
+    return {
+        "move": "ask" if change.move is None else change.move.value,
+        "quorum": approval.quorum,
+        "given": list(approval.said_by),
+        "approvers": list(approval.approvers),
+    }
+
+
+def _recorder(book: Book) -> Callable[[Change | Flood], Awaitable[object]]:
+    async def record(change: Change | Flood) -> object:
+        if isinstance(change, Flood):
+            who = events.Who(change.agent, change.agent_id)
+            reason = f"{change.cap} requests wait for people, and the agent asks for more"
+            return await book.write(events.notice("approvals.flood", reason, who=who))
         approval = change.approval
+        several = approval.quorum > 1 or change.move in {Move.AGREE, Move.ESCALATE}
         event = events.approval(
             approval.id,
             approval.state,
@@ -127,6 +145,7 @@ def _recorder(book: Book) -> Callable[[Change], Awaitable[object]]:
             person=approval.person or "",
             reason=approval.comment or "",
             request_digest=approval.digest,
+            detail=_several(change) if several else None,
         )
         return await book.write(event)
 

@@ -108,8 +108,7 @@ class Hold:
             return await self._refuse(
                 decision_id, request, again, session, Code.APPROVAL_PENDING, str(fault.args[0]), approval.id
             )
-        person = (approval.person,) if approval.person else ()
-        return Settled(again, generation, approval.id, person)
+        return Settled(again, generation, approval.id, approval.said_by)
 
     async def _unanswered(
         self, decision_id: str, request: Request, decision: Decision, session: Session, approval: Approval
@@ -121,8 +120,7 @@ class Hold:
             case State.EXPIRED | State.CANCELLED:
                 code, reason = Code.DENIED, f"the approval is {approval.state}"
             case _:
-                names = ", ".join(approval.approvers)
-                code, reason = Code.APPROVAL_PENDING, f"this needs the approval of {names}"
+                code, reason = Code.APPROVAL_PENDING, f"this {approval.needs}"
         return await self._refuse(decision_id, request, decision, session, code, reason, approval.id)
 
     async def _refuse(  # noqa: PLR0917 - one line in the book and one answer, made of all of these

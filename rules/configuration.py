@@ -29,6 +29,7 @@ from wharfinger.rules.problems import Position, Problem, Problems
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.references import check_references
 
+from wharfinger.rules.types import Absence
 SETTINGS: Final = "wharfinger.yaml"
 
 
@@ -94,7 +95,9 @@ class _Loader:
         tools = Toolset.compile(files, self._problems)
         written = self._policies()
         declared = self._declared
-        approvers = People(tuple(declared.people.known), people.teams, whole=declared.approvers.whole)
+        approvers = People(
+            tuple(declared.people.known), people.teams, declared.approvers.whole, _absences(people)
+        )
         compiled: dict[str, CompiledPolicy] = {}
         for policy in ordered(written, declared.policies, self._problems):
             compiled[policy.policy] = compile_policy(
@@ -195,6 +198,14 @@ class _Loader:
 
 def _knows_catalogue(part: Part[Settings]) -> bool:
     """Whether every built-in tool file that is meant could be read from the settings."""
+def _absences(file: PeopleFile) -> tuple[Absence, ...]:
+    return tuple(
+        Absence(name, person.away.to, person.away.until)
+        for name, person in sorted(file.people.items())
+        if person.away is not None
+    )
+
+
     if part.node is None or part.model is None:
         return False
     listed = part.node.get("catalogue", [])

@@ -22,6 +22,7 @@ from wharfinger.rules.types import JSON, Call, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
+    from wharfinger.rules.models.agents import Away
 
 VERSION: Final = "1"
 """Version of both digests and of the library's reading of policies; raised when either changes meaning."""
@@ -91,7 +92,7 @@ def policy_digest(configuration: Configuration) -> str:
         {name: _written(policy.model, "tests") for name, policy in configuration.policies.items()},
         sorted(_tool(tool) for tool in tools),
         {name: _written(agent) for name, agent in configuration.agents.items()},
-        sorted(configuration.people),
+        sorted(_person(name, person.away) for name, person in configuration.people.items()),
         {name: sorted(members) for name, members in configuration.teams.items()},
         {
             name: _written(credential, "source", "weak")
@@ -102,6 +103,11 @@ def policy_digest(configuration: Configuration) -> str:
         _written(settings.limits),
         str(settings.approvals.expires),
     )
+
+
+def _person(name: str, away: Away | None) -> str:
+    """What decisions take of a person: the name, and who answers in their stead until when."""
+    return name if away is None else _ENCODE([name, away.to, away.until.isoformat()])
 
 
 def _tool(tool: Any) -> list[JSON]:

@@ -7,10 +7,11 @@ winner only. Every rule that is about the call is evaluated, because an error in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from wharfinger.rules.asking import agreed, for_agent, lacking, needs
 from wharfinger.rules.conditions import HOLDS, Outcome, Scope
 from wharfinger.rules.policy import CompiledPolicy, Rule, Searched
 from wharfinger.rules.transient import transient
@@ -211,8 +212,6 @@ def _together(judged: list[Judgement]) -> Judgement:
     ask = first.ask
     if not denying and asking:
         ask = agreed([each.ask for each in asking if each.ask is not None])
-        if not ask.people:
-            return nobody(ask.approvers, rules, every)
     return Judgement(
         first.verdict,
         first.reason,
@@ -242,20 +241,9 @@ def _denied(found: list[Found], every: tuple[Found, ...]) -> Judgement:
 def _asked(found: list[Found], every: tuple[Found, ...], timeout: timedelta | None) -> Judgement:
     """An ask that satisfies every rule that asks: people whom all of them name, the shortest time."""
     ask = agreed([f.rule.ask for f in found if f.rule.ask is not None])
-    if not ask.people:
-        return nobody(ask.approvers, _refs(found), every)
     because = next((f.rule.because for f in found if f.rule.because), "")
-    reason = because or f"{found[0].tool} needs the approval of {', '.join(ask.approvers)}"
+    reason = because or f"{found[0].tool} {needs(ask.approvers)}"
     return Judgement(Verdict.ASK, reason, "", _refs(found), ask, every, timeout=timeout)
-
-
-def agreed(asks: list[Ask]) -> Ask:
-    """What satisfies all that ask; without people if no one person may."""
-    if len(asks) == 1:
-        return asks[0]
-    people = frozenset.intersection(*(ask.people for ask in asks))
-    names = tuple(dict.fromkeys(name for ask in asks for name in ask.approvers))
-    return Ask(names, people, min(ask.expires for ask in asks), max(ask.quorum for ask in asks))
 
 
 def shortest(*times: timedelta | None) -> timedelta | None:
@@ -263,14 +251,19 @@ def shortest(*times: timedelta | None) -> timedelta | None:
     return min((each for each in times if each is not None), default=None)
 
 
-def nobody(names: tuple[str, ...], rules: tuple[RuleRef, ...], every: tuple[Found, ...]) -> Judgement:
-    """A denial: there is no one whose answer would do."""
+def answerable(judgement: Judgement, owner: str) -> Judgement:
+    """The judgement on a request of an agent of this owner: a denial where too few people may answer."""
+    if judgement.verdict is not Verdict.ASK or judgement.ask is None:
+        return judgement
+    ask = for_agent(judgement.ask, owner)
+    if (lack := lacking(ask)) is None:
+        return replace(judgement, ask=ask)
     return Judgement(
         Verdict.DENY,
-        f"no one person may approve under all rules that ask ({', '.join(names)})",
-        "Ask the operator to name a person who may.",
-        rules,
-        found=every,
+        lack,
+        "Ask the operator to name people who may.",
+        judgement.rules,
+        found=judgement.found,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wharfinger.rules.judging import Judgement, agreed, nobody
+from wharfinger.rules.asking import agreed
+from wharfinger.rules.judging import Judgement
 from wharfinger.rules.limits import Passed, Weighed
 from wharfinger.rules.types import Code, RuleRef, Verdict
 
@@ -39,8 +40,6 @@ def _asked(judgement: Judgement, passed: Sequence[Passed]) -> Judgement:
     asks += [each.limit.ask for each in passed if each.limit.ask is not None]
     rules = (*(judgement.rules if judgement.ask is not None else ()), *_refs(passed))
     ask = agreed(asks)
-    if not ask.people:
-        return nobody(ask.approvers, rules, judgement.found)
     beyond = f"{passed[0].reason}, and a person decides on what goes beyond it"
     reason = judgement.reason if judgement.ask is not None else beyond
     return Judgement(Verdict.ASK, reason, "", rules, ask, judgement.found, timeout=judgement.timeout)

@@ -13,21 +13,23 @@ from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Final
 
+from wharfinger.rules.asking import lacking
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
 from wharfinger.rules.extending import both, by_name, merged, narrowed
 from wharfinger.rules.limits import Limit, Limits, Measure, key_of
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.limits import Limit as LimitRule
 from wharfinger.rules.models.limits import Rate
-from wharfinger.rules.models.policies import Allow, Deny, Policy
+from wharfinger.rules.models.policies import Allow, Deny, Escalate, Policy
 from wharfinger.rules.models.policies import Ask as AskRule
 from wharfinger.rules.models.selections import Selection
+from wharfinger.rules.models.values import spelled_duration
 from wharfinger.rules.names import Names
 from wharfinger.rules.patterns import Patterns
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.spelling import covers
-from wharfinger.rules.types import UNMATCHED, Ask, RuleRef, Verdict
+from wharfinger.rules.types import UNMATCHED, Absence, Ask, Escalation, RuleRef, Verdict
 
 _WILD: Final = frozenset("*?[")
 LONGEST: Final = timedelta(days=14)
@@ -103,6 +105,8 @@ class People:
     teams: Mapping[str, Sequence[str]] | None = None
     whole: bool = True
     """False where it is not known who there is, because a file could not be read."""
+    absences: tuple[Absence, ...] = ()
+    """Who has said who answers for them."""
 
     def resolve(self, approvers: Iterable[str]) -> frozenset[str]:
         """The people that names of teams and people stand for; everyone where none is named."""
@@ -198,7 +202,7 @@ class _Compiler:
         rule = replace(rule, hosts=written.hosts or (), timeout=written.timeout)
         if isinstance(written, AskRule):
             approvers = written.approvers or self.model.approvers
-            return replace(rule, ask=self._ask(written.position, approvers, written.expires))
+            return replace(rule, ask=self._asked(written, approvers))
         return self._signed(replace(rule, review=written.review))
 
     def _allow(self, at: Position) -> Rule:
@@ -222,7 +226,29 @@ class _Compiler:
             self.problems.error(
                 at, "the rule asks, and there is no one to approve", "name people in people.yaml"
             )
-        return Ask(approvers, people, expires or self.expires)
+        absences = tuple(each for each in self.people.absences if each.person in people)
+        return Ask(approvers, people, expires or self.expires, absences=absences)
+
+    def _asked(self, written: AskRule, approvers: tuple[str, ...]) -> Ask:
+        """What an ask rule asks, with what is wrong with it reported."""
+        ask = self._ask(written.position, approvers, written.expires)
+        ask = replace(ask, quorum=written.quorum, separate=written.separate)
+        if written.escalate is not None:
+            ask = self._escalated(ask, written.escalate)
+        if ask.everyone and self.people.whole and (lack := lacking(ask)) is not None:
+            self.problems.error(written.at("quorum"), lack, "lower the quorum, or name more approvers")
+        return ask
+
+    def _escalated(self, ask: Ask, written: Escalate) -> Ask:
+        if written.after >= ask.expires:
+            self.problems.error(
+                written.at("after"),
+                "the question has expired by then",
+                f"let it begin before the question expires ({spelled_duration(ask.expires)})",
+            )
+        people = ask.people | self.people.resolve(written.to)
+        absences = tuple(each for each in self.people.absences if each.person in people)
+        return replace(ask, escalations=(Escalation(written.after, written.to, people),), absences=absences)
 
     def _ref(self, at: Position, verdict: Verdict) -> RuleRef:
         return RuleRef(self.model.policy, at.file, at.line, verdict, at.column)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from wharfinger.rules.asking import for_agent, lacking
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
 from wharfinger.rules.models.auth import Auth
@@ -38,12 +39,14 @@ def check_references(  # noqa: PLR0917 - every file, once
     """Report every name that does not exist, and hosts that do not meet."""
     _agents(agents, built, declared, problems)
     _teams(people, declared, problems)
+    _absences(people, declared, problems)
     for file in files:
         _Tools(built, file, policies, declared, problems).check()
     for policy in policies:
         _approvers(policy, declared, problems)
         _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
+    _separate(built, declared, problems)
     _variables(built, problems)
 
 
@@ -78,6 +81,17 @@ def _teams(file: PeopleFile, declared: Declared, problems: Problems) -> None:
             declared.people.check(member, file.at("teams", name, index), problems)
 
 
+def _absences(file: PeopleFile, declared: Declared, problems: Problems) -> None:
+    for name, person in file.people.items():
+        if person.away is None:
+            continue
+        declared.people.check(person.away.to, person.away.at("to"), problems)
+        if person.away.to == name:
+            problems.error(
+                person.away.at("to"), f'"{name}" cannot answer for "{name}" while away', "name another person"
+            )
+
+
 def _approvers(policy: Policy, declared: Declared, problems: Problems) -> None:
     known = declared.approvers
     for index, name in enumerate(policy.approvers):
@@ -85,9 +99,28 @@ def _approvers(policy: Policy, declared: Declared, problems: Problems) -> None:
     for rule in policy.ask:
         for index, name in enumerate(rule.approvers):
             known.check(name, rule.at("approvers", index), problems)
+        for index, name in enumerate(rule.escalate.to if rule.escalate is not None else ()):
+            known.check(name, rule.at("escalate", "to", index), problems)
     for limit in policy.limits:
         for index, name in enumerate(limit.approvers):
             known.check(name, limit.at("approvers", index), problems)
+
+
+def _separate(built: Configuration, declared: Declared, problems: Problems) -> None:
+    """Rules that keep the owner from answering, and leave too few people for an agent."""
+    for name, agent in built.agents.items() if declared.approvers.whole else ():
+        for policy in agent.policies:
+            compiled = built.policies.get(policy)
+            found = {} if compiled is None else {id(r): r for rules in compiled.rules.values() for r in rules}
+            for rule in found.values():
+                if rule.ask is None or not rule.ask.separate or not rule.holds_in(agent.environment):
+                    continue
+                if rule.ask.everyone and (lack := lacking(for_agent(rule.ask, agent.owner))) is not None:
+                    problems.error(
+                        Position(rule.ref.file, rule.ref.line, rule.ref.column),
+                        f'without the owner of "{name}" ({agent.owner}), {lack}',
+                        "name more approvers, or drop `separate`",
+                    )
 
 
 def _environments(policy: Policy, agents: AgentsFile, problems: Problems) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from wharfinger.rules.judging import Judgement, Subjects
+from wharfinger.rules.judging import Judgement, Subjects, answerable
 from wharfinger.rules.limiting import limited
 from wharfinger.rules.limits import UNWEIGHED, Reservation, Weighed, weigh
 from wharfinger.rules.policy import CompiledPolicy
@@ -79,10 +79,14 @@ class Ruling:
         judgement = self.judge(policies)
         limits = [policy.limits for policy in policies if policy.limits]
         if not limits or (judgement.verdict is Verdict.DENY and not self.explain):
-            return judgement, UNWEIGHED
+            return answerable(judgement, self._owner), UNWEIGHED
         assumed = not self.facts.run and self.facts.origin in _NO_RUN
         weighed = weigh(limits, self.subjects, self.facts.counters, assumed=assumed, explain=self.explain)
-        return limited(judgement, weighed), weighed
+        return answerable(limited(judgement, weighed), self._owner), weighed
+
+    @property
+    def _owner(self) -> str:
+        return self.subjects[0][0][1].agent["owner"]
 
 
 def _counted(enforced: Weighed, every: Weighed) -> tuple[Reservation, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wharfinger.rules import blast as blasting
@@ -220,6 +220,42 @@ class Ask:
     """The people they resolve to."""
     expires: timedelta
     quorum: int = 1
+    """How many of them must agree."""
+    separate: bool = False
+    """Whether the agent's owner is kept from answering."""
+    escalations: tuple[Escalation, ...] = ()
+    """Who else may answer after a while, the soonest first."""
+    absences: tuple[Absence, ...] = ()
+    """Those of the people who have said who answers for them while they are away."""
+
+    def at_step(self, step: int) -> frozenset[str]:
+        """Who may answer after so many escalations."""
+        return self.escalations[step - 1].people if step else self.people
+
+    @property
+    def everyone(self) -> frozenset[str]:
+        """Who may answer in the end."""
+        return self.at_step(len(self.escalations))
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who may answer from some time after the question on."""
+
+    after: timedelta
+    approvers: tuple[str, ...]
+    """Names of the teams and people who are added, as written."""
+    people: frozenset[str]
+    """All who may answer from then on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A person who is away, and another who may answer in their stead until they are back."""
+
+    person: str
+    deputy: str
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ import secrets
 from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from wharfinger.approvals import asks
+from wharfinger.approvals.asks import Given
 from wharfinger.approvals.question import Question
 from wharfinger.approvals.states import ApprovalError, Move, State, after
-from wharfinger.rules.types import Decision
+from wharfinger.rules import asking
+from wharfinger.rules.types import Ask, Decision
 
 
 class NoSuchApproval(ApprovalError):
@@ -27,8 +30,18 @@ class NotApprover(ApprovalError):
 
     def __init__(self, person: str, approval: Approval) -> None:
         """Name the person and those who may."""
-        asked_for = ", ".join(approval.approvers) or "nobody"
+        asked_for = ", ".join(approval.approvers) or ", ".join(sorted(approval.people)) or "nobody"
         super().__init__(f"{person!r} may not answer approval {approval.id}", f"it asks for {asked_for}")
+
+
+class AlreadyAnswered(ApprovalError):
+    """Somebody who has approved does so again; the others who are needed have not."""
+
+    def __init__(self, given: Given, approval: Approval) -> None:
+        """Name who has, and how many more are needed."""
+        super().__init__(
+            f"{given.seat} has approved {approval.id} already", f"{approval.missing} more must approve"
+        )
 
 
 class NotUsable(ApprovalError):
@@ -48,7 +61,7 @@ class TooManyPending(ApprovalError):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One question to a person, and its answer. Times are UTC."""
+    """One question to people, and their answers. Times are UTC."""
 
     id: str
     agent_id: str
@@ -58,23 +71,82 @@ class Approval:
     policy_digest: str
     rules: tuple[str, ...]
     """The rules that determined the `ask`, as `file:line`."""
-    approvers: tuple[str, ...]
-    people: frozenset[str]
+    ask: Ask
+    """Who may answer, and how many must agree."""
     question: Question
     created: datetime
     expires: datetime
     """Until when it can be answered; once approved, until when it can be used."""
     state: State = State.PENDING
+    step: int = 0
+    """How often it has been escalated."""
+    given: tuple[Given, ...] = ()
+    """Who has agreed so far, in order."""
     person: str | None = None
-    """Who answered or cancelled; None for what the runtime did."""
+    """Who answered last, or cancelled; None for what the runtime did."""
     comment: str | None = None
     """What they gave as reason."""
     changed: datetime | None = None
 
     @property
-    def key(self) -> tuple[str, str, tuple[str, ...], frozenset[str]]:
+    def approvers(self) -> tuple[str, ...]:
+        """Names of the teams and people who are asked, as written; of those escalated to, too."""
+        added = (name for each in self.ask.escalations[: self.step] for name in each.approvers)
+        return tuple(dict.fromkeys((*self.ask.approvers, *added)))
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The people who may answer now; not those who stand in for one of them."""
+        return self.ask.at_step(self.step)
+
+    @property
+    def quorum(self) -> int:
+        """How many different people must agree."""
+        return self.ask.quorum
+
+    @property
+    def missing(self) -> int:
+        """How many more must agree."""
+        return max(self.quorum - len(self.given), 0)
+
+    @property
+    def needs(self) -> str:
+        """What it waits for, in words: `needs the approval of finance (1 of 2 given)`."""
+        of = f" ({len(self.given)} of {self.quorum} given)" if self.quorum > 1 else ""
+        return asking.needs(self.approvers) + of
+
+    @property
+    def said_by(self) -> tuple[str, ...]:
+        """Who agreed, for the book: `alice`, `bob for carol`."""
+        return tuple(str(each.seat) for each in self.given)
+
+    @property
+    def key(self) -> tuple[object, ...]:
         """What an equal request has in common with this one."""
-        return (self.agent_id, self.digest, self.rules, self.people)
+        return (self.agent_id, self.digest, self.rules, self.ask.people, self.quorum)
+
+    def may_answer(self, person: str, now: datetime) -> bool:
+        """Whether this person may answer now, for themselves or for one who is away."""
+        return self._seat(person, now) is not None
+
+    def seat(self, person: str, now: datetime) -> asking.Seat:
+        """The seat on which they answer; raises `NotApprover`."""
+        found = self._seat(person, now)
+        if found is None:
+            raise NotApprover(person, self)
+        return found
+
+    def _seat(self, person: str, now: datetime) -> asking.Seat | None:
+        if person == self.agent:
+            return None
+        return asking.seat(self.ask, self.step, person, (each.seat for each in self.given), now)
+
+    def agreed(self, given: Given) -> Approval:
+        """The approval with one more who agrees; raises `AlreadyAnswered`."""
+        for before in self.given:
+            if before.seat.person == given.seat.person or before.seat.principal == given.seat.principal:
+                raise AlreadyAnswered(before, self)
+        return replace(self, given=(*self.given, given))
 
     def moved(
         self, move: Move, now: datetime, *, person: str | None, comment: str | None, usable: timedelta
@@ -86,6 +158,8 @@ class Approval:
         state = after(self.state, move)
         if move in {Move.USE, Move.GIVE_BACK}:
             return replace(self, state=state, changed=now)
+        if move is Move.ESCALATE:
+            return replace(self, step=self.step + 1, changed=now, person=None, comment=None)
         expires = now + usable if move is Move.APPROVE else self.expires
         return replace(self, state=state, changed=now, expires=expires, person=person, comment=comment)
 
@@ -100,6 +174,11 @@ class Approval:
             "expires": self.expires.isoformat(),
             "approvers": list(self.approvers),
             "people": sorted(self.people),
+            "quorum": self.quorum,
+            "needed": self.missing,
+            "given": [each.as_json() for each in self.given],
+            "step": self.step,
+            "ask": asks.as_json(self.ask),
             "person": self.person,
             "comment": self.comment,
             "changed": None if self.changed is None else self.changed.isoformat(),
@@ -111,8 +190,11 @@ class Approval:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Approval:
-        """Read back what `as_json` gave."""
+        """Read back what `as_json` gave, of earlier versions, too."""
         changed = data["changed"]
+        moment = None if changed is None else asks.moment(changed)
+        created, expires = asks.moment(data["created"]), asks.moment(data["expires"])
+        state = State(data["state"])
         return cls(
             id=data["id"],
             agent_id=data["agent_id"],
@@ -120,16 +202,32 @@ class Approval:
             digest=data["digest"],
             policy_digest=data["policy_digest"],
             rules=tuple(data["rules"]),
-            approvers=tuple(data["approvers"]),
-            people=frozenset(data["people"]),
+            ask=_ask(data, expires - created),
             question=Question.from_json(data["request"]),
-            created=datetime.fromisoformat(data["created"]).astimezone(UTC),
-            expires=datetime.fromisoformat(data["expires"]).astimezone(UTC),
-            state=State(data["state"]),
+            created=created,
+            expires=expires,
+            state=state,
+            step=data.get("step", 0),
+            given=_given(data, state, moment or created),
             person=data["person"],
             comment=data["comment"],
-            changed=None if changed is None else datetime.fromisoformat(changed).astimezone(UTC),
+            changed=moment,
         )
+
+
+def _ask(data: Mapping[str, Any], expires: timedelta) -> Ask:
+    if "ask" in data:
+        return asks.from_json(data["ask"])
+    return Ask(tuple(data["approvers"]), frozenset(data["people"]), expires)
+
+
+def _given(data: Mapping[str, Any], state: State, at: datetime) -> tuple[Given, ...]:
+    """Who agreed; versions before the quorum kept the one person only."""
+    if "given" in data:
+        return tuple(Given.from_json(each) for each in data["given"])
+    if state in {State.APPROVED, State.USED} and data["person"]:
+        return (Given(asking.Seat(data["person"], data["person"]), at, data["comment"]),)
+    return ()
 
 
 def asked(agent_id: str, agent: str, decision: Decision, shown: Question, now: datetime) -> Approval:
@@ -137,8 +235,8 @@ def asked(agent_id: str, agent: str, decision: Decision, shown: Question, now: d
     ask = decision.ask
     if ask is None or not decision.digest or not agent_id:
         raise ValueError("only a decision to ask, with a digest and an agent, can be put to a person")
-    if ask.quorum != 1:
-        raise ValueError(f"a quorum of {ask.quorum} is not supported yet")
+    if asking.lacking(ask) is not None:
+        raise ValueError("there are not enough people to ask")
     return Approval(
         id=new_id(),
         agent_id=agent_id,
@@ -146,8 +244,7 @@ def asked(agent_id: str, agent: str, decision: Decision, shown: Question, now: d
         digest=decision.digest,
         policy_digest=decision.policy_digest,
         rules=rule_names(decision),
-        approvers=ask.approvers,
-        people=ask.people,
+        ask=ask,
         question=shown,
         created=now,
         expires=now + ask.expires,

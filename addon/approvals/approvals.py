@@ -1,8 +1,9 @@
-"""Put a request to a person, hold it for an answer, and let the answer be used once (DESIGN 6).
+"""Put a request to people, hold it for their answer, and let the answer be used once (DESIGN 6).
 
 Rules: the book hears of a change before the store makes it, and the store has it durably before
 anybody is told, so nothing goes upstream on an answer that is not written. An approval outlives its
-hold and the process. Deadlines hold on wall and monotonic clock, the stricter wins.
+hold and the process. Deadlines hold on wall and monotonic clock, the stricter wins. Where several people
+must agree, each answer is a change like any other; a no of any one ends it.
 
 The way of one request through here, in the gate:
 
@@ -18,26 +19,28 @@ The way of one request through here, in the gate:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from wharfinger.approvals import rows
 from wharfinger.approvals.approval import (
     Approval,
     NoSuchApproval,
-    NotApprover,
     NotUsable,
     TooManyPending,
     asked,
     rule_names,
 )
-from wharfinger.approvals.deadlines import Deadline
+from wharfinger.approvals.asks import Given
+from wharfinger.approvals.floods import Floods
 from wharfinger.approvals.question import question, safe_text
+from wharfinger.approvals.standing import Standing
 from wharfinger.approvals.states import ApprovalError, Move, State, WrongState, after
 from wharfinger.approvals.waiters import Waiters
+from wharfinger.approvals.watching import Change, Flood, Watch, Watching
 from wharfinger.clock import Clock
+from wharfinger.rules import asking
 from wharfinger.rules.types import Decision, Request, Verdict
 
 COMMENT_LIMIT = 1000
@@ -45,16 +48,7 @@ _KEPT = timedelta(days=30)
 _LIVE_LIMIT = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What the book is told: this approval, as it is after `move` (None: it has been asked)."""
-
-    approval: Approval
-    move: Move | None
-    at: datetime
-
-
-type Record = Callable[[Change], Awaitable[object]]
+type Record = Callable[[Change | Flood], Awaitable[object]]
 """Writes a change to the book; returns when it is durable, raises if it cannot be."""
 
 
@@ -71,10 +65,10 @@ class Approvals:
         self._cap = cap
         self._usable = usable
         self._lock = asyncio.Lock()
-        self._live: dict[str, Approval] = {}
-        self._deadlines: dict[str, Deadline] = {}
-        self._unsent: dict[str, Approval] = {}
+        self._standing = Standing(clock)
+        self._floods = Floods(clock)
         self._waiters = Waiters()
+        self._watching = Watching()
         self._running: set[asyncio.Task[Any]] = set()
 
     async def open(self) -> None:
@@ -82,7 +76,7 @@ class Approvals:
         await self._store.run(lambda conn: rows.prune(conn, self._clock.now() - _KEPT))
         live = [state for state in State if state.live]
         for approval in await self._store.run(lambda conn: rows.newest(conn, live, _LIVE_LIMIT)):
-            self._remember(approval)
+            self._standing.remember(approval)
         await self.sweep()
 
     def configure(self, *, cap: int, usable: timedelta) -> None:
@@ -125,7 +119,7 @@ class Approvals:
             return approval
         waiter = self._waiters.join(approval, self._cap)
         try:
-            limit = min(within, self._deadlines[approval_id].left(self._clock))
+            limit = min(within, self._standing.left(approval_id))
             async with asyncio.timeout(max(limit.total_seconds(), 0)):
                 return await waiter
         except TimeoutError:
@@ -156,10 +150,9 @@ class Approvals:
 
         True once, for an approval that is consumed and not overdue; it cannot be given back after.
         """
-        approval = self._unsent.get(approval_id)
-        if approval is None or self._deadlines[approval_id].passed(self._clock):
+        if not self._standing.unsent(approval_id) or self._standing.ended(approval_id):
             return False
-        self._forget(approval_id)
+        self._standing.forget(approval_id)
         return True
 
     async def give_back(self, approval_id: str) -> Approval:
@@ -169,12 +162,16 @@ class Approvals:
     # What people do.
 
     async def approve(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
-        """Answer yes; `NotApprover` for anyone the rule does not name, `WrongState` if it is too late."""
-        return await self._finish(self._answer(approval_id, Move.APPROVE, person, comment))
+        """Answer yes. Gives it `approved`, or still `pending` where more must agree.
+
+        Raises `NotApprover` for anyone the rule does not name, `AlreadyAnswered` for one who has agreed,
+        `WrongState` if it is too late.
+        """
+        return await self._finish(self._change(approval_id, Move.APPROVE, person, comment, answers=True))
 
     async def deny(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
-        """Answer no; raises as `approve` does."""
-        return await self._finish(self._answer(approval_id, Move.DENY, person, comment))
+        """Answer no, which ends it whoever has agreed; raises as `approve` does."""
+        return await self._finish(self._change(approval_id, Move.DENY, person, comment, answers=True))
 
     async def cancel(self, approval_id: str, person: str | None, comment: str | None = None) -> Approval:
         """Withdraw it, answered or not, before it is used; None for the agent or the runtime."""
@@ -182,19 +179,38 @@ class Approvals:
 
     async def cancel_all(self, agent_id: str, person: str | None, comment: str) -> int:
         """Withdraw everything of one agent (suspended, for example); how many there were."""
-        mine = [known.id for known in self._live.values() if known.agent_id == agent_id]
+        mine = [known.id for known in self._standing.live() if known.agent_id == agent_id]
         for approval_id in mine:
             await self._quietly(self.cancel(approval_id, person, comment))
         return len(mine)
 
     async def sweep(self) -> int:
-        """End what is overdue; how many. To be called every second or so by the runtime."""
-        due = [key for key in self._live if self._deadlines[key].passed(self._clock)]
-        for approval_id in due:
+        """End what is overdue; how many. To be called every second or so by the runtime.
+
+        What has waited long enough is put to others, too.
+        """
+        over, waited = self._standing.due()
+        for approval_id in over:
             await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
-        return len(due)
+        for approval_id in waited:
+            await self._quietly(self._finish(self._change(approval_id, None, None, None)))
+        return len(over)
 
     # What is shown.
+
+    def watch(self) -> Watch:
+        """Be told every change once it is durable, and every flood; see `wharfinger.approvals.watching`."""
+        return self._watching.begin()
+
+    def pending(self, agent_id: str) -> int:
+        """How many requests of an agent wait for people."""
+        return sum(
+            known.agent_id == agent_id and known.state is State.PENDING for known in self._standing.live()
+        )
+
+    def floods(self) -> Mapping[str, int]:
+        """Agents (by id) that ask for more than they may, and how many requests were refused for it."""
+        return self._floods.under_way()
 
     async def list(
         self, states: Iterable[State] = (State.PENDING,), limit: int = 200
@@ -203,12 +219,12 @@ class Approvals:
         wanted = set(states)
         stored = wanted | {state for state in State if state.live and State.EXPIRED in wanted}
         found = await self._store.run(lambda conn: rows.newest(conn, stored, limit))
-        seen = (self._as_seen(approval) for approval in found)
+        seen = (self._standing.as_seen(approval) for approval in found)
         return tuple(approval for approval in seen if approval.state in wanted)
 
     async def show(self, approval_id: str) -> Approval:
         """One approval; `NoSuchApproval`."""
-        return self._as_seen(await self._find(approval_id))
+        return self._standing.as_seen(await self._find(approval_id))
 
     async def history(self, approval_id: str) -> tuple[dict[str, Any], ...]:
         """Every change of one approval, oldest first, as plain JSON."""
@@ -221,25 +237,27 @@ class Approvals:
             joined = self._equal(new)
             if joined is not None:
                 return joined
-            mine = [known for known in self._live.values() if known.agent_id == new.agent_id]
-            if sum(known.state is State.PENDING for known in mine) >= self._cap:
+            if self.pending(new.agent_id) >= self._cap:
+                await self._flooded(new)
                 raise TooManyPending(new.agent, self._cap)
-            await self._record(Change(new, None, new.created))
+            change = Change(new, None, new.created)
+            await self._record(change)
             await self._store.run(lambda conn: rows.insert(conn, new))
-            self._remember(new)
+            self._standing.remember(new)
+            self._watching.tell(change)
             return new
 
+    async def _flooded(self, new: Approval) -> None:
+        if self._floods.refused(new.agent_id):
+            flood = Flood(new.agent, new.agent_id, self._cap, new.created)
+            await self._record(flood)
+            self._watching.tell(flood)
+
     def _equal(self, new: Approval) -> Approval | None:
-        for known in self._live.values():
-            if known.key == new.key and not self._deadlines[known.id].passed(self._clock):
+        for known in self._standing.live():
+            if known.key == new.key and not self._standing.ended(known.id):
                 return known
         return None
-
-    async def _answer(self, approval_id: str, move: Move, person: str, comment: str | None) -> Approval:
-        approval = await self._find(approval_id)
-        if person not in approval.people or person == approval.agent:
-            raise NotApprover(person, approval)
-        return await self._change(approval_id, move, person, comment)
 
     async def _consume(self, approval_id: str, decision: Decision) -> Approval:
         approval = await self._find(approval_id)
@@ -250,12 +268,13 @@ class Approvals:
             raise NotUsable(f"approval {approval_id} is for another request")
         if rule_names(decision) != approval.rules:
             raise NotUsable(f"approval {approval_id} was asked for by other rules")
-        if decision.ask is None or approval.person not in decision.ask.people:
-            raise NotUsable(f"who answered approval {approval_id} is not an approver any more")
+        seats = [each.seat for each in approval.given]
+        if decision.ask is None or not asking.satisfied(decision.ask, seats):
+            raise NotUsable(f"those who answered approval {approval_id} are not its approvers any more")
         return await self._change(approval_id, Move.USE, approval.person, approval.comment)
 
     async def _give_back(self, approval_id: str) -> Approval:
-        if approval_id not in self._unsent:
+        if not self._standing.unsent(approval_id):
             raise WrongState((await self._find(approval_id)).state, Move.GIVE_BACK)
         return await self._change(approval_id, Move.GIVE_BACK, None, None)
 
@@ -265,46 +284,56 @@ class Approvals:
             await self._quietly(self._give_back(approval_id))
 
     async def _change(
-        self, approval_id: str, move: Move, person: str | None, comment: str | None
+        self,
+        approval_id: str,
+        move: Move | None,
+        person: str | None,
+        comment: str | None,
+        *,
+        answers: bool = False,
     ) -> Approval:
+        """Make one move, after those that time has made meanwhile; None for these alone."""
         async with self._lock:
             before = await self._find(approval_id)
-            if move is not Move.EXPIRE and self._overdue(before):
-                before = await self._commit(before, Move.EXPIRE, None, None)
-            return await self._commit(before, move, person, comment)
+            if move is not Move.EXPIRE and self._standing.overdue(before):
+                before = await self._commit(before, before, Move.EXPIRE, None, None)
+            while before.state is State.PENDING and self._standing.waited(approval_id):
+                before = await self._commit(before, before, Move.ESCALATE, None, None)
+            if move is None:
+                return before
+            words = None if comment is None else safe_text(comment[:COMMENT_LIMIT])
+            moving = before
+            if answers and person is not None:
+                after(before.state, move)
+                moving, move = self._answered(before, move, person, words)
+            return await self._commit(before, moving, move, person, words)
+
+    def _answered(
+        self, approval: Approval, move: Move, person: str, comment: str | None
+    ) -> tuple[Approval, Move]:
+        """The approval with this answer, and what it comes to: a yes that is not the last only counts."""
+        now = self._clock.now()
+        seat = approval.seat(person, now)
+        if move is not Move.APPROVE:
+            return approval, move
+        new = approval.agreed(Given(seat, now, comment))
+        return new, Move.APPROVE if not new.missing else Move.AGREE
 
     async def _commit(
-        self, before: Approval, move: Move, person: str | None, comment: str | None
+        self, before: Approval, moving: Approval, move: Move, person: str | None, comment: str | None
     ) -> Approval:
-        words = None if comment is None else safe_text(comment[:COMMENT_LIMIT])
         now = self._clock.now()
-        new = before.moved(move, now, person=person, comment=words, usable=self._usable)
-        await self._record(Change(new, move, now))
-        await self._store.run(lambda conn: rows.change(conn, before.state, new, move))
-        self._remember(new)
+        new = moving.moved(move, now, person=person, comment=comment, usable=self._usable)
+        change = Change(new, move, now)
+        await self._record(change)
+        await self._store.run(lambda conn: rows.change(conn, before, new, move))
+        self._standing.remember(new)
         self._waiters.tell(new)
+        self._watching.tell(change)
         return new
 
-    def _remember(self, approval: Approval) -> None:
-        deadline = self._deadlines.get(approval.id)
-        if deadline is None or deadline.wall != approval.expires:
-            whole = approval.expires - (approval.changed or approval.created)
-            deadline = Deadline.at(self._clock, approval.expires, whole)
-        self._forget(approval.id)
-        if approval.state.live:
-            self._live[approval.id] = approval
-            self._deadlines[approval.id] = deadline
-        elif approval.state is State.USED:
-            self._unsent[approval.id] = approval
-            self._deadlines[approval.id] = deadline
-
-    def _forget(self, approval_id: str) -> None:
-        self._live.pop(approval_id, None)
-        self._unsent.pop(approval_id, None)
-        self._deadlines.pop(approval_id, None)
-
     async def _find(self, approval_id: str) -> Approval:
-        known = self._live.get(approval_id) or self._unsent.get(approval_id)
+        known = self._standing.find(approval_id)
         if known is not None:
             return known
         stored = await self._store.run(lambda conn: rows.get(conn, approval_id))
@@ -314,22 +343,15 @@ class Approvals:
 
     async def _current(self, approval_id: str) -> Approval:
         approval = await self._find(approval_id)
-        if not self._overdue(approval):
+        if not self._standing.overdue(approval):
             return approval
         await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
-        return self._as_seen(await self._find(approval_id))
-
-    def _overdue(self, approval: Approval) -> bool:
-        deadline = self._deadlines.get(approval.id)
-        return approval.state.live and (deadline is None or deadline.passed(self._clock))
-
-    def _as_seen(self, approval: Approval) -> Approval:
-        return replace(approval, state=State.EXPIRED) if self._overdue(approval) else approval
+        return self._standing.as_seen(await self._find(approval_id))
 
     def _pass_on(self, waiter: asyncio.Future[Approval]) -> None:
         """Release the next waiter where the one that was released is gone."""
         if waiter.done() and not waiter.cancelled():
-            current = self._live.get(waiter.result().id)
+            current = self._standing.one_live(waiter.result().id)
             if current is not None and current.state is State.APPROVED:
                 self._waiters.tell(current)
 

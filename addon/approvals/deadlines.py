@@ -32,6 +32,10 @@ class Deadline:
         monotonic = timedelta(seconds=self.monotonic - clock.monotonic())
         return min(self.wall - clock.now(), monotonic)
 
+    def passed_on_both(self, clock: Clock) -> bool:
+        """Whether it has passed on both: for what becomes possible, where the later clock is the stricter."""
+        return self.wall <= clock.now() and self.monotonic <= clock.monotonic()
+
     def passed(self, clock: Clock) -> bool:
         """Whether it has passed on either clock."""
         return self.left(clock) <= timedelta(0)

@@ -63,15 +63,22 @@ def insert(conn: Transaction, approval: Approval) -> None:
     _remember(conn, approval, "ask", approval.created)
 
 
-def change(conn: Transaction, before: State, approval: Approval, move: Move) -> None:
-    """Change an approval that is still in the state `before`; raises `ApprovalError` if it is not."""
+def change(conn: Transaction, before: Approval, approval: Approval, move: Move) -> None:
+    """Change an approval that still is as it was `before`; raises `ApprovalError` if it is not."""
+    stored = get(conn, approval.id)
+    if stored is None or _standing(stored) != _standing(before):
+        raise ApprovalError(f"approval {approval.id} is no longer {before.state.value}")
     changed = conn.execute(
         "UPDATE approvals SET state = ?, document = ? WHERE id = ? AND state = ?",
-        (approval.state.value, _document(approval), approval.id, before.value),
+        (approval.state.value, _document(approval), approval.id, before.state.value),
     )
     if changed.rowcount != 1:
-        raise ApprovalError(f"approval {approval.id} is no longer {before.value}")
+        raise ApprovalError(f"approval {approval.id} is no longer {before.state.value}")
     _remember(conn, approval, move.value, approval.changed or approval.created)
+
+
+def _standing(approval: Approval) -> tuple[object, ...]:
+    return approval.state, approval.step, approval.given
 
 
 def get(conn: Transaction, approval_id: str) -> Approval | None:

@@ -31,7 +31,9 @@ class State(enum.StrEnum):
 class Move(enum.StrEnum):
     """What happens to an approval; the word its event carries."""
 
+    AGREE = "agree"
     APPROVE = "approve"
+    ESCALATE = "escalate"
     DENY = "deny"
     EXPIRE = "expire"
     CANCEL = "cancel"
@@ -50,8 +52,10 @@ class Transition:
 
 
 TABLE: tuple[Transition, ...] = (
-    Transition(State.PENDING, Move.APPROVE, State.APPROVED, "an approver says yes"),
+    Transition(State.PENDING, Move.AGREE, State.PENDING, "an approver says yes, and more of them must"),
+    Transition(State.PENDING, Move.APPROVE, State.APPROVED, "an approver says yes, the last one needed"),
     Transition(State.PENDING, Move.DENY, State.DENIED, "an approver says no"),
+    Transition(State.PENDING, Move.ESCALATE, State.PENDING, "nobody answers for a while: others may, too"),
     Transition(State.PENDING, Move.EXPIRE, State.EXPIRED, "nobody answers in time"),
     Transition(
         State.PENDING, Move.CANCEL, State.CANCELLED, "a person, a suspension or the agent withdraws it"

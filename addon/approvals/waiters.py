@@ -42,7 +42,9 @@ class Waiters:
             del self._of_agent[approval.agent_id]
 
     def tell(self, approval: Approval) -> None:
-        """Let the waiters know how `approval` stands now."""
+        """Let the waiters know how `approval` stands now; one that is still pending ends no hold."""
+        if approval.state is State.PENDING:
+            return
         waiting = [waiter for waiter in self._held.get(approval.id, ()) if not waiter.done()]
         if approval.state is State.APPROVED:
             waiting = waiting[-1:]

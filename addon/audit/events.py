@@ -35,6 +35,8 @@ class EventKind(enum.StrEnum):
     """What became of an intent."""
     CONTROL = "control"
     """A person did something to the runtime."""
+    NOTICE = "notice"
+    """Something that a person should look at, though nothing was refused or done by it."""
 
 
 class Outcome(enum.StrEnum):
@@ -291,6 +293,13 @@ def control(
         policy_digest=policy_digest,
         detail=detail or {},
     )
+
+
+def notice(
+    action: str, reason: str, *, who: Who | None = None, detail: Mapping[str, JSON] | None = None
+) -> Event:
+    """Something a person should look at (`approvals.flood`, …), about the agent `who` where there is one."""
+    return Event(EventKind.NOTICE, who=who, action=action, reason=reason, detail=detail or {})
 
 
 def started(policy_digest: str, *, detail: Mapping[str, JSON] | None = None) -> Event:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.documents import flow_list
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
+from wharfinger.rules.models.policies import Until
 from wharfinger.rules.models.values import HostPattern, Name, Prefix, Variable
 from wharfinger.rules.spelling import covers
 
@@ -21,6 +22,7 @@ class Agent(Written):
     remedies: ClassVar[dict[str, str]] = {"policy": "write `policies: […]`"}
 
     owner: Name = Field(description="The person who answers for it.")
+    description: Text = Field(default="", description="What the agent is for.")
     policies: tuple[Name, ...] = Field(default=(), description="What it may do; without one, nothing.")
     environment: Name | None = Field(default=None, description="Where it runs, for conditions: prod, test, …")
     status: Literal["active", "suspended"] = Field(default="active", description="suspended: may do nothing.")
@@ -32,12 +34,24 @@ class AgentsFile(Written):
     agents: dict[Name, Agent] = Field(default_factory=dict, description="The agents by name.")
 
 
+class Away(Written):
+    """That a person is away, and who answers for them."""
+
+    remedies: ClassVar[dict[str, str]] = {"by": "write `to`", "from": "it begins when it is loaded; drop it"}
+
+    until: Until = Field(
+        description="When they are back: an instant, or a date's first moment."
+    )
+    to: Name = Field(description="The person who may answer in their stead until then.")
+
+
 class Person(Written):
     """A human who may approve or administer."""
 
     email: Text | None = Field(default=None, description="Where to write to.")
     slack: Text | None = Field(default=None, description="Member id in Slack.")
     role: Literal["admin", "approver"] = Field(default="approver", description="admin may do everything.")
+    away: Away | None = Field(default=None, description="Who answers for them while they are away.")
 
     @field_validator("email")
     @classmethod

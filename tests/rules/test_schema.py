@@ -99,7 +99,7 @@ def tool(**changes: object) -> dict[str, object]:
         ("policies/x.yaml", "{policy: p, allow: [{tool: t, when: ''}]}"),
         ("policies/x.yaml", "{policy: p, deny: [{tool: t, review: true}]}"),
         ("policies/x.yaml", "{policy: p, tools: [unmatched]}"),
-        ("policies/x.yaml", "{policy: p, ask: [{tool: t, quorum: 2}]}"),
+        ("policies/x.yaml", "{policy: p, ask: [{tool: t, quorum: 101}]}"),
         ("policies/x.yaml", "{policy: p, limits: [{tool: t}]}"),
         ("policies/x.yaml", "{policy: p, limits: [{tool: t, calls: 20/week}]}"),
         ("policies/x.yaml", "{policy: p, limits: [{tool: t, calls: 1.5/hour}]}"),

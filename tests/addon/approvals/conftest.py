@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from wharfinger.approvals.approvals import Approvals, Change
+from wharfinger.approvals.approvals import Approvals
+from wharfinger.approvals.watching import Change, Flood
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, RuleRef, Verdict
 from wharfinger.store import Store
 
@@ -48,10 +49,10 @@ class Desk:
 
     clock: SteppedClock
     store: BreakableStore
-    book: list[Change] = field(default_factory=list)
+    book: list[Change | Flood] = field(default_factory=list)
     book_broken: bool = False
 
-    async def record(self, change: Change) -> None:
+    async def record(self, change: Change | Flood) -> None:
         if self.book_broken:
             raise OSError("book is gone")
         self.book.append(change)

@@ -128,7 +128,7 @@ def test_problems_of_agents(told: Any, text: str, expected: list[str]) -> None:
             [
                 '1:21 "x" is not an e-mail address | write it like alice@example.com',
                 '1:30 expected "admin" or "approver", not "adm" | did you mean "admin"?',
-                '1:35 unknown key "phone" | known keys: email, role, slack',
+                '1:35 unknown key "phone" | known keys: away, email, role, slack',
             ],
         ),
         (

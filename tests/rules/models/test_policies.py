@@ -99,12 +99,12 @@ def test_when_a_test_takes_place(written: str, instant: datetime, says: bool) ->
             ],
         ),
         (
-            "policy: p\nask: [{tool: x, quorum: 2, expires: 5, approvers: f}, {tool: x, quorum: 0}]",
+            "policy: p\nask: [{tool: x, quorum: 101, expires: 5, approvers: f}, {tool: x, quorum: 0}]",
             [
-                '2:25 a "quorum" above 1 is not supported yet | leave it out; this version would not enforce it',
-                "2:37 expected a duration like 50s or 15m",
-                '2:51 expected a list, not "f" | write it in brackets: […]',
-                '2:73 expected at least 1, not "0"',
+                '2:25 expected at most 100, not "101"',
+                "2:39 expected a duration like 50s or 15m",
+                '2:53 expected a list, not "f" | write it in brackets: […]',
+                '2:75 expected at least 1, not "0"',
             ],
         ),
         (
