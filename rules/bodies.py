@@ -207,7 +207,10 @@ def form_pairs(data: bytes) -> spelling.Pairs:
         raise Refused("the form has characters that must not stand in one", "Percent-encode its values.")
     if ";" in text or text.startswith("?"):  # WHATWG's URLSearchParams takes a leading mark away
         raise Refused("the form has a ';' or begins with '?', which servers read in two ways", "Encode them.")
-    return spelling.pairs(text, "form")
+    read_pairs = spelling.pairs(text, "form")
+    if any(name.lower() == multipart.CHARSET_NAME and value.lower() != "utf-8" for name, value in read_pairs):
+        raise Refused("the form says that its text is not UTF-8", "Send it in UTF-8.")
+    return read_pairs
 
 
 # JSON

@@ -3,7 +3,7 @@
 The parts are found by the package `multipart`, in its strict mode. Refused beyond that, because servers
 differ in what they make of it: bytes before the first or after the last delimiter, a delimiter within
 content, lines that do not end in CRLF, folded or repeated header fields, fields of other names, names that
-are not quoted or hold escapes, `filename*`, transfer encodings, charsets, parts within parts.
+hold escapes, a `filename*` of another text than `filename`, transfer encodings, charsets, parts within parts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 import multipart
 from wharfinger.rules.refusal import Refused
@@ -23,9 +24,14 @@ MAX_HEAD: Final = 4_096
 
 _BOUNDARY = re.compile(r"[A-Za-z0-9'()+_,./:=?-]{1,70}", re.ASCII)
 _LINE = re.compile(r"([A-Za-z][A-Za-z-]*): ?([^\x00-\x1f\x7f]*)")
+_TEXT = r'(?:"([^"\\\x00-\x1f\x7f]*)"|([A-Za-z0-9!#$&^_`{}|~.+-]+))'
+"""Quoted, or a plain word, as .NET writes it."""
+_EXTENDED = r"(?:utf|UTF)-8''([A-Za-z0-9%!#$&+^_`{}|~.-]+)"
 _DISPOSITION = re.compile(
-    r'form-data; ?name="([^"\\\x00-\x1f\x7f]*)"(?:; ?filename="([^"\\\x00-\x1f\x7f]*)")?'
+    rf"form-data; ?name={_TEXT}(?:; ?filename={_TEXT}(?:; ?filename\*={_EXTENDED})?)?", re.ASCII
 )
+CHARSET_NAME: Final = "_charset_"
+"""A field of this name says how the others are to be read (RFC 7578 4.6)."""
 _ESCAPED = re.compile(r"%(?:22|0[AaDd])")
 _FIELDS: Final = frozenset(
     {"content-disposition", "content-type", "content-length", "content-transfer-encoding"}
@@ -120,16 +126,29 @@ def _field(part: Part) -> Field:
         raise _unclear("has a part in a transfer encoding")
     if part.fields.get("content-length", str(len(part.content))) != str(len(part.content)):
         raise _unclear("has a part of another length than it says")
-    named = _DISPOSITION.fullmatch(part.fields.get("content-disposition", ""))
-    if named is None or not named[1] or any(_odd(text) for text in named.groups("")):
-        raise _unclear("has a part whose name or file name is not plain")
+    name, filename = _names(part.fields.get("content-disposition", ""))
+    if name.lower() == CHARSET_NAME and part.content.lower() != b"utf-8":
+        raise _unclear("says that its text is not UTF-8")
     media = ""
     if "content-type" in part.fields:
         found = _TYPE.fullmatch(part.fields["content-type"])
         if found is None or found[1].lower().startswith(("multipart/", "message/")):
             raise _unclear("has a part of a type that is not plain, or parts within a part")
         media = found[1].lower()
-    return Field(named[1], part.content, media, named[2])
+    return Field(name, part.content, media, filename)
+
+
+def _names(disposition: str) -> tuple[str, str | None]:
+    """Name and file name of a part; the file name may stand there twice, in two spellings of one text."""
+    found = _DISPOSITION.fullmatch(disposition)
+    if found is None:
+        raise _unclear("has a part whose name or file name is not plain")
+    name, filename = found[1] or found[2], found[3] if found[4] is None else found[4]
+    if not name or _odd(name) or _odd(filename or ""):
+        raise _unclear("has a part whose name or file name is not plain")
+    if found[5] is not None and unquote(found[5]) != filename:  # broken UTF-8 decodes to what is in no name
+        raise _unclear("has a part with two file names")
+    return name, filename
 
 
 def _odd(text: str) -> bool:

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
     from wharfinger.rules.tools import Tool
 
 _MEMBERS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
-_PART: Final = frozenset({"content-type", "content-id", "content-transfer-encoding", "content-length"})
+_PART: Final = frozenset(
+    {"content-type", "content-id", "content-transfer-encoding", "content-length", "mime-version"}
+)
+_CRLF: Final = b"\r\n"
+_ENVELOPE: Final = frozenset({"host", "content-length", "mime-version"})
+"""Fields of a request within that say nothing of it."""
 _LINE = re.compile(r"([A-Z]{1,16}) ([\x21-\x7e]+)(?: HTTP/1\.[01])?")
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -95,24 +100,28 @@ def _of_parts(asked: Asked, data: bytes, below: str, written: str | None = None)
     if name != "multipart/mixed":
         raise _unclear("is not multipart/mixed")
     found: list[Request] = []
-    for part in multipart.parts(data, multipart.boundary(parameters)):
-        kind = part.fields.get("content-type", "")
-        if kind.lower().startswith("multipart/mixed") and written is None:
-            found.extend(_of_parts(asked, part.content, below, kind))  # a changeset
-            continue
+    end = b"\n" if b"\r" not in data else _CRLF  # Google's client for Python ends every line so
+    for part in multipart.parts(data.replace(end, _CRLF), multipart.boundary(parameters)):
+        content, kind = part.content.replace(_CRLF, end), part.fields.get("content-type", "")
         coding = part.fields.get("content-transfer-encoding", "binary").lower()
         if not part.fields.keys() <= _PART or coding not in {"7bit", "8bit", "binary"}:
             raise _unclear("has a part with a header field that does not belong there")
-        if bodies.media_type(kind)[0] != "application/http":
+        if part.fields.get("mime-version", "1.0") != "1.0":
+            raise _unclear("has a part of another version of MIME")
+        if kind.lower().startswith("multipart/mixed") and written is None:
+            found.extend(_of_parts(asked, content, below, kind))  # a changeset
+        elif bodies.media_type(kind)[0] == "application/http":
+            found.append(_of_message(asked, content, below, end))
+        else:
             raise _unclear("has a part that is no request")
-        found.append(_of_message(asked, part.content, below))
+        check_count(found)
     return found
 
 
-def _of_message(asked: Asked, message: bytes, below: str) -> Request:
-    head, _, body = message.partition(b"\r\n\r\n")
+def _of_message(asked: Asked, message: bytes, below: str, end: bytes) -> Request:
+    head, _, body = message.partition(end * 2)
     try:
-        first, *lines = head.removesuffix(b"\r\n").decode("ascii").split("\r\n")
+        first, *lines = head.removesuffix(end).decode("ascii").split(end.decode("ascii"))
     except UnicodeDecodeError:
         raise _unclear("holds a request whose head is not plain") from None
     line = _LINE.fullmatch(first)
@@ -135,7 +144,7 @@ def _request(  # noqa: PLR0917 - the parts of a request
         _check(name, value, body)
     if len({name.lower() for name, _ in fields}) < len(fields):
         raise _unclear("holds a request with a header field that stands twice")
-    kept = [(name, value) for name, value in fields if name.lower() not in {"host", "content-length"}]
+    kept = [(name, value) for name, value in fields if name.lower() not in _ENVELOPE]
     named = [value for name, value in fields if name.lower() == "host"]
     target = _target(outer, url, below)
     if named and _place(named[0], outer.scheme) != (spelling.host(outer.host), outer.port):
@@ -148,6 +157,8 @@ def _check(name: str, value: str, body: bytes) -> None:
     low = fieldnames.plain(name.lower())
     if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
         raise _unclear("holds a request whose head is not plain")
+    if low == "mime-version" and value != "1.0":
+        raise _unclear("has a part of another version of MIME")
     if low == "content-length" and value == str(len(body)):
         return
     ends = low in fieldnames.HOP_BY_HOP | fieldnames.FRAMING | {"content-encoding", "cookie", "trailer"}

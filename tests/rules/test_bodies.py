@@ -335,3 +335,10 @@ def test_a_form_that_servers_split_in_two_ways_is_refused(form: bytes) -> None:
     with pytest.raises(Refused, match="two ways"):
         bodies.form_pairs(form)
     assert bodies.form_pairs(b"a=%3B&b=1?") == (("a", ";"), ("b", "1?"))
+
+
+@pytest.mark.parametrize("form", [b"a=1&_charset_=utf-7", b"_Charset_=x", b"%5fcharset_="])
+def test_a_form_does_not_say_how_its_own_text_is_to_be_read(form: bytes) -> None:
+    with pytest.raises(Refused, match="not UTF-8"):
+        bodies.form_pairs(form)
+    assert bodies.form_pairs(b"a=1&_charset_=UTF-8") == (("a", "1"), ("_charset_", "UTF-8"))

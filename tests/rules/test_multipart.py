@@ -71,7 +71,7 @@ def test_fields_and_files_are_values() -> None:
     }
 
 
-ODD = {
+ODD: dict[str, tuple[str, bytes]] = {
     "no boundary": ("multipart/form-data", GOOD),
     "empty boundary": ('multipart/form-data; boundary=""', GOOD),
     "boundary with blanks": ('multipart/form-data; boundary="x Y"', GOOD),
@@ -96,11 +96,23 @@ ODD = {
     "name twice": (TYPE, whole(part(NAMED + b'; name="b"'))),
     "no name": (TYPE, whole(part(b"Content-Disposition: form-data"))),
     "empty name": (TYPE, whole(part(b'Content-Disposition: form-data; name=""'))),
-    "unquoted name": (TYPE, whole(part(b"Content-Disposition: form-data; name=a"))),
+    "unquoted name with a blank": (TYPE, whole(part(b"Content-Disposition: form-data; name=a b"))),
+    "name in single quotes": (TYPE, whole(part(b"Content-Disposition: form-data; name='a'"))),
+    "half a quote": (TYPE, whole(part(b'Content-Disposition: form-data; name=a"'))),
+    "nothing for a name": (TYPE, whole(part(b"Content-Disposition: form-data; name="))),
+    "a charset for all": (
+        TYPE,
+        whole(part(NAMED), part(b'Content-Disposition: form-data; name="_charset_"', b"x")),
+    ),
     "escaped name": (TYPE, whole(part(b'Content-Disposition: form-data; name="a\\"b"'))),
     "percent-encoded quote": (TYPE, whole(part(b'Content-Disposition: form-data; name="a%22b"'))),
     "extended file name": (TYPE, whole(part(NAMED + b"; filename*=UTF-8''b.txt"))),
     "both file names": (TYPE, whole(part(NAMED + b"; filename=\"a\"; filename*=UTF-8''b"))),
+    "both file names, one broken": (TYPE, whole(part(NAMED + b"; filename=a; filename*=utf-8''a%FF"))),
+    "an extended file name of another charset": (
+        TYPE,
+        whole(part(NAMED + b"; filename=a; filename*=iso-8859-1''a")),
+    ),
     "file name twice": (TYPE, whole(part(NAMED + b'; filename="a"; filename="b"'))),
     "two dispositions": (TYPE, whole(part(NAMED + b'\r\nContent-Disposition: form-data; name="b"'))),
     "another disposition": (TYPE, whole(part(b'Content-Disposition: attachment; name="a"'))),
@@ -122,6 +134,19 @@ ODD = {
     "name in two shapes": (TYPE, whole(part(NAMED), part(NAMED.replace(b'"a"', b'"a[b]"')))),
     "too many parts": (TYPE, whole(*[part(NAMED)] * (multipart.MAX_PARTS + 1))),
 }
+
+
+def test_what_dotnet_sends_is_read() -> None:
+    """Its HttpClient writes plain words without quotes, the boundary with, and the file name twice."""
+    field = b"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: form-data; name=purpose"
+    file = b"Content-Disposition: form-data; name=file; filename=a.txt; filename*=utf-8''a.txt"
+    body = read(
+        whole(part(field, b"assistants"), part(file, b"hello")), f'multipart/form-data; boundary="{B}"'
+    )
+    assert body.problem == ""
+    assert [(each.name, each.filename) for each in body.parts] == [("purpose", None), ("file", "a.txt")]
+    utf8 = part(b'Content-Disposition: form-data; name="_charset_"', b"UTF-8")
+    assert read(whole(utf8, part(NAMED))).problem == ""
 
 
 @pytest.mark.parametrize("name", ODD)

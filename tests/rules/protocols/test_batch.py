@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
 from typing import Any
 
 import pytest
@@ -119,6 +121,7 @@ def parts(*messages: str, boundary: str = "b1") -> bytes:
 
 
 GET = "GET /v1.0/me/messages/7 HTTP/1.1\r\nAccept: application/json\r\n\r\n"
+SUBJECT = '{"subject": "hi"}'
 POST = 'POST /v1.0/me/sendMail\r\nContent-Type: application/json\r\n\r\n{"subject": "hi"}'
 
 
@@ -144,8 +147,41 @@ def test_a_changeset_is_read_through(recognise_parts: Any) -> None:
     body = f"--b1\r\nContent-Type: multipart/mixed; boundary=c1\r\n\r\n{inner}\r\n--b1--\r\n".encode()
     read = recognise_parts(body)
     assert (read.refusal, [call.tool for call in read.calls]) == (None, ["send_mail"])
+    coded = body.replace(b"boundary=c1\r\n", b"boundary=c1\r\nContent-Transfer-Encoding: base64\r\n", 1)
+    assert "does not belong" in recognise_parts(coded).refusal.reason
     unknown = body.replace(b"sendMail", b"dropMail")
     assert recognise_parts(unknown).refusal is not None
+
+
+def test_what_google_writes_in_python_is_read(recognise_parts: Any) -> None:
+    """Its BatchHttpRequest, by the standard library's `email`: LF alone, and MIME-Version in every head."""
+
+    def message(kind: str, **fields: str) -> MIMENonMultipart:
+        made = MIMENonMultipart(*kind.split("/"))
+        for name, value in fields.items():
+            made[name.replace("_", "-")] = value
+        return made
+
+    whole = MIMEMultipart("mixed")
+    for number, (line, content) in enumerate(
+        (("GET /v1.0/me/messages/7", ""), ("POST /v1.0/me/sendMail", SUBJECT))
+    ):
+        inner = message("application/json", accept="application/json", Host="graph.example.com")
+        if content:
+            inner.set_payload(content)
+            inner["content-length"] = str(len(content))
+        outer = message("application/http", Content_Transfer_Encoding="binary", Content_ID=f"<a + {number}>")
+        outer.set_payload(f"{line} HTTP/1.1\n{inner.as_string()}")
+        whole.attach(outer)
+    head, _, body = whole.as_string().partition("\n\n")
+    written = f'multipart/mixed; boundary="{whole.get_boundary()}"'
+    assert head
+    read = recognise_parts(body.encode(), written)
+    assert (read.refusal, [call.tool for call in read.calls]) == (None, ["get_message", "send_mail"])
+    mixed = body.encode().replace(b"\n", b"\r\n", 3)
+    assert recognise_parts(mixed, written).refusal is not None
+    for old, new in (("sendMail", "dropMail"), ("MIME-Version: 1.0", "MIME-Version: 2.0")):
+        assert recognise_parts(body.replace(old, new, 1).encode(), written).refusal is not None
 
 
 @pytest.mark.parametrize(
@@ -179,7 +215,7 @@ def test_what_is_around_the_parts_is_strict(recognise_parts: Any) -> None:
             good.replace(b"Content-ID: <1>", b"Content-Transfer-Encoding: base64"),
             "multipart/mixed; boundary=b1",
         ),
-        (good.replace(b"\r\n", b"\n"), "multipart/mixed; boundary=b1"),
+        (good.replace(b"\r\n", b"\n", 3), "multipart/mixed; boundary=b1"),
         (good + b"x", "multipart/mixed; boundary=b1"),
     ):
         assert recognise_parts(data, written).refusal is not None
