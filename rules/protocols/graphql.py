@@ -132,7 +132,7 @@ def read(asked: Asked) -> Sequence[Operation]:
             raise _refused("the body is not JSON")
         given = body.value if isinstance(body.value, list) else [body.value]
         check_count(given)
-    size = 0
+    size = spread = 0
     found: list[Operation] = []
     for members in given:
         document = _document(members, asked.tools)
@@ -145,7 +145,11 @@ def read(asked: Asked) -> Sequence[Operation]:
         texts = document.texts
         if asked.request.method == "GET":  # a body's strings are known from the body
             texts = (*texts, *patterns.strings(members.get("variables")))
-        found += _calls(operation, members.get("variables"), texts)
+        variables = _variables(operation, members.get("variables"))
+        spread += _spread(operation, variables) if operation.repeated else 0
+        if spread > asked.limit:
+            raise _refused("large variables are used too often", "Ask for fewer fields at once.")
+        found += _calls(operation, variables, texts)
     return found
 
 
@@ -218,14 +222,26 @@ def _known(identifier: str, tools: Sequence[Tool]) -> str:
     return held.pop()
 
 
-def _calls(operation: OperationText, given: Any, texts: tuple[str, ...]) -> list[Operation]:
-    from wharfinger.rules.protocols.graphql_document import ABSENT, resolved  # noqa: PLC0415 -- see its head
-
+def _variables(operation: OperationText, given: Any) -> dict[str, JSON]:
+    """What the variables of an operation stand for."""
     if given is not None and not isinstance(given, dict):
         raise _refused("the variables are not an object")
     if not operation.declared.issuperset(given or ()):
         raise _refused("the request has variables that its operation does not declare", "Leave them out.")
-    variables = {**operation.variables, **(given or {})}
+    return {**operation.variables, **(given or {})}
+
+
+def _spread(operation: OperationText, variables: Mapping[str, JSON]) -> int:
+    """Bytes that variables take in all places where they stand: each call holds them, and its record."""
+    used = ((variables[name], count) for name, count in operation.repeated.items() if name in variables)
+    return sum(len(canonical_json(value)) * count for value, count in used)
+
+
+def _calls(
+    operation: OperationText, variables: Mapping[str, JSON], texts: tuple[str, ...]
+) -> list[Operation]:
+    from wharfinger.rules.protocols.graphql_document import ABSENT, resolved  # noqa: PLC0415 -- see its head
+
     fields = [field for field in operation.fields if field.name != "__typename"] or operation.fields[:1]
     if not fields:
         raise _refused("an operation of the request asks for nothing")
@@ -236,7 +252,7 @@ def _calls(operation: OperationText, given: Any, texts: tuple[str, ...]) -> list
         introspects = field.name.startswith("__") and field.name != INTROSPECTION
         keys = (key, f"{operation.kind} {INTROSPECTION}") if introspects else (key,)
         held: Any = {name: each for name, each in value.items() if each is not ABSENT}
-        calls.append(Operation(keys, held, texts=texts))
+        calls.append(Operation(keys, held, texts=() if calls else texts))
     return calls
 
 

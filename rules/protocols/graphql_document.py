@@ -9,7 +9,8 @@ Only the one operation is gathered: a thousand of them may share the fragments o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
@@ -95,6 +96,8 @@ class OperationText:
     declared: frozenset[str]
     fields: tuple[RootField, ...]
     """Each response key once; counted whatever `@skip` and `@include` say."""
+    repeated: Mapping[str, int]
+    """Variables that stand in the arguments of these more than once, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,24 @@ def _operation(
     fields: dict[str, RootField] = {}
     _collect(node.selection_set, fragments, fields, (), set())
     name = node.name.value if node.name else ""
-    return OperationText(node.operation.value, name, defaults, frozenset(declared), tuple(fields.values()))
+    uses = Counter(
+        variable
+        for field in fields.values()
+        for value in field.arguments.values()
+        for variable in _variables(value)
+    )
+    repeated = {variable: count for variable, count in uses.items() if count > 1}
+    return OperationText(
+        node.operation.value, name, defaults, frozenset(declared), tuple(fields.values()), repeated
+    )
+
+
+def _variables(value: Value) -> Iterator[str]:
+    if isinstance(value, Variable):
+        yield value.name
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _variables(each)
 
 
 def _collect(

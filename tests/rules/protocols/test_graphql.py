@@ -339,6 +339,28 @@ def test_a_batch_that_is_too_long_is_not_read(send: Any, monkeypatch: pytest.Mon
     assert not read
 
 
+def test_what_a_variable_holds_is_not_multiplied(toolset: Any, make_request: Any) -> None:
+    """256 fields may name one variable, and what is kept of each call holds it: 256 times its size.
+
+    Red when nothing counts how often a variable is used.
+    """
+    fields = " ".join(f"a{number}: issues(filter: {{x: [$text]}}) {{ id }}" for number in range(200))
+    query = f'query($text: String = "{"y" * 4_000}") {{ {fields} }}'
+
+    def sent(text: str | None) -> Any:
+        body = members(query, variables={} if text is None else {"text": text})
+        data = json.dumps(body).encode()
+        return toolset.recognise(make_request("POST https://api.example.com/graphql", JSON, data), 500_000)
+
+    assert len(calls(sent("x" * 1_000))) == 200
+    assert "too often" in sent("x" * 3_000).refusal.reason
+    assert "too often" in sent(None).refusal.reason
+    several = [members(query, variables={"text": "x" * 1_000})] * 3
+    line = "POST https://api.example.com/graphql"
+    read = toolset.recognise(make_request(line, JSON, json.dumps(several).encode()), 500_000)
+    assert "too often" in read.refusal.reason
+
+
 def test_only_the_operation_that_runs_is_gathered(send: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many operations may share one large fragment. Red when each of them is gathered: 150 times the work."""
     real, gathered = graphql_document._operation, []
