@@ -57,7 +57,8 @@ class _Made:
 
 def assemble(header: Header, operations: Iterable[Operation], options: Options) -> Imported:
     """The tool file of these operations. Raises `ImportFault` if no tool is left."""
-    return _Assembly(header, sorted(operations, key=lambda o: _order(o.key)), options).imported()
+    ordered = sorted(naming.told_apart(operations), key=lambda o: _order(o.key))
+    return _Assembly(header, ordered, options).imported()
 
 
 def _order(key: str) -> tuple[str, str]:

@@ -54,10 +54,17 @@ def of_verb(name: str) -> Effect:
     if at is None:
         return Effect.WRITE
     verb, things = named[at], set(map(words.singular, (*named[:at], *named[at + 1 :])))
-    if verb in words.DESTROYING or (verb in {"create", "make", "send"} and PAYING & things):
+    if destroys(named, verb) or (verb in {"create", "make", "send"} and PAYING & things):
         return Effect.DESTRUCTIVE
     reads = verb in words.READING and verb not in words.WRITING
     return Effect.READ if reads and not MINTED & things else Effect.WRITE
+
+
+def destroys(named: Sequence[str], verb: str) -> bool:
+    """Whether a name says that something is destroyed, by its verb or, beside one that writes, by another."""
+    if verb in words.DESTROYING:
+        return True
+    return verb not in words.READING and not (words.DESTROYING - words.THINGS).isdisjoint(named)
 
 
 def stricter(one: Effect, other: Effect) -> Effect:

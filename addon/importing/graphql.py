@@ -21,7 +21,7 @@ from graphql import (
     is_leaf_type,
 )
 from graphql.pyutils import Undefined
-from wharfinger.importing import naming, words
+from wharfinger.importing import effects, naming, words
 from wharfinger.importing.assembling import Header, assemble
 from wharfinger.importing.operations import Imported, ImportFault, Operation, Options, Phrase, Plain, Template
 from wharfinger.importing.schemas import MAX_ENUM, is_secret, short
@@ -83,7 +83,7 @@ class _Importer:
                 yield Operation(
                     key=f"{operation} {name}",
                     phrase=phrase,
-                    effect=_effect(operation, phrase),
+                    effect=_effect(operation, name),
                     template=partial(self._template, operation, name, field),
                     aliases=(name,),
                 )
@@ -143,11 +143,11 @@ def _phrase(operation: str, name: str, field: GraphQLField) -> Phrase:
     return Phrase("list" if many else "get", (thing, f"{thing}_query"))
 
 
-def _effect(operation: str, phrase: Phrase) -> Effect:
+def _effect(operation: str, name: str) -> Effect:
     """Queries and subscriptions read; a mutation writes at least, whatever it is called."""
     if operation != "mutation":
         return Effect.READ
-    return Effect.DESTRUCTIVE if phrase.verb in words.DESTROYING else Effect.WRITE
+    return effects.stricter(effects.of_verb(name), Effect.WRITE)
 
 
 def _required(kind: Any, default: Any) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from wharfinger.importing import words
@@ -69,10 +70,12 @@ def describe(phrase: Phrase, thing: str) -> str:
     head = next((i for i, word in enumerate(said) if word in words.PREPOSITIONS), len(said))
     counted = phrase.verb not in words.LISTING and 0 < head <= 3
     alone = counted and not words.is_plural(said[head - 1]) and said[head - 1] not in _UNCOUNTED
-    article = ("an " if said[0][0] in "aeio" else "a ") if alone else ""
+    article = ("an " if _VOWEL.match(said[0]) else "a ") if alone else ""
     return _cut(f"{verb} {article}{' '.join(said)}")
 
 
+_VOWEL: Final = re.compile(r"[aei]|o(?!ne)|u[np](?!i)")
+"""How words begin that take `an`: not `a user`, `a unit`, `a one-time code`."""
 _UNCOUNTED: Final = frozenset(
     """
     access all analytics authenticated billing config configuration content data dns feedback history info
@@ -83,6 +86,19 @@ _UNCOUNTED: Final = frozenset(
 
 def _cut(text: str) -> str:
     return text if len(text) <= _DESCRIBED else text[:_DESCRIBED].rsplit(" ", 1)[0]
+
+
+def told_apart(operations: Iterable[Operation]) -> list[Operation]:
+    """The operations, where PATCH and PUT of one path have the same verb with PUT as `replace`."""
+    listed = list(operations)
+    verbs = {operation.key: operation.phrase.verb for operation in listed}
+    return [
+        replace(operation, phrase=Phrase("replace", operation.phrase.objects))
+        if operation.key.startswith("PUT ")
+        and verbs.get(f"PATCH {operation.key.removeprefix('PUT ')}") == operation.phrase.verb
+        else operation
+        for operation in listed
+    ]
 
 
 def names(api: str, operations: Iterable[Operation]) -> dict[str, tuple[str, str]]:

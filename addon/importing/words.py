@@ -30,8 +30,8 @@ DESTROYING: Final = frozenset(
     """
     abort archive ban cancel clear deactivate decommission delete deprovision deregister destroy detach
     disable disassociate discard drop empty erase evict expel expire forget invalidate kick kill leave
-    obliterate payout prune purge reboot refund remove reset reverse revoke rollback shutdown stop suspend
-    terminate transfer trash truncate unassign uninstall unlink unpublish void wipe withdraw
+    obliterate payout prune purge reboot refund remove reset retire reverse revoke rollback shutdown stop
+    suspend terminate transfer trash truncate unassign uninstall unlink unpublish void wipe withdraw
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that delete, end, take away, undo or pay out."""
@@ -40,14 +40,16 @@ WRITING: Final = frozenset(
     """
     accept acknowledge activate add allocate append apply approve assign associate attach authorize begin
     block book capture change claim clone close commit complete configure confirm connect convert copy
-    create decline deploy disconnect dismiss edit enable enroll execute extend finalize finish follow fork
-    forward generate grant hide import increment initiate insert install invite invoke issue join label
-    launch like link lock log mark merge migrate modify move mute notify open order patch pause pay pin
-    play post process promote provision publish push put react rebuild record register reject release
-    rename renew reopen replace reply report request rerun resend resolve respond restart restore resume
-    retry rotate run save schedule send set share sign snooze split star start store submit subscribe sync
-    tag take toggle track trigger unarchive unblock undelete unfollow unlock unmute unpin unstar
-    unsubscribe untrash update upgrade upload upsert use vote watch write
+    create decline deploy dequeue disconnect dismiss edit enable enqueue enroll execute extend finalize
+    finish follow fork forward generate grant hide import increment initiate insert install invite invoke
+    issue join label launch like link lock log logout mark merge migrate minimize modify move mute notify
+    open order patch pause pay pin play post process promote provision publish push put react reassign
+    rebuild record regenerate register reject release rename renew reopen reorder replace reply report
+    reprioritize request rerequest rerun resend resolve respond restart restore resume retry revert rotate
+    run save schedule send set share sign snooze split star start store submit subscribe sync tag take
+    toggle track trigger unarchive unblock undelete unfollow unlock unmark unminimize unmute unpin
+    unresolve unshare unsnooze unstar unsubscribe unsuspend untrash update upgrade upload upsert use vote
+    watch write
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change something and take nothing away."""
@@ -63,6 +65,10 @@ THINGS: Final = frozenset(
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that are names of things, too: before another word they say what kind of thing that is."""
+_HEADS: Final = frozenset({"comment", "issue", "label", "note", "order", "push", "release"})
+"""Verbs that are a thing at the head of a name in which another verb stands: `issueRemoveLabel`."""
+_TAILS: Final = frozenset({"filter", "set"})
+"""Verbs that are a thing at the end of a name that begins with another: `UpdateConfigurationSet`."""
 SAME: Final = {
     "fetch": "get",
     "read": "get",
@@ -101,14 +107,28 @@ def verb_at(named: list[str]) -> int | None:
     if not named:
         return None
     plain = VERBS - THINGS
+    inside = [at for at, word in enumerate(named) if word in plain]
+    if named[0] in _HEADS and (behind := _behind(named)):
+        return behind
     if named[0] in plain:
         return 0
-    if named[-1] in plain or (named[-1] in DESTROYING and named[0] not in READING - WRITING):
+    ending = plain - _TAILS if named[0] in VERBS else plain
+    if named[-1] in ending or (named[-1] in DESTROYING and named[0] not in READING - WRITING):
         return len(named) - 1
     if named[0] in VERBS:
         return 0
-    inside = [at for at, word in enumerate(named) if word in plain]
-    return inside[0] if inside else next((at for at, word in enumerate(named) if word in VERBS), None)
+    if inside:
+        return inside[0]
+    if named[-1] == "update":
+        return len(named) - 1
+    return next((at for at, word in enumerate(named) if word in VERBS), None)
+
+
+def _behind(named: list[str]) -> int:
+    """Where behind a thing the verb stands; 0 without one."""
+    plain = [at for at, word in enumerate(named) if at and word in VERBS - THINGS]
+    last = [len(named) - 1] if named[-1] == "update" else []
+    return (plain or last or [0])[0]
 
 
 def is_version(text: str) -> bool:
@@ -127,6 +147,6 @@ def singular(word: str) -> str:
         return word
     if word.endswith("ies") and len(word) > 4:
         return f"{word[:-3]}y"
-    if word.endswith(("sses", "xes", "ches", "shes", "uses")) and not word.endswith("houses"):
+    if word.endswith(("sses", "xes", "ches", "shes", "uses", "iases")) and not word.endswith("houses"):
         return word[:-2]
     return word[:-1]

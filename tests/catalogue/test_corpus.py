@@ -22,6 +22,8 @@ DROPPED = {
     "x-prettyprint": {"acme.my.salesforce.com"},
     "x-twilio-client": {"api.twilio.com", "verify.twilio.com"},
     "x-goog-api-client": {"gmail.googleapis.com", "www.googleapis.com", "sheets.googleapis.com"},
+    "cookie": {"api.vercel.com"},  # an empty one
+    "sec-fetch-mode": {"api.linear.app", "api.vercel.com"},  # of Node's fetch
     "npm-auth-type": {"registry.npmjs.org"},
     "npm-command": {"registry.npmjs.org"},
     "pacote-integrity": {"registry.npmjs.org"},

@@ -39,6 +39,10 @@ DUMMIES = {
     "MTplaceholder.000000.0000000000000000000000000": "DISCORD_TOKEN",
     "hf_placeholder00000000000000000000000": "HF_TOKEN",
     "sb_secret_placeholder000000000000000000": "SUPABASE_KEY",
+    "lin_api_placeholder0000000000000000000000": "LINEAR_API_KEY",
+    "vercel_placeholder_000000000000": "VERCEL_TOKEN",
+    "bb-placeholder-00000000000000": "BITBUCKET_TOKEN",
+    "cb-placeholder-00000000000000": "CODEBERG_TOKEN",
 }
 """What the recorder gave the clients for keys, taken here for the agent's own placeholders."""
 FIELDS = ("authorization", "x-api-key", "private-token", "dd-api-key", "x-shopify-access-token", "apikey")

@@ -16,7 +16,7 @@ class Api:
     name: str
     """Name of the file, and of the API."""
     kind: str
-    """What the document is: a function of `reading.READERS`."""
+    """What the document is: a function of `readers.READERS`."""
     title: str = ""
     about: str = ""
     """A line or two for the head of the file."""
@@ -40,8 +40,12 @@ class Api:
     """Globs of tools that are kept whatever `most` says."""
     effects: dict[str, str] | None = None
     forms: dict[str, str] | None = None
+    rename: dict[str, str] | None = None
+    """Better names for tools, both without the name of the API."""
     texts: tuple[str, ...] = ()
     """Inputs that take any text, because clients write them otherwise than the document says."""
+    without: tuple[str, ...] = ()
+    """Inputs that are left out: a login that the document puts among the fields."""
     prefix: str = ""
     """Put before every path of the document; its `${x}` are inputs of every tool."""
     unread: bool = False
@@ -72,7 +76,7 @@ class Api:
 
 
 PYTHON = frozenset({"aws", "discovery", "stainless", "datadog", "hubspot", "gitlab", "telegram"})
-_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "texts", "extra"})
+_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "texts", "extra", "without"})
 
 
 def read_apis(path: Path) -> list[Api]:

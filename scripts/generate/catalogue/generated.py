@@ -119,20 +119,20 @@ def _hubspot_operation(
     parameters: list[dict[str, Any]] = []
     body: dict[str, Any] | None = None
     for node in ast.walk(method):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
-            if getattr(node.targets[0].value, "id", "") == "path_params":
-                parameters.append(_parameter(str(_constant(node.targets[0].slice)), "path", "str", True))
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Subscript) and getattr(target.value, "id", "") == "path_params":
+            parameters.append(_parameter(str(_constant(target.slice)), "path", "str", True))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "query_params.append":
             name, value = node.args[0].elts  # type: ignore[attr-defined]
             local = str(_constant(value.slice)) if isinstance(value, ast.Subscript) else ""
             parameters.append(
                 _parameter(str(_constant(name)), "query", said.get(local, "str"), local in needed)
             )
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "body_params":
-            if isinstance(node.value, ast.Subscript):
-                local = str(_constant(node.value.slice))
-                schema = models.get(said.get(local, ""), {})
-                body = {"content": {"application/json": {"schema": schema}}, "required": local in needed}
+        taken = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(taken, ast.Subscript) and getattr(target, "id", "") == "body_params":
+            local = str(_constant(taken.slice))
+            schema = models.get(said.get(local, ""), {})
+            body = {"content": {"application/json": {"schema": schema}}, "required": local in needed}
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "self.api_client.call_api":
             path, verb = str(_constant(node.args[0])), str(_constant(node.args[1])).lower()
     operation: dict[str, Any] = {

@@ -38,17 +38,24 @@ def gitlab(package: Path) -> dict[str, Any]:
             if not isinstance(path, ast.Constant):
                 continue
             thing = classes.get(getattr(said.get("_obj_cls"), "id", ""))
-            for verb, where, operation in [
+            found = [
                 *_managed(owner, str(path.value), said, thing),
                 *(_actions(thing, str(path.value)) if thing is not None else ()),
-            ]:
+            ]
+            for verb, where, operation in found:
                 if verb == "post" and where.endswith("/repository/files"):
-                    where += "/{file_path}"  # the one thing whose path is known before it is there
-                    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-                    schema["properties"].pop("file_path")
-                    schema["required"].remove("file_path")
-                paths.setdefault(where, {}).setdefault(verb, operation)
+                    paths.setdefault(f"{where}/{{file_path}}", {})[verb] = _creating_a_file(operation)
+                else:
+                    paths.setdefault(where, {}).setdefault(verb, operation)
     return {"openapi": "3.0.0", "info": {"title": "GitLab"}, "paths": paths}
+
+
+def _creating_a_file(operation: dict[str, Any]) -> dict[str, Any]:
+    """The one thing that is created at a path of its own, which is not in the body then."""
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    schema["properties"].pop("file_path")
+    schema["required"].remove("file_path")
+    return operation | {"operationId": "create_repository_file"}
 
 
 def _assigned(owner: ast.ClassDef) -> dict[str, ast.expr]:
@@ -104,12 +111,13 @@ def _body(required: list[str], optional: list[str]) -> dict[str, Any]:
     names = [*required, *optional]
     if not names:
         return {}
-    schema = {"type": "object", "properties": dict.fromkeys(names, {}), "required": required}
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}, "required": bool(required)}}
+    schema = {"type": "object", "properties": {name: {} for name in names}, "required": required}
+    content = {"application/json": {"schema": schema}}
+    return {"requestBody": {"content": content, "required": bool(required)}}
 
 
 def _actions(thing: ast.ClassDef, path: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Methods that set `path = f"{self.manager.path}/{self.encoded_id}/merge"` and call `http_put(path, …)`."""
+    """Methods that set `path = f"{self.manager.path}/{self.encoded_id}/merge"` and put to that path."""
     for method in thing.body:
         if not isinstance(method, ast.FunctionDef):
             continue

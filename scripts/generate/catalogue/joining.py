@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import yaml
+from collections.abc import Mapping
+from typing import Any
+
 from apis import Api
-from wharfinger.importing import writing
+from wharfinger.importing import reading, writing
 from wharfinger.importing.operations import Imported
 
 MARK = "# Imported; made by scripts/catalogue"
@@ -37,6 +39,6 @@ def joined(api: Api, result: Imported, source: str, hand: str) -> str:
     return f"{hand}\n  {_HEAD}{source}.\n\n{tools}"
 
 
-def tools_of(text: str) -> dict:
+def tools_of(text: str) -> Mapping[str, Any]:
     """A tool file as plain values."""
-    return yaml.load(text, Loader=yaml.CSafeLoader) if text else {}
+    return reading.document(text.encode(), "a tool file") if text else {}

@@ -1,8 +1,9 @@
 """Make the imported files of tools/ from vendors' documents, as apis.yaml says.
 
-Each file is made of one API: its document is read (`reading`), turned into tools by `wharfinger.importing`,
-and written under a comment that names package and version. Hand-written tools of the same file stay as they
-are, above the mark; what is imported leaves out requests that they match. The same folder gives the same files.
+Each file is made of one API: its document is read (`readers`), turned into tools by
+`wharfinger.importing`, and written under a comment that names package and version. Hand-written tools of the
+same file stay as they are, above the mark; what is imported leaves out requests that they match. The same
+folder gives the same files.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from apis import Api, read_apis
 from joining import hand_written, joined
-from reading import imported
+from readers import imported
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOLS = ROOT / "tools"
@@ -47,7 +48,7 @@ def _make(api: Api, options: argparse.Namespace) -> tuple[int, bool]:
     hand = hand_written(before)
     try:
         result, source = imported(api, options.specs, hand, before)
-    except Exception as error:  # each file is tried, and every fault is shown
+    except Exception as error:  # noqa: BLE001 (each file is tried, and every fault is shown)
         print(f"{api.name}: {type(error).__name__}: {error}", file=sys.stderr)
         return 0, True
     text = joined(api, result, source, hand)
@@ -59,6 +60,8 @@ def _make(api: Api, options: argparse.Namespace) -> tuple[int, bool]:
         for one in result.report.dropped:
             print(f"  {one.operation}: {one.reason}")
     if options.check:
+        if text != before:
+            print(f"{api.name}: the file differs", file=sys.stderr)
         return tools, text != before
     target.write_text(text)
     return tools, False

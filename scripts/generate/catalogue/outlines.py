@@ -4,7 +4,8 @@
 
 The name of the operation, method, path, parameters of the query after `?`, fields of the body in braces (of a
 form in parentheses); `!` after a name says that it must be there, `:type` what it is, if not text. `*` alone
-stands for a JSON object of any fields, `@multipart`, `@binary` or `@any` for a body that is not read. `#` begins a comment.
+stands for a JSON object of any fields, `@multipart`, `@binary` or `@any` for a body that is not read. `#`
+begins a comment.
 """
 
 from __future__ import annotations

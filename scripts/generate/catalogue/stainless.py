@@ -1,7 +1,8 @@
 """Python clients that Stainless makes (cloudflare, openai, …), read as an OpenAPI document.
 
-Nothing is imported or run: the sources are parsed. A method of a resource makes one request, by `_get`, `_post`
-and their like; its arguments are typed, and the parameters' classes say what a field is called on the wire.
+Nothing is imported or run: the sources are parsed. A method of a resource makes one request, by `_get`,
+`_post` and their like; its arguments are typed, and the parameters' classes say what a field is called on
+the wire.
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ def _aliases(types: Path) -> Iterator[tuple[tuple[str, str], str]]:
             if not isinstance(node, ast.ClassDef):
                 continue
             for field in node.body:
-                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    if alias := _alias(field.annotation):
-                        yield (node.name, field.target.id), alias
+                said = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+                if said and (alias := _alias(field.annotation)):
+                    yield (node.name, field.target.id), alias
 
 
 def _alias(annotation: ast.expr) -> str:
@@ -100,9 +101,8 @@ def _operation(
             a.arg: a.annotation for a in [*method.args.args, *method.args.kwonlyargs] if a.annotation
         }
         in_path = set(_variables(path))
-        named = method.name if owner.removesuffix("Resource").lower() else method.name
         operation: dict[str, Any] = {
-            "operationId": f"{resource.replace('.', '/')}/{named}",
+            "operationId": f"{resource.replace('.', '/')}/{method.name}",
             "parameters": [
                 {"name": name, "in": "path", "required": True, "schema": _schema(arguments.get(name))[0]}
                 for name in sorted(in_path)
@@ -133,7 +133,7 @@ def _path(node: ast.expr, method: ast.FunctionDef) -> str | None:
     if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "path_template":
         template = node.args[0]
         text = template.value if isinstance(template, ast.Constant) else None
-        return _scoped(str(text), method) if text else None
+        return str(text) if text else None
     if isinstance(node, ast.JoinedStr):
         return "".join(
             str(p.value) if isinstance(p, ast.Constant) else f"{{{ast.unparse(p.value)}}}"
@@ -142,11 +142,6 @@ def _path(node: ast.expr, method: ast.FunctionDef) -> str | None:
     if isinstance(node, ast.Call):
         return _path(node.func.value, method) if isinstance(node.func, ast.Attribute) else None
     return None
-
-
-def _scoped(text: str, method: ast.FunctionDef) -> str:
-    """Cloudflare's paths below an account or a zone stand as one here: the segment is a variable."""
-    return text
 
 
 def _variables(path: str) -> list[str]:
@@ -165,7 +160,7 @@ def _fields(
     aliases: Mapping[tuple[str, str], str],
     in_path: set[str],
 ) -> dict[str, tuple[dict[str, Any], bool]]:
-    """What a `maybe_transform({…}, Class)` holds: by the name on the wire its schema, and whether it must be."""
+    """What a `maybe_transform({…}, Class)` holds: by the name on the wire its schema, and if it must be."""
     if node is None:
         return {}
     if word:

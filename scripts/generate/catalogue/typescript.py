@@ -1,4 +1,4 @@
-"""Type declarations of TypeScript clients: sentry's requests as an OpenAPI document, linear's schema as SDL.
+"""TypeScript clients: requests of sentry and vercel as OpenAPI documents, linear's schema as SDL.
 
 Only type literals are read, by a grammar of the few forms that generators write; what is none of them is any
 value.
@@ -7,14 +7,14 @@ value.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 _TOKEN: Final = re.compile(
     r"""/\*.*?\*/|//[^\n]*|'[^'\n]*'|"[^"\n]*"|[A-Za-z_$][\w$.]*|-?\d+(?:\.\d+)?|=>|\S""", re.DOTALL
 )
-_DECLARED: Final = re.compile(r"^(?:export )?type (\w+) = ", re.MULTILINE)
+_DECLARED: Final = re.compile(r"^(?:export )?type ([\w$]+) =\s", re.MULTILINE)
 _CALL: Final = re.compile(r"\b(\w+) = \(options\) => \(.{1,40}?\)\.(get|post|put|patch|delete)\(")
 _SCALARS: Final = {"string": "string", "number": "number", "boolean": "boolean", "Date": "string"}
 _GRAPHQL: Final = {"String", "ID", "Int", "Float", "Boolean"}
@@ -23,8 +23,8 @@ _GRAPHQL: Final = {"String", "ID", "Int", "Float", "Boolean"}
 def declarations(text: str) -> dict[str, str]:
     """The source of each type declaration of a file, by name."""
     found = list(_DECLARED.finditer(text))
-    ends = [each.start() for each in found[1:]] + [len(text)]
-    return {each[1]: text[each.end() : end] for each, end in zip(found, ends, strict=True)}
+    ends = [*(each.start() for each in found[1:]), len(text)]
+    return {each[1]: text[each.end() : end] for each, end in zip(found, ends, strict=False)}
 
 
 class _Parser:
@@ -58,10 +58,7 @@ class _Parser:
         held = self.primary()
         while self.peek() == "[":
             self.take()
-            if self.peek() == "]":
-                held = ("array", held)
-            else:
-                held = ("index", held, self.type())
+            held = ("array", held) if self.peek() == "]" else ("index", held, self.type())
             self.take("]")
         return held
 
@@ -162,16 +159,63 @@ def sentry(types: Path) -> dict[str, Any]:
     return {"openapi": "3.1.0", "info": {"title": "Sentry"}, "paths": paths}
 
 
+_PATH: Final = re.compile(r'pathToFunc\("([^"]+)"\)')
+_METHOD: Final = re.compile(r'method: "([A-Z]+)"')
+_REQUEST: Final = re.compile(r"(\w+)Request\$outboundSchema")
+_QUERY: Final = re.compile(r"encodeFormQuery\(\{(.*?)\}", re.DOTALL)
+_BODY: Final = re.compile(r'encodeJSON\("body", payload(?:\??\.(\w+))?,')
+
+
+def vercel(package: Path) -> dict[str, Any]:
+    """The functions of a client made by Speakeasy, each a request, with what its types say is sent."""
+    held: dict[str, str] = {}
+    for file in sorted((package / "src" / "models").glob("*.ts")):
+        held |= declarations(file.read_text())
+    paths: dict[str, dict[str, Any]] = {}
+    for file in sorted((package / "src" / "funcs").glob("*.ts")):
+        text = file.read_text()
+        path, method = _PATH.search(text), _METHOD.search(text)
+        if path is not None and method is not None:
+            paths.setdefault(path[1], {})[method[1].lower()] = _speakeasy(text, file.stem, held)
+    return {"openapi": "3.1.0", "info": {"title": "Vercel"}, "paths": paths}
+
+
+def _speakeasy(text: str, stem: str, held: Mapping[str, str]) -> dict[str, Any]:
+    request, query, body = _REQUEST.search(text), _QUERY.search(text), _BODY.search(text)
+    name = f"{request[1]}Request$Outbound" if request else ""
+    sent = _fields((True, ("name", name, [])), held) if name in held else {}
+    asked = set(re.findall(r'"([\w-]+)": payload', query[1])) if query else set()
+    in_path = set(re.findall(r"\{(\w+)\}", _PATH.search(text)[1]))  # type: ignore[index]
+    operation: dict[str, Any] = {"operationId": request[1] if request else stem}
+    operation["parameters"] = [
+        {"name": field, "in": place, "required": required or place == "path", "schema": _schema(kind, held)}
+        for place, names in (("path", in_path), ("query", asked))
+        for field, (required, kind) in sorted(sent.items())
+        if field in names
+    ]
+    if body is not None:
+        entry = sent.get(body[1]) if body[1] else (True, ("name", name, []))
+        fields = _fields(entry, held)
+        schema = {
+            "type": "object",
+            "properties": {field: _schema(kind, held) for field, (_, kind) in fields.items()},
+            "required": [field for field, (required, _) in fields.items() if required],
+        }
+        operation["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": True}
+    return operation
+
+
 def _fields(entry: tuple[bool, Any] | None, held: Mapping[str, str]) -> dict[str, tuple[bool, Any]]:
     if entry is None:
         return {}
     kind = _resolved(entry[1], held)
     if isinstance(kind, tuple) and kind[0] == "union":
-        merged: dict[str, tuple[bool, Any]] = {}
-        for option in kind[1]:
-            option = _resolved(option, held)
-            merged |= option if isinstance(option, dict) else {}
-        return merged
+        options = [fields for option in kind[1] if isinstance(fields := _resolved(option, held), dict)]
+        merged = {name: entry for fields in options for name, entry in fields.items()}
+        return {
+            name: (all(fields.get(name, (False,))[0] for fields in options), kind)
+            for name, (_, kind) in merged.items()
+        }
     return kind if isinstance(kind, dict) else {}
 
 
@@ -205,56 +249,54 @@ _NOTHING: Final = (("name", "null", []), ("name", "undefined", []), ("name", "ne
 
 def linear(types: Path) -> str:
     """The schema's root fields with their arguments as SDL; what they answer with is one type for all."""
-    held = declarations(types.read_text())
-    inputs: dict[str, str] = {}
-    lines = ["type Answer { ok: Boolean }"]
-    scalars: set[str] = set()
-    for root in ("Query", "Mutation"):
-        fields = _Parser(held[root]).type()
-        lines.append(f"type {root} {{")
-        for name in sorted(fields):
-            if name.startswith("_"):
-                continue
-            declared = held.get(f"{root}{name[0].upper()}{name[1:]}Args")
-            arguments = _Parser(declared).type() if declared else {}
-            said = ", ".join(
-                _argument(a, r, k, held, inputs, scalars) for a, (r, k) in sorted(arguments.items())
-            )
-            lines.append(f"  {name}{f'({said})' if said else ''}: Answer")
-        lines.append("}")
-    lines += [f"scalar {name}" for name in sorted(scalars - _GRAPHQL)]
-    return "\n".join([*lines, *(inputs[name] for name in sorted(inputs))])
+    schema = _Schema(declarations(types.read_text()))
+    roots = [line for root in ("Query", "Mutation") for line in schema.root(root)]
+    scalars = [f"scalar {name}" for name in sorted(schema.scalars - _GRAPHQL)]
+    inputs = [schema.inputs[name] for name in sorted(schema.inputs)]
+    return "\n".join(["type Answer { ok: Boolean }", *roots, *scalars, *inputs])
 
 
-def _argument(
-    name: str, required: bool, kind: Any, held: Mapping[str, str], inputs: dict[str, str], scalars: set[str]
-) -> str:
-    return f"{name}: {_graphql(kind, held, inputs, scalars)}{'!' if required else ''}"
+class _Schema:
+    """SDL in the making: the input types and scalars that arguments have named so far."""
 
+    def __init__(self, held: Mapping[str, str]) -> None:
+        self.held = held
+        self.inputs: dict[str, str] = {}
+        self.scalars: set[str] = set()
 
-def _graphql(kind: Any, held: Mapping[str, str], inputs: dict[str, str], scalars: set[str]) -> str:
-    if isinstance(kind, tuple) and kind[0] == "index":  # Scalars["String"]
-        scalars.add(kind[2][1])
-        return str(kind[2][1])
-    if isinstance(kind, tuple) and kind[0] == "name":
-        name, arguments = kind[1], kind[2]
-        if name == "InputMaybe":
-            return _graphql(arguments[0], held, inputs, scalars)
-        if name == "Array":
-            return f"[{_graphql(arguments[0], held, inputs, scalars)}!]"
-        if name in inputs:
-            return str(name)
-        found = _Parser(held[name]).type() if name in held else None
-        if isinstance(found, dict):
-            inputs[name] = ""
-            fields = (_argument(f, r, k, held, inputs, scalars) for f, (r, k) in sorted(found.items()))
-            inputs[name] = f"input {name} {{ {', '.join(fields)} }}"
-            return str(name)
-        return _enum(str(name), inputs)
-    scalars.add("Any")
-    return "Any"
+    def root(self, root: str) -> Iterator[str]:
+        yield f"type {root} {{"
+        for name in sorted(_Parser(self.held[root]).type()):
+            if not name.startswith("_"):
+                declared = self.held.get(f"{root}{name[0].upper()}{name[1:]}Args")
+                said = self._arguments(_Parser(declared).type() if declared else {})
+                yield f"  {name}{f'({said})' if said else ''}: Answer"
+        yield "}"
 
+    def _arguments(self, fields: Mapping[str, tuple[bool, Any]]) -> str:
+        return ", ".join(
+            f"{name}: {self._kind(kind)}{'!' if required else ''}"
+            for name, (required, kind) in sorted(fields.items())
+        )
 
-def _enum(name: str, inputs: dict[str, str]) -> str:
-    inputs[name] = f"scalar {name}"
-    return name
+    def _kind(self, kind: Any) -> str:
+        if isinstance(kind, tuple) and kind[0] == "index":  # Scalars["String"]
+            self.scalars.add(kind[2][1])
+            return str(kind[2][1])
+        if isinstance(kind, tuple) and kind[0] == "name":
+            name, arguments = kind[1], kind[2]
+            if name == "InputMaybe":
+                return self._kind(arguments[0])
+            if name == "Array":
+                return f"[{self._kind(arguments[0])}!]"
+            return self._named(str(name))
+        self.scalars.add("Any")
+        return "Any"
+
+    def _named(self, name: str) -> str:
+        if name not in self.inputs:
+            found = _Parser(self.held[name]).type() if name in self.held else None
+            self.inputs[name] = f"scalar {name}"  # stands so while its own fields name it
+            if isinstance(found, dict):
+                self.inputs[name] = f"input {name} {{ {self._arguments(found)} }}"
+        return name

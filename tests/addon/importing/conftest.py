@@ -62,7 +62,7 @@ OPENAPI: dict[str, Any] = {
             "delete": {},
             "put": {"requestBody": {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         },
-        "/pets/{id}/retire": {"post": {"parameters": [{"$ref": "#/components/parameters/id"}]}},
+        "/pets/{id}/graduate": {"post": {"parameters": [{"$ref": "#/components/parameters/id"}]}},
         "/pets/search": {"post": {"requestBody": {"content": {"application/json": {"schema": {}}}}}},
     },
 }

@@ -23,7 +23,7 @@ def test_every_operation_is_a_tool_with_an_effect(document: dict[str, Any]) -> N
         "pets_get_pet": "read",
         "pets_delete_pet": "destructive",
         "pets_set_pet": "write",
-        "pets_create_pet_retire": "write",
+        "pets_create_pet_graduate": "write",
         "pets_search_pets": "read",
     }
     assert imported.report.dropped == ()
@@ -290,8 +290,8 @@ def test_a_document_that_does_not_say_where_the_api_is(document: dict[str, Any])
 
 
 def test_effects_can_be_set_by_hand(document: dict[str, Any]) -> None:
-    options = Options(api="pets", effects={"pets_*_retire": "destructive"})
-    assert by_name(openapi.convert(document, options))["pets_create_pet_retire"]["effect"] == "destructive"
+    options = Options(api="pets", effects={"pets_*_graduate": "destructive"})
+    assert by_name(openapi.convert(document, options))["pets_create_pet_graduate"]["effect"] == "destructive"
 
 
 def test_the_document_is_left_as_it_was(document: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from importlib.metadata import PathDistribution
@@ -17,10 +17,9 @@ import handmade
 import outlines
 import stainless
 import typescript
-import yaml
 from apis import Api
 from joining import tools_of
-from wharfinger.importing import aws, comparing, discovery, naming, openapi
+from wharfinger.importing import aws, comparing, discovery, graphql, naming, openapi, reading
 from wharfinger.importing.operations import Imported, Options, Report
 
 OUTLINES = Path(__file__).resolve().parent / "outlines"
@@ -48,9 +47,10 @@ def imported(api: Api, specs: Path, hand: str, before: str) -> tuple[Imported, s
     return _without(result, held, api), _source(api, specs)
 
 
-def _without(result: Imported, held: dict[str, Any], api: Api) -> Imported:
+def _without(result: Imported, held: Mapping[str, Any], api: Api) -> Imported:
     """Without the tools that match what a hand-written one matches, or that have the name of one."""
     tools = held.get("tools", [])
+    _rename(result.file["tools"], api)
     names = {tool["tool"] for tool in tools}
     places = {place for tool in tools for place in _places(tool)}
     kept = [
@@ -59,6 +59,7 @@ def _without(result: Imported, held: dict[str, Any], api: Api) -> Imported:
     for tool in kept:
         if "optional" in tool["run"].get("auth", {}) and not (api.auth or {}).get("optional"):
             del tool["run"]["auth"]  # the document says that none is needed; the API answers otherwise
+        _leave_out(tool, api.without)
         _take_headers(tool, api.acting)
         _loosen(tool, api.texts)
         if api.unread and "body" not in tool["run"] and tool["run"]["method"] in {"PUT", "POST"}:
@@ -70,6 +71,16 @@ def _without(result: Imported, held: dict[str, Any], api: Api) -> Imported:
         _put_below(tool, api.prefix)
     file = result.file | {"tools": kept}
     return Imported(file, Report(len(kept), result.report.dropped, result.report.notes))
+
+
+def _rename(tools: list[dict[str, Any]], api: Api) -> None:
+    """Give tools the names that apis.yaml says, and descriptions to match."""
+    for tool in tools:
+        name = f"{api.name}_{(api.rename or {}).get(tool['tool'].removeprefix(f'{api.name}_'), '')}"
+        said = [f"{api.name}_{new}" for new in (api.rename or {}).values()]
+        if name in said or tool["tool"] in said:
+            tool["tool"] = name if name in said else tool["tool"]
+            tool["description"] = _described(tool["tool"], api)
 
 
 def _take_headers(tool: dict[str, Any], names: tuple[str, ...]) -> None:
@@ -88,6 +99,21 @@ def _take_headers(tool: dict[str, Any], names: tuple[str, ...]) -> None:
         items = ordered | {"input": held} | {k: v for k, v in tool.items() if k not in {*ordered, "input"}}
         tool.clear()
         tool |= items
+
+
+def _leave_out(tool: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Take inputs out that no client needs, and that would be a credential of the agent's own."""
+    for name in names:
+        if tool.get("input", {}).pop(name, None) is None:
+            continue
+        for place in ("query", "body"):
+            kept = {key: text for key, text in tool["run"].get(place, {}).items() if text != f"${{{name}}}"}
+            if place in tool["run"] and kept:
+                tool["run"][place] = kept
+            elif tool["run"].pop(place, None) is not None and place == "body":
+                tool["run"].pop("encoding", None)
+        if not tool["input"]:
+            del tool["input"]
 
 
 def _put_below(tool: dict[str, Any], prefix: str) -> None:
@@ -153,8 +179,7 @@ def _source(api: Api, specs: Path) -> str:
 
 def _openapi(api: Api, specs: Path, options: Options) -> Imported:
     text = (api.folder(specs) / api.package / api.file).read_bytes()
-    document = json.loads(text) if text[:1] == b"{" else yaml.load(text, Loader=yaml.CSafeLoader)
-    return _converted(document, api, options)
+    return _converted(reading.document(text, api.file), api, options)
 
 
 def _stainless(api: Api, specs: Path, options: Options) -> Imported:
@@ -222,25 +247,49 @@ def _outline(api: Api, specs: Path, options: Options) -> Imported:
     names = {place: f"{api.name}_{name}" for place, name in said.items()}
     result = _converted(document, api, replace(options, names=names))
     for tool in result.file["tools"]:
-        phrase = naming.of_name(tool["tool"].removeprefix(f"{api.name}_"))
-        tool["description"] = naming.describe(phrase, phrase.objects[0])
+        tool["description"] = _described(tool["tool"], api)
     return result
 
 
-def _converted(document: dict[str, Any], api: Api, options: Options) -> Imported:
+def _described(name: str, api: Api) -> str:
+    phrase = naming.of_name(name.removeprefix(f"{api.name}_"))
+    return naming.describe(phrase, phrase.objects[0])
+
+
+def _graphql(api: Api, specs: Path, options: Options) -> Imported:
+    return graphql.convert((api.folder(specs) / api.package / api.file).read_text(), options)
+
+
+def _vercel(api: Api, specs: Path, options: Options) -> Imported:
+    return _converted(typescript.vercel(api.folder(specs) / api.package), api, options)
+
+
+def _linear(api: Api, specs: Path, options: Options) -> Imported:
+    (types,) = (api.folder(specs) / api.package).glob(api.file)  # a part of its name is a hash
+    return graphql.convert(typescript.linear(types), options)
+
+
+def _converted(document: Mapping[str, Any], api: Api, options: Options) -> Imported:
     """The document's tools, of those paths that are wanted."""
     paths = document["paths"]
     if api.paths:
         paths = {p: item for p, item in paths.items() if any(fnmatchcase(p, glob) for glob in api.paths)}
     # Microsoft Graph takes the names of functions without the name space that its document gives them.
-    document = document | {"paths": {p.replace("/microsoft.graph.", "/"): item for p, item in paths.items()}}
+    document = {**document, "paths": {p.replace("/microsoft.graph.", "/"): item for p, item in paths.items()}}
     if api.posts:
-        effects = {tool["tool"]: tool["effect"] for tool in openapi.convert(document, options).file["tools"]}
-        document, options = _posted(document), replace(options, effects=effects | dict(options.effects))
+        said = openapi.convert(document, options).file["tools"]
+        effects = {tool["tool"]: tool["effect"] for tool in said} | dict(options.effects)
+        names = {comparing.place(tool["run"] | {"method": "POST"}): tool["tool"] for tool in said}
+        posting = replace(options, effects=effects, names=names | dict(options.names))
+        result = openapi.convert(_posted(document), posting)
+        descriptions = {tool["tool"]: tool["description"] for tool in said}
+        for tool in result.file["tools"]:
+            tool["description"] = descriptions.get(tool["tool"], tool["description"])
+        return result
     return openapi.convert(document, options)
 
 
-def _posted(document: dict[str, Any]) -> dict[str, Any]:
+def _posted(document: Mapping[str, Any]) -> dict[str, Any]:
     """The same API with every GET as a POST of a form: so do its clients send it."""
     form = "application/x-www-form-urlencoded"
     paths: dict[str, Any] = {}
@@ -258,7 +307,7 @@ def _posted(document: dict[str, Any]) -> dict[str, Any]:
             }
             body = {"requestBody": {"content": {form: {"schema": schema}}}} if fields else {}
             paths.setdefault(path, {})["post"] = operation | {"parameters": rest} | body
-    return document | {"paths": paths}
+    return {**document, "paths": paths}
 
 
 READERS: dict[str, Callable[[Api, Path, Options], Imported]] = {
@@ -269,6 +318,9 @@ READERS: dict[str, Callable[[Api, Path, Options], Imported]] = {
     "sentry": _sentry,
     "gitlab": _gitlab,
     "telegram": _telegram,
+    "graphql": _graphql,
+    "linear": _linear,
+    "vercel": _vercel,
     "aws": _aws,
     "discovery": _discovery,
     "outline": _outline,
