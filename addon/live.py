@@ -21,7 +21,7 @@ from wharfinger.rules import decide as deciding
 from wharfinger.rules import redirecting
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.limits import UNCOUNTED
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.placeholders import Owner, Placeholders
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.redirecting import Pass
 from wharfinger.rules.types import Call, Decision, Facts, Request
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 LARGE_BODY = 64 * 1024
 """Bytes of a body from which on a decision is made off the event loop."""
+LONG_SEARCH = 2_000_000
+"""Nanoseconds that patterns may take at worst from which on it is, too."""
 
 
 class Live:
@@ -68,6 +70,8 @@ class Live:
         self._stopped: str | None = None
         self._on_change: Callable[[], object] = lambda: None
         self._all: tuple[int, SecretSet] | None = None
+        self._concealed: Mapping[str, str] = {}
+        self._marks: Placeholders | None = None
         self._sets: dict[str, SecretSet] = {}
         self.generation = 0
         self.swap(configuration, agents)
@@ -204,6 +208,7 @@ class Live:
             passes=self.redirects.of(who.agent_id),
             denials=self._denials,
             approved_tools=self._approved_tools,
+            marks=self._marks,
         )
 
     def decide(
@@ -237,10 +242,21 @@ class Live:
         return self.configuration.tools.may_stream(host)
 
     async def decide_aside(self, request: Request, session: Session) -> Decision:
-        """The same; one with a large body is looked through in a thread, so that nobody else waits for it."""
-        if request.body is None or len(request.body) <= LARGE_BODY:
-            return self.decide(request, session)
-        return await asyncio.to_thread(self.decide, request, session)
+        """The same; what may take long is looked through in a thread, so that nobody else waits for it."""
+        if self._may_take_long(request):
+            return await asyncio.to_thread(self.decide, request, session)
+        return self.decide(request, session)
+
+    def _may_take_long(self, request: Request) -> bool:
+        size = len(request.body or b"")
+        if size > LARGE_BODY:
+            return True
+        agent = self.configuration.agents.get(request.agent)
+        policies = [self.configuration.policies[name] for name in agent.policies] if agent is not None else []
+        if not any(policy.patterns for policy in policies):
+            return False
+        size += len(request.target) + sum(len(value) for _, value in request.headers)
+        return sum(policy.search_time(size) for policy in policies) > LONG_SEARCH
 
     def streams(self, request: Request) -> Streamed | None:
         """How the body of a request with this head is to pass; None where it is read whole."""
@@ -250,9 +266,24 @@ class Live:
         """Every value in use, and every value that has been."""
         version = self._credentials.version
         if self._all is None or self._all[0] != version:
-            self._all = (version, SecretSet.of(self._credentials.redactions()))
+            self._all = (version, SecretSet.of({**self._credentials.redactions(), **self._concealed}))
             self._sets.clear()
         return self._all[1]
+
+    async def conceal(self, texts: Mapping[str, str]) -> None:
+        """Keep these texts, and no others but secrets, from every agent: from text to what it is.
+
+        Returns once it holds. What takes time is done in a thread, so that no request waits for it.
+        """
+        while True:
+            version = self._credentials.version
+            known = {**self._credentials.redactions(), **texts}
+            everything = await asyncio.to_thread(SecretSet.of, known)
+            if version == self._credentials.version:
+                break
+        self._concealed, self._all = dict(texts), (version, everything)
+        self._marks = Placeholders({text: Owner("", what) for text, what in texts.items()}) if texts else None
+        self._sets.clear()
 
     def secrets_for(self, agent: str) -> SecretSet:
         """Everything that must not reach `agent`, each shown as its placeholder where it has one."""

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules import denials as denied
 from wharfinger.rules import digests, headers, patterns, presented, spelling
 from wharfinger.rules.conditions import Scope
+from wharfinger.rules.granting import Granting
 from wharfinger.rules.headers import Passes, Plan
 from wharfinger.rules.judging import Judgement, judge, judge_texts, shortest
 from wharfinger.rules.presented import Presented
@@ -181,6 +182,12 @@ class _Deciding:
                 (call.tool, self._scope(call, call.reason, read, agent, path))
                 for call in (*led.calls, _fetched(read))
             )
+        texts = cache(lambda: self._texts(read, kept))
+        covered = plan.covered(kept)
+        granting = Granting(
+            self.configuration, self.request, read, covered,
+            tuple(placement.credential for placement in shown.placements), self.facts, self.now, agent.owner,
+        )  # fmt: skip
         ruling = Ruling(
             policies,
             subjects,
@@ -188,13 +195,14 @@ class _Deciding:
                 some,
                 subjects,
                 self._place(read.host),
-                lambda: self._texts(read, kept),
+                texts,
                 lambda: self._how_to_reason(read.winner),
                 explain=self.explain,
             ),
             self.facts,
             self.now,
             self.explain,
+            granting.granted,
         ).ruled()
         judgement = ruling.judgement
         if judgement.verdict is not Verdict.DENY or judgement.forbidden or judgement.code is not None:
@@ -204,6 +212,7 @@ class _Deciding:
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
+        digest = self._digest(read, shown, covered, path)
         injects = opened and not ruling.withheld and self.request.message is None
         return Decision(
             judgement.verdict,
@@ -217,7 +226,7 @@ class _Deciding:
             forward=kept if opened else (),
             dropped=plan.dropped,
             own=shown.own,
-            digest=self._digest(read, shown, plan.covered(kept), path),
+            digest=digest,
             ask=judgement.ask,
             protocol=read.protocol,
             response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
@@ -225,7 +234,11 @@ class _Deciding:
             timeout=shortest(judgement.timeout, *(tool.timeout for tool in read.winners)) if opened else None,
             review=judgement.review,
             observed=ruling.observed,
-            trace=tuple(self._trace(read, shown, plan.dropped, ruling)) if self.explain else (),
+            grants=judgement.uses,
+            sample=granting.sample(judgement, digest) if judgement.ask is not None else None,
+            trace=tuple(self._trace(read, shown, plan.dropped, ruling, granting.steps))
+            if self.explain
+            else (),
         )
 
     def _passed(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
@@ -391,7 +404,12 @@ class _Deciding:
             yield Step("blast", str(blast), str(blast.score))
 
     def _trace(
-        self, read: Recognised, shown: Presented, dropped: tuple[str, ...], ruling: Ruled
+        self,
+        read: Recognised,
+        shown: Presented,
+        dropped: tuple[str, ...],
+        ruling: Ruled,
+        granting: list[Step],
     ) -> Iterator[Step]:
         yield from self._call_steps(read)
         for placement in shown.placements:
@@ -402,6 +420,7 @@ class _Deciding:
         for name in dropped:
             yield Step("headers", name, "dropped")
         yield from ruling.steps
+        yield from granting
         yield Step("verdict", ruling.judgement.reason, ruling.judgement.verdict.value)
 
 

@@ -3,8 +3,10 @@
 Searched, each as received and also decoded: path and query (percent-decoded), the values of header fields
 but for the credential's own place, and the body as text, with every text in it. Names of header fields are
 not searched. A body that cannot be read as what it says it is cannot be searched, and is refused: one that
-was not read, that is compressed, of another charset than UTF-8, or that does not parse. The patterns are
-RE2, so the time is linear.
+was not read, that is compressed, of another charset than UTF-8, or that does not parse.
+
+The patterns are RE2, so the time is linear in the text; at worst every instruction of a compiled pattern is
+followed at every byte. So a pattern has so many at most, and `nanoseconds` says what a search may take.
 """
 
 from __future__ import annotations
@@ -17,9 +19,14 @@ from urllib.parse import unquote_to_bytes
 import re2
 from wharfinger.rules import bodies
 from wharfinger.rules.bodies import Body, Media
+from wharfinger.rules.cel_cost import PROGRAM
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Request, RuleRef
 
+MAX_PROGRAM: Final = 1_000
+"""Instructions of one pattern, once compiled."""
+_READINGS: Final = 3
+"""How often a text may be searched: as it came, and as it is read."""
 _READ: Final = frozenset({Media.JSON, Media.FORM, Media.MULTIPART})
 
 
@@ -28,18 +35,36 @@ class Patterns:
     """The patterns of one policy, compiled."""
 
     ref: RuleRef
+    program: int
+    """Instructions of all of them together."""
     _compiled: tuple[Any, ...]
 
     def __init__(self, written: Sequence[str], ref: RuleRef) -> None:
         """Compile patterns that RE2 is known to take."""
-        options = re2.Options()
-        options.log_errors = False
+        compiled = tuple(_compiled(text) for text in written)
         object.__setattr__(self, "ref", ref)
-        object.__setattr__(self, "_compiled", tuple(re2.compile(text, options) for text in written))
+        object.__setattr__(self, "program", sum(each.programsize for each in compiled))
+        object.__setattr__(self, "_compiled", compiled)
+
+    def nanoseconds(self, size: int) -> float:
+        """What a search in a request of so many bytes may take, at worst."""
+        return PROGRAM * self.program * size * _READINGS
 
     def found(self, texts: Iterable[str]) -> bool:
         """Whether any pattern is found in any of the texts."""
         return any(pattern.search(text) is not None for text in texts for pattern in self._compiled)
+
+
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return re2.compile(pattern, options)
+
+
+def is_too_large(pattern: str) -> bool:
+    """Whether one pattern, known to be one, takes too long to be searched for in everything."""
+    return bool(_compiled(pattern).programsize > MAX_PROGRAM)
 
 
 def searched(target: str, values: Iterable[str], body: bytes, strings: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Final
 
 from wharfinger.rules.asking import lacking
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
+from wharfinger.rules.digests import part_digest
 from wharfinger.rules.extending import both, by_name, merged, narrowed
 from wharfinger.rules.limits import Limit, Limits, Measure, key_of
 from wharfinger.rules.lint import kinds
@@ -25,7 +26,7 @@ from wharfinger.rules.models.policies import Ask as AskRule
 from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.models.values import spelled_duration
 from wharfinger.rules.names import Names
-from wharfinger.rules.patterns import Patterns
+from wharfinger.rules.patterns import Patterns, is_too_large
 from wharfinger.rules.problems import Position, Problems, did_you_mean
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.spelling import covers
@@ -85,11 +86,17 @@ class CompiledPolicy:
     patterns: tuple[Searched, ...] = ()
     limits: Limits = field(default_factory=dict)
     reads_clock: bool = False
+    digest: str = ""
+    """Of what is written in its file, but its tests."""
 
     @property
     def name(self) -> str:
         """The policy's name."""
         return self.model.policy
+
+    def search_time(self, size: int) -> float:
+        """Nanoseconds that its patterns may take in a request of so many bytes."""
+        return sum(each.patterns.nanoseconds(size) for each in self.patterns)
 
     def observes(self, now: datetime) -> bool:
         """Whether what it says is only recorded: in the 14 days before `until`, and never else."""
@@ -149,6 +156,7 @@ class _Compiler:
         rules = by_name(self._rules())
         clock = any(r.condition is not None and r.condition.reads.clock for rs in rules.values() for r in rs)
         self._check_instants(clock)
+        self._check_patterns()
         patterns = Patterns(self.model.deny_patterns, self._ref(self.model.at("deny_patterns"), Verdict.DENY))
         environments = self._environments(None)
         searched = (Searched(patterns, environments),) if self.model.deny_patterns else ()
@@ -336,7 +344,8 @@ class _Compiler:
         )
         patterns = [*own.patterns, *(p for base in bases for p in narrowed(base.patterns, within))]
         clock = own.reads_clock or any(base.reads_clock for base in bases)
-        whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock)
+        digest = part_digest(self.model)
+        whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock, digest)
         if not self.model.abstract:
             self._check_streams(whole)
         return whole
@@ -373,6 +382,12 @@ class _Compiler:
                         f'"{name}" streams its body, which deny_patterns would have to read',
                         "keep the two in policies of different agents",
                     )
+
+    def _check_patterns(self) -> None:
+        for index, text in enumerate(self.model.deny_patterns):
+            if is_too_large(text):
+                at = self.model.at("deny_patterns", index)
+                self.problems.error(at, f'"{text}" is too large a pattern', "ask for fewer repetitions")
 
     def _check_instants(self, clock: bool) -> None:
         """Tests of a policy that reads the clock must show that someone has thought of the time."""

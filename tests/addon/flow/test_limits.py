@@ -186,6 +186,30 @@ async def test_not_kept_not_sent(start: Any, origin: Any, monkeypatch: pytest.Mo
         assert (await proxy.request("GET", "/masked/1")).status == 200, "what has no limit goes on"
 
 
+@pytest.mark.parametrize(("pattern", "size", "aside"), [("hush", 10, False), ("a.{0,50}z", 9_000, True)])
+async def test_what_patterns_may_take_long_for_is_decided_aside(
+    start: Any, monkeypatch: pytest.MonkeyPatch, pattern: str, size: int, aside: bool
+) -> None:
+    """The event loop serves all agents; RE2 lets it go on meanwhile."""
+    import threading
+
+    from wharfinger.rules import patterns
+
+    seen: list[bool] = []
+    searched = patterns.searched
+
+    def noting(*given: Any) -> Any:
+        seen.append(threading.current_thread() is not threading.main_thread())
+        return searched(*given)
+
+    monkeypatch.setattr(patterns, "searched", noting)
+    policy = f"policy: everyday\ntools: [create_item]\ndeny_patterns: ['{pattern}']\n"
+    async with start({"policies/everyday.yaml": policy}) as proxy:
+        body = b'{"name": "%b"}' % (b"x" * size)
+        assert (await proxy.request("POST", "/items", JSON, body)).status == 200
+    assert seen == [aside]
+
+
 # The emergency deny list, and reviews.
 
 

@@ -177,3 +177,17 @@ def test_patterns_read_the_bodies_of_requests_that_no_tool_fits(make: Any) -> No
     assert world.decide(line, fields, b'{"a": "fine"}').verdict is Verdict.ALLOW
     assert world.decide(line, fields, ESCAPED).verdict is Verdict.DENY
     assert world.decide(line, fields, b'{"a": "h\\u0075sh", "a": 1}').verdict is Verdict.DENY
+
+
+def test_a_pattern_that_takes_too_long_in_everything_is_told(make: Any) -> None:
+    make.policy("tools: [refund]\ndeny_patterns: ['a.{0,100}z']")
+    with pytest.raises(ConfigurationError, match="is too large a pattern"):
+        make.policy("tools: [refund]\ndeny_patterns: ['fine', 'a.{0,500}z']")
+
+
+def test_what_a_search_may_take_grows_with_patterns_and_request(make: Any) -> None:
+    few, many = (
+        policy(make, f"tools: [refund]\ndeny_patterns: {text}") for text in ("[hush]", "[hush, 'a.{0,50}z']")
+    )
+    assert 0 < few.search_time(1000) < few.search_time(2000) < many.search_time(2000)
+    assert policy(make, "tools: [refund]").search_time(2000) == 0
