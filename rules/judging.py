@@ -220,7 +220,7 @@ def _together(judged: list[Judgement]) -> Judgement:
         ask,
         every,
         timeout=shortest(*(each.timeout for each in judged)),
-        review=any(each.review for each in judged),
+        review=not denying and any(each.review for each in judged),
         forbidden=any(each.forbidden for each in judged),
     )
 
