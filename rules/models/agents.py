@@ -39,9 +39,7 @@ class Away(Written):
 
     remedies: ClassVar[dict[str, str]] = {"by": "write `to`", "from": "it begins when it is loaded; drop it"}
 
-    until: Until = Field(
-        description="When they are back: an instant, or a date's first moment."
-    )
+    until: Until = Field(description="When they are back: an instant, or a date's first moment.")
     to: Name = Field(description="The person who may answer in their stead until then.")
 
 
@@ -50,7 +48,10 @@ class Person(Written):
 
     email: Text | None = Field(default=None, description="Where to write to.")
     slack: Text | None = Field(default=None, description="Member id in Slack.")
-    role: Literal["admin", "approver"] = Field(default="approver", description="admin may do everything.")
+    role: Literal["viewer", "approver", "admin"] = Field(
+        default="approver",
+        description="viewer sees everything and changes nothing, approver answers, admin may do everything.",
+    )
     away: Away | None = Field(default=None, description="Who answers for them while they are away.")
 
     @field_validator("email")
