@@ -110,6 +110,16 @@ def _person(name: str, away: Away | None) -> str:
     return name if away is None else _ENCODE([name, away.to, away.until.isoformat()])
 
 
+def part_digest(policy: BaseModel) -> str:
+    """The digest of one policy file, without its tests: what grants that it lets out rest on."""
+    return digest("policy-file", _written(policy, "tests"))
+
+
+def credential_digest(credential: BaseModel) -> str:
+    """The digest of a credential's declaration; never of its value."""
+    return digest("credential", _written(credential))
+
+
 def _tool(tool: Any) -> list[JSON]:
     """A tool's template digest, and what decisions take from it beyond the template."""
     return [tool.name, tool.digest, tool.builtin, str(tool.timeout or ""), tool.proposed]

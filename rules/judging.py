@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wharfinger.rules.asking import agreed, for_agent, lacking, needs
 from wharfinger.rules.conditions import HOLDS, Outcome, Scope
 from wharfinger.rules.policy import CompiledPolicy, Rule, Searched
 from wharfinger.rules.transient import transient
 from wharfinger.rules.types import Ask, Code, RuleRef, Step, Verdict
+
+if TYPE_CHECKING:
+    from wharfinger.rules.grants import Use
 
 MAX_SHOWN: Final = 3
 """How many rules a message names."""
@@ -60,6 +63,10 @@ class Judgement:
     review: bool = False
     forbidden: bool = False
     """Whether a rule forbids it, or cannot be evaluated: not merely that none allows it."""
+    parts: tuple[Judgement, ...] = ()
+    """Of a request of several calls: what the rules say of each."""
+    uses: tuple[Use, ...] = ()
+    """The grants that let it out although rules ask."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -221,6 +228,7 @@ def _together(judged: list[Judgement]) -> Judgement:
         every,
         timeout=shortest(*(each.timeout for each in judged)),
         review=not denying and any(each.review for each in judged),
+        parts=tuple(judged),
         forbidden=any(each.forbidden for each in judged),
     )
 

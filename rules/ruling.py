@@ -55,6 +55,8 @@ class Ruling:
     facts: Facts
     now: datetime
     explain: bool
+    granted: Callable[[Judgement], Judgement] = lambda judgement: judgement
+    """What grants make of a judgement that asks."""
 
     def ruled(self) -> Ruled:
         """See the module's head."""
@@ -79,10 +81,11 @@ class Ruling:
         judgement = self.judge(policies)
         limits = [policy.limits for policy in policies if policy.limits]
         if not limits or (judgement.verdict is Verdict.DENY and not self.explain):
-            return answerable(judgement, self._owner), UNWEIGHED
+            return self.granted(answerable(judgement, self._owner)), UNWEIGHED
         assumed = not self.facts.run and self.facts.origin in _NO_RUN
         weighed = weigh(limits, self.subjects, self.facts.counters, assumed=assumed, explain=self.explain)
-        return answerable(limited(judgement, weighed), self._owner), weighed
+        limited_too = answerable(limited(judgement, weighed), self._owner)
+        return limited_too if weighed.passed else self.granted(limited_too), weighed
 
     @property
     def _owner(self) -> str:

@@ -20,6 +20,7 @@ from wharfinger.rules.blast import Blast
 
 if TYPE_CHECKING:
     from wharfinger.rules.denials import Denial
+    from wharfinger.rules.grants import Open, Sample, Use
     from wharfinger.rules.limits import Counters, Reservation
     from wharfinger.rules.placeholders import Placeholders
     from wharfinger.rules.redact.fields import FieldPath
@@ -144,6 +145,10 @@ class Facts:
     """Redirects that the agent may follow."""
     denials: tuple[Denial, ...] = ()
     """The emergency deny list, which holds before any policy."""
+    marks: Placeholders | None = None
+    """What links and codes that people decide by are known by: in a request they are misuse."""
+    grants: tuple[Open, ...] = ()
+    """What people have granted this agent in advance."""
 
     @property
     def assume_placeholder(self) -> bool:
@@ -273,7 +278,7 @@ class Step:
 
     kind: str
     """`spelling`, `tool`, `input`, `blast`, `credential`, `headers`, `rule`, `pattern`, `limit`,
-    `observe`, `verdict`."""
+    `grant`, `observe`, `verdict`."""
     text: str
     result: str
     """`ok`, `holds`, `does not hold`, `error`, `deny`, …"""
@@ -331,4 +336,8 @@ class Decision:
     """Where a policy of the agent observes: what all of them say."""
     led: Pass | None = None
     """The redirect that is followed, where that is why it is let out."""
+    grants: tuple[Use, ...] = ()
+    """The grants it is let out by, which the gate has to take in one step with opening the request."""
+    sample: Sample | None = None
+    """Of a decision to ask: what a grant for calls like it can be made of."""
     trace: tuple[Step, ...] = ()
