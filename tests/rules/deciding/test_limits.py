@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wharfinger.rules import cases
+from wharfinger.rules import cases, limits
+from wharfinger.rules.conditions import Scope
 from wharfinger.rules.denials import Denial
 from wharfinger.rules.models.limits import Window
 from wharfinger.rules.problems import ConfigurationError
@@ -135,6 +136,24 @@ def test_sums_need_a_number_that_is_not_negative(make: Any, body: Any, said: str
         "POST https://pay.example.com/pay", {"Content-Type": "application/json"}, json.dumps(tenth).encode()
     )
     assert [each.amount for each in fine.reservations] == [Fraction(1, 10)]
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (5, Fraction(5)), (0, Fraction(0)), (-0.0, Fraction(0)), (0.1, Fraction(1, 10)), (2**63 - 1, Fraction(2**63 - 1)),
+        (1e308, Fraction(10**308)), (True, None), (False, None), ("5", None), (None, None), ([5], None), ({}, None),
+    ],
+)  # fmt: skip
+def test_only_numbers_are_added_up_and_exactly(make: Any, value: Any, amount: Fraction | None) -> None:
+    """Whatever recognition let through as the input: what is no number is an error, and errors deny."""
+    compiled = make.policy(f"{ALL}\nlimits: [{{tool: refund, sum: {{amount: 5/day}}}}]").configuration
+    scope = Scope({"amount": value}, {"tool": "refund", "effect": "write"}, {}, {}, {}, NOON)
+    weighed = limits.weigh([compiled.policies["main"].limits], [[("refund", scope)]], Counted())
+    assert [each.amount for each in weighed.reservations] == ([] if amount is None else [amount])
+    assert [each.error for each in weighed.passed] == (
+        [True] if amount is None else [False] if amount > 5 else []
+    )
 
 
 def test_a_limit_by_run_needs_a_run(make: Any) -> None:
@@ -401,11 +420,12 @@ def test_other_invariants_hold_while_policies_observe(make: Any) -> None:
 def test_limits_of_an_observing_policy_count_and_keep_nothing_in(make: Any) -> None:
     text = observing(f"{ALL}\nlimits: [{{tool: refund, calls: 1/hour}}]")
     for world in (make.policy(text), make.policy(ALL, more=text)):
-        decision = world.with_facts(counters=Counted(5)).refund()
-        assert decision.verdict is ALLOW
-        assert decision.observed is not None
-        assert decision.observed.verdict is DENY
-        assert [(each.amount, each.room) for each in decision.reservations] == [(1, None)]
+        for used, observed in ((0, ALLOW), (5, DENY)):
+            decision = world.with_facts(counters=Counted(used)).refund()
+            assert decision.verdict is ALLOW
+            assert decision.observed is not None
+            assert decision.observed.verdict is observed
+            assert [(each.amount, each.room) for each in decision.reservations] == [(1, None)]
 
 
 # The emergency deny list
