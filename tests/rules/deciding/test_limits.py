@@ -316,6 +316,22 @@ def test_its_own_approvers_and_environments_are_those_of_what_it_inherits(make: 
     assert elsewhere.with_facts(counters=Counted(2)).refund().code is Code.DENIED
 
 
+@pytest.mark.parametrize(("environment", "verdict"), [("prod", DENY), ("test", ALLOW)])
+@pytest.mark.parametrize(
+    "base", ["deny_patterns: [pi_1]", "limits: [{tool: refund, calls: 1/hour}]", "deny: [{tool: refund}]"]
+)
+def test_what_is_inherited_is_about_the_environments_of_the_heir(
+    make: Any, base: str, environment: str, verdict: Verdict
+) -> None:
+    world = make({
+        "agents.yaml": "agents:\n  bot: {owner: alice, policies: [main, heir], environment: prod}\n",
+        "policies/base.yaml": f"policy: base\nabstract: true\n{base}",
+        "policies/heir.yaml": f"policy: heir\nextends: [base]\nenvironments: [{environment}]",
+        "policies/main.yaml": "policy: main\ntools: [refund]",
+    })  # fmt: skip
+    assert world.with_facts(counters=Counted(1)).refund().verdict is verdict
+
+
 def test_a_base_of_a_base_counts_once_by_two_ways(make: Any) -> None:
     world = make({
         "policies/base.yaml": BASE,

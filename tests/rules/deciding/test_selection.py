@@ -24,6 +24,7 @@ WRITE = "PUT https://box.example.com/boxes/1"
 DESTROY = "POST https://box.example.com/boxes/1/empty"
 PAGE = "GET https://plain.example.com/pages/1"
 STRANGE = "DELETE https://nowhere.example.com/x"
+ELSEWHERE = "GET https://nowhere.example.com/x"
 ALLOW, ASK, DENY = Verdict.ALLOW, Verdict.ASK, Verdict.DENY
 
 
@@ -36,6 +37,15 @@ def world(make: Any, policy: str) -> Any:
     [
         ("allow: [{tool: {effect: read}}]", {READ: ALLOW, WRITE: DENY, DESTROY: DENY, PAGE: ALLOW}),
         ("allow: [{tool: {effect: [read, write]}}]", {READ: ALLOW, WRITE: ALLOW, DESTROY: DENY}),
+        (
+            "allow: [{tool: {effect: [read, write, destructive]}}]",
+            {DESTROY: ALLOW, STRANGE: DENY, ELSEWHERE: DENY},
+        ),
+        (
+            "ask: [{tool: {effect: [read, destructive]}}]",
+            {DESTROY: ASK, STRANGE: DENY, ELSEWHERE: DENY},
+        ),
+        ('ask: [{tool: "*_box"}]', {READ: ASK, STRANGE: DENY, ELSEWHERE: DENY}),
         ("allow: [{tool: {api: box}}]", {READ: ALLOW, WRITE: ALLOW, DESTROY: ALLOW, PAGE: DENY}),
         ("allow: [{tool: {api: box, effect: write}}]", {READ: DENY, WRITE: ALLOW, DESTROY: DENY}),
         (

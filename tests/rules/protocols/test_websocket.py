@@ -295,3 +295,23 @@ def test_messages_are_denied_by_rules_patterns_and_placeholders(
 def test_a_message_that_is_no_call_is_allowed_without_one(deciding: Any) -> None:
     decision = deciding(NEWS, b"hello")
     assert (decision.verdict, decision.calls, decision.placements) == (Verdict.ALLOW, (), ())
+
+
+@pytest.mark.parametrize(
+    ("mode", "verdict"), [("", Verdict.DENY), ("mode: observe\nuntil: 2026-01-20", Verdict.ALLOW)]
+)
+def test_patterns_of_a_policy_that_observes_keep_no_message_in(
+    make_request: Any, mode: str, verdict: Verdict
+) -> None:
+    files = {
+        **FILES,
+        "agents.yaml": "agents:\n  bot: {owner: alice, policies: [main, other]}\n",
+        "tools/live.yaml": textwrap.dedent(TOOLS).lstrip(),
+        "policies/main.yaml": "policy: main\ntools: [listen]",
+        "policies/other.yaml": f"policy: other\n{mode}\ndeny_patterns: [secret]",
+    }
+    loaded = load(Sources({name: text.encode() for name, text in files.items()}))
+    facts = Facts(Placeholders({MINE: Owner("bot", "LIVE_KEY")}))
+    request = make_request(NEWS, {**ASKING, "Authorization": f"Bearer {MINE}"})
+    said = replace(request, agent="bot", body=b"the secret", message=Message.TEXT)
+    assert decide(loaded, said, facts, datetime(2026, 1, 14, 12, tzinfo=UTC)).verdict is verdict
