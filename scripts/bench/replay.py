@@ -1,6 +1,8 @@
+#!/usr/bin/env python3
 """How long it takes to decide 100,000 recorded calls again: `replay.py [CALLS] [JOBS]`.
 
-1,000 tools and 100 rules (those of `decide.py`); half of the calls would be decided otherwise.
+10,000 tools and 1,000 rules, those of `decide.py`. Loading them in each process is part of it. Exits 1 if
+it takes more than a minute.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import time
 import decide
 from wharfinger.replaying.comparing import compare
 
+SECONDS = 60.0
 FILES = {
     "wharfinger.yaml": "version: 1\n",
     "agents.yaml": "agents: {bot: {owner: alice, policies: [main], environment: prod}}\n",
@@ -19,6 +22,14 @@ FILES = {
     "credentials.yaml": "credentials: {API_KEY: {from: env:API_KEY, hosts: [api.example.com]}}\n",
     "tools/many.yaml": "api: many\nbase: https://api.example.com\nauth: {secret: API_KEY}\ntools:",
 }
+
+
+def files() -> dict[str, bytes]:
+    """A whole configuration."""
+    tools = "".join(decide.tool(number) for number in range(decide.TOOLS))
+    policy = "policy: main\n" + "\n".join(decide.rules()) + "\n"
+    texts = {**FILES, "tools/many.yaml": FILES["tools/many.yaml"] + tools, "policies/main.yaml": policy}
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def line(number: int) -> bytes:
@@ -39,15 +50,14 @@ def main() -> None:
     """Print the figures."""
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     jobs = int(sys.argv[2]) if len(sys.argv) > 2 else 2
-    tools = "".join(decide.tool(number) for number in range(decide.TOOLS))
-    policy = "policy: main\n" + "\n".join(decide.rules()) + "\n"
-    files = {**FILES, "tools/many.yaml": FILES["tools/many.yaml"] + tools, "policies/main.yaml": policy}
     lines = [line(number) for number in range(calls)]
     begun = time.perf_counter()
-    tally = compare(lines, {name: text.encode() for name, text in files.items()}, jobs)
+    tally = compare(lines, files(), jobs)
     took = time.perf_counter() - begun
     print(f"{calls} calls in {took:.1f} s with {jobs} jobs: {calls / took:.0f} a second")
-    print(f"same {tally.same}, changed {sum(tally.changes.values())}, undecidable {dict(tally.undecidable)}")
+    lost = sum(tally.undecidable.values())
+    print(f"same {tally.same}, changed {sum(tally.changes.values())}, undecidable {lost}")
+    sys.exit(took > SECONDS)
 
 
 if __name__ == "__main__":

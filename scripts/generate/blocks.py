@@ -19,6 +19,7 @@ from wharfinger.answers import STATUS
 from wharfinger.cli.main import cli
 from wharfinger.rules import blast, cel, constraints, extras, fieldnames
 from wharfinger.rules.detector_table import DETECTORS
+from wharfinger.rules.lint.kinds import KINDS
 from wharfinger.rules.schema import schemas
 from wharfinger.rules.types import Code
 
@@ -226,6 +227,12 @@ def readable() -> str:
     return table(("name", "holds"), rows)
 
 
+def remarks() -> str:
+    """What `check` remarks on."""
+    rows = ((f"`{code}`", kind.title, kind.why) for code, kind in sorted(KINDS.items()))
+    return table(("code", "remark", "why, and what to do"), rows)
+
+
 def detectors() -> str:
     """What is found in text, in the order in which it counts."""
     rows = ((f"`{each.name}`", f"`{each.group}`", each.what) for each in DETECTORS)
@@ -262,6 +269,7 @@ BLOCKS: Mapping[str, Callable[[], str]] = {
     "method overrides": lambda: listing(extras.OVERRIDES),
     "blast": lambda: table(("part", "points", "when"), blast.table()),
     "detectors": detectors,
+    "remarks": remarks,
     "operators": lambda: listing(constraints.OPERATORS),
     "readable names": readable,
     "codes": codes,
