@@ -106,11 +106,17 @@ def _fits(surfaces: list[Surface], operation: Operation, whole: Reading, speech:
     """The tools that an operation fits, by its keys in order, then by rank; each tool in one form only."""
     entries: list[Entry] = []
     for key in operation.keys:
-        alike = [entry for surface in surfaces for entry in surface.by_key.get(key, ())]
-        if len(alike) > 1:
-            alike.sort(key=lambda entry: entry.rank)
-        entries.extend(alike)
+        if len(surfaces) == 1:
+            entries += surfaces[0].by_key.get(key, ())
+        else:
+            alike = [entry for surface in surfaces for entry in surface.by_key.get(key, ())]
+            entries += sorted(alike, key=lambda entry: entry.rank)
+    if not entries:
+        return []
     read = of_operation(whole, operation, speech.consumes)
+    if len(entries) == 1:
+        only = fit(entries[0].tool, entries[0].endpoint, read)
+        return [] if only is None else [only]
     found: dict[str, Fit] = {}
     for entry in entries:
         if entry.tool.name not in found and (each := fit(entry.tool, entry.endpoint, read)) is not None:

@@ -247,11 +247,14 @@ def _calls(
         raise _refused("an operation of the request asks for nothing")
     calls: list[Operation] = []
     for field in fields:
-        value = {name: resolved(each, variables) for name, each in field.arguments.items()}
         key = f"{operation.kind} {field.name}"
         introspects = field.name.startswith("__") and field.name != INTROSPECTION
         keys = (key, f"{operation.kind} {INTROSPECTION}") if introspects else (key,)
-        held: Any = {name: each for name, each in value.items() if each is not ABSENT}
+        held: Any = {}
+        for name, each in field.arguments.items():
+            value = resolved(each, variables)
+            if value is not ABSENT:
+                held[name] = value
         calls.append(Operation(keys, held, texts=() if calls else texts))
     return calls
 

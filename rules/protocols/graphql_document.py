@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
 from graphql.error import GraphQLError
-from graphql.language import parse
+from graphql.language import Lexer, Source, Token
 from graphql.language.ast import (
     ArgumentNode,
     BooleanValueNode,
@@ -38,6 +38,7 @@ from graphql.language.ast import (
     ValueNode,
     VariableNode,
 )
+from graphql.language.parser import Parser
 from wharfinger.rules.bodies import number
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import JSON, Code
@@ -141,16 +142,32 @@ def _read(text: str, name: str | None) -> Document:
 def _parsed(text: str) -> DocumentNode:
     if _TWO_WAYS.search(text):
         raise refused("the document has a character that servers read in different ways")
+    lexer = Lexer(Source(text))
     try:
-        return parse(
-            text,
+        return Parser(
+            lexer.source,
             no_location=True,
+            lexer=lexer,
             max_lexical_tokens=MAX_TOKENS,
             max_comments=MAX_COMMENTS,
             max_source_length=MAX_LENGTH,
-        )
-    except GraphQLError:  # its message repeats what was sent
+        ).parse_document()
+    except (GraphQLError, RecursionError):  # the former's message repeats what was sent
         raise refused("the document is not GraphQL, or too large, or nested too deeply") from None
+    finally:
+        _unlink(lexer)
+
+
+def _unlink(lexer: Lexer) -> None:
+    """Take the tokens of a document apart, which name each other: else only the collector could free them.
+
+    It would come by with every few documents, and what waits for it takes longer than the parsing.
+    """
+    token: Token | None = lexer.token
+    while token is not None:
+        before = token.prev
+        token.prev = token.next = None
+        token = before
 
 
 _kept = lru_cache(maxsize=KEPT)(_read)
@@ -238,16 +255,15 @@ def _operation(
     fields: dict[str, RootField] = {}
     _collect(node.selection_set, fragments, fields, (), set())
     name = node.name.value if node.name else ""
-    uses = Counter(
-        variable
-        for field in fields.values()
-        for value in field.arguments.values()
-        for variable in _variables(value)
-    )
+    uses = Counter(_used(fields.values())) if declared else Counter[str]()
     repeated = {variable: count for variable, count in uses.items() if count > 1}
     return OperationText(
         node.operation.value, name, defaults, frozenset(declared), tuple(fields.values()), repeated
     )
+
+
+def _used(fields: Iterable[RootField]) -> Iterator[str]:
+    return (name for field in fields for value in field.arguments.values() for name in _variables(value))
 
 
 def _variables(value: Value) -> Iterator[str]:

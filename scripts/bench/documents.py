@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How long a decision on a GraphQL document takes: cold (never seen), and warm (seen before, as clients do).
 
-What is measured is `decide` whole. The documents are a flat one of 20 fields, one of 20 root fields with
-arguments, and one of 20 root fields with 5 selections below each. Prints the median and the 99th percentile
-in milliseconds, of the wall clock and of the processor's time, and exits 1 if the 99th percentile of the
-processor's time is above 2 ms for a document of 20 fields, cold. Beside it stands what graphql-core's own
-parser takes, which is most of it.
+What is measured is `decide` whole. The documents are one of 20 fields, of which one is a root field; one of
+20 root fields with arguments, each a call; and one of 120 fields, 20 of them root fields with 5 below each.
+Prints the median, the 99th percentile and the most in milliseconds, of the wall clock and of the processor's
+time. Since neighbours on the machine take from both, the 99th percentile of the quietest of ten blocks stands
+beside. Exits 1 if the 99th percentile of the processor's time, of all blocks, is above 2 ms for a document of
+20 fields, cold. Beside it stands what graphql-core's own `parse` takes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from wharfinger.rules.placeholders import Placeholders
 from wharfinger.rules.types import Facts, Request, Verdict
 
 ROUNDS = 2_000
+BLOCKS = 10
 LIMIT = 2.0
 HOST = "api.example.com"
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
@@ -64,7 +66,7 @@ def roots(number: int) -> str:
 
 
 def deep(number: int) -> str:
-    """20 root fields, with 5 selections below each."""
+    """120 fields: 20 root fields, with 5 below each."""
     below = "\n".join(
         f'  a{each}: field{each}(id: "x{each}") {{ id name nodes {{ title url }} }}' for each in range(FIELDS)
     )
@@ -98,9 +100,16 @@ def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]
 
 
+def quietest(times: list[float]) -> float:
+    """The least 99th percentile of ten blocks in a row."""
+    size = len(times) // BLOCKS
+    return min(p99(times[at : at + size]) for at in range(0, size * BLOCKS, size))
+
+
 def shown(times: list[float]) -> str:
     """The median and the slowest."""
-    return f"p50 {statistics.median(times):6.3f} ms, p99 {p99(times):6.3f} ms, most {max(times):7.3f} ms"
+    slow = f"p99 {p99(times):6.3f} ms (quietest block {quietest(times):6.3f})"
+    return f"p50 {statistics.median(times):6.3f} ms, {slow}, most {max(times):7.3f} ms"
 
 
 def main() -> int:
@@ -108,7 +117,11 @@ def main() -> int:
     loaded = configuration()
     facts = Facts(Placeholders({}), agent_id="agt_1")
     held = True
-    for make in (flat, roots, deep):
+    for make, what in (
+        (flat, "20 fields, 1 call"),
+        (roots, "20 fields, 20 calls"),
+        (deep, "120 fields, 20 calls"),
+    ):
         assert decide(loaded, request(make(0)), facts, NOW).verdict is Verdict.ALLOW
         size = len(make(0))
         for name, clock in (("wall clock", time.perf_counter_ns), ("processor", time.thread_time_ns)):
@@ -118,9 +131,9 @@ def main() -> int:
             warm = measured(lambda same=same: decide(loaded, same, facts, NOW), clock)
             text = make(0)
             alone = measured(lambda text=text: parse(text, no_location=True), clock)
-            print(f"{make.__name__:5} {size:5} bytes, {name:10} cold    {shown(cold)}")
-            print(f"{'':24} {'':10} warm    {shown(warm)}")
-            print(f"{'':24} {'':10} parser  {shown(alone)}")
+            print(f"{what:20} ({size:4} bytes), {name:10} cold    {shown(cold)}")
+            print(f"{'':34} {'':10} warm    {shown(warm)}")
+            print(f"{'':34} {'':10} parser  {shown(alone)}")
         held &= make is deep or p99(cold) < LIMIT
     print(f"p99 of 20 fields under {LIMIT:.0f} ms of processor time, cold: {'yes' if held else 'NO'}")
     return 0 if held else 1

@@ -7,7 +7,9 @@ comment before each group says which.
 # ruff: noqa: E501 - tables of documents
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import hashlib
 import json
 import subprocess
@@ -18,6 +20,7 @@ from urllib.parse import urlencode
 import pytest
 from wharfinger.rules.protocols import graphql, graphql_document
 from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.refusal import Refused
 
 KNOWN = "query Known($id: ID!) { issue(id: $id) { title } }"
 KNOWN_HASH = hashlib.sha256(KNOWN.encode()).hexdigest()
@@ -337,6 +340,21 @@ def test_a_batch_that_is_too_long_is_not_read(send: Any, monkeypatch: pytest.Mon
     monkeypatch.setattr(graphql, "_document", lambda *given: read.append(given))
     assert "more than 256" in send([members(ISSUE)] * 257).refusal.reason
     assert not read
+
+
+@pytest.mark.parametrize("document", [KNOWN, KNOWN[:-1], "{ a(b: " + "[" * 20_000])
+def test_reading_a_document_leaves_nothing_to_the_collector(document: str) -> None:
+    """Red when the tokens, which name each other, are not taken apart."""
+    with contextlib.suppress(Refused):
+        graphql_document._read(document, None)
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(Refused):
+            graphql_document._read(document, None)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_what_a_variable_holds_is_not_multiplied(toolset: Any, make_request: Any) -> None:
