@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from wharfinger.rules import fieldnames, identity, inputs, places, template, trees
@@ -34,6 +34,8 @@ MEDIA = {
 _ENDS_HERE = fieldnames.HOP_BY_HOP | fieldnames.FRAMING | {"host", "content-encoding", "trailer"}
 _UNREAD = frozenset({"content-encoding"})
 """Passes for tools that do not read the body, whatever it is encoded in."""
+_QUERY_PROTOCOL = frozenset({"action", "operation", "version"})
+"""What chooses an operation in AWS's query protocol, which some services speak beside the JSON protocol."""
 _NO_BODY = Fields({})
 _NOT_IN_TEXT = frozenset({"array", "object"})
 
@@ -48,6 +50,11 @@ def compile_file(
     passed = _passed_headers(file, problems)
     compiled = (_Compiler(file, tool, problems, passed, encodings or {}).tool() for tool in file.tools)
     return [tool for tool in compiled if tool is not None]
+
+
+def _chosen_by(fields: Iterable[str]) -> frozenset[str]:
+    """Names of parameters that would choose among operations beside the header fields of a template."""
+    return _QUERY_PROTOCOL if "x-amz-target" in fields else frozenset()
 
 
 def _passed_headers(file: ToolFile, problems: Problems) -> frozenset[str]:
@@ -136,7 +143,7 @@ class _Compiler:
             builtin=self.file.builtin,
             position=definition.position,
             constants=tuple(sorted(identity.constants(query, fields, read))),
-            names=frozenset(identity.names(query)) | frozenset(identity.names(read)),
+            names=frozenset(identity.names(query)) | frozenset(identity.names(read)) | _chosen_by(fields),
             sensitive=frozenset(name for name, spec in specs.items() if spec.sensitive),
             declared_headers=frozenset(fields),
             protocol=form.protocol,

@@ -74,3 +74,27 @@ def test_never_admitted(query: Any, body: Any, said: str) -> None:
 def test_tables_are_folded() -> None:
     for name in extras.OVERRIDES | extras.CREDENTIALS:
         assert extras.fold(name) == name
+
+
+def test_a_tool_chosen_by_a_target_takes_no_parameter_that_names_an_action(
+    compile_tools: Any, make_request: Any
+) -> None:
+    """Services of AWS that speak JSON may speak the query protocol, too: `?Action=DeleteQueue`."""
+    toolset, problems = compile_tools("""
+        base: https://sqs.example.com
+        tools:
+          - tool: list_queues
+            effect: read
+            run: {method: POST, url: /, headers: {X-Amz-Target: AmazonSQS.ListQueues}, body: {}, extra: allow}
+    """)
+    assert not problems.errors
+    fields = {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": "application/x-amz-json-1.0"}
+
+    def refusal(target: str) -> Any:
+        request = make_request(f"POST https://sqs.example.com/{target}", fields, b"{}")
+        return toolset.recognise(request).refusal
+
+    assert refusal("") is None
+    assert refusal("?Trace=1") is None
+    for query in ("?Action=DeleteQueue", "?action=DeleteQueue", "?Operation=x", "?Version=2012-11-05"):
+        assert refusal(query) is not None, query
