@@ -63,7 +63,7 @@ class Requirement:
         if self.operator == "not_in" and len(self.argument) == 1:
             return f"other than {json.dumps(self.argument[0], ensure_ascii=False)}"
         if self.operator == "in" and len(self.argument) == 1:
-            return json.dumps(self.argument[0], ensure_ascii=False)
+            return compile_constraint({"equals": self.argument[0]}).text
         return self._constraint().text
 
     def holds(self, value: object) -> bool:

@@ -160,7 +160,7 @@ NEAREST = {
         [("size", "given", None)],
     ),
     "an ask": (("GET", "things/x1", ""), [("id", 'beginning with "t"', '"x1"')]),
-    "a denial": (("DELETE", "things/x1", ""), [("id", '"spare"', '"x1"')]),
+    "a denial": (("DELETE", "things/x1", ""), [("id", 'equal to "spare"', '"x1"')]),
 }
 
 
