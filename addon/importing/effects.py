@@ -5,8 +5,8 @@
    operation's id says it; so does a POST that makes money go out (`PAYING`).
 3. A GET acts only if its path ends in a verb that is no name of a thing, too (`words.THINGS`); where that
    verb stands with other words, an id that says that it reads is believed.
-4. A POST reads if its path or id says that it queries (`words.QUERYING`), unless it hands out what opens
-   doors (`MINTED`).
+4. A POST reads if its path or id says that it looks for something (`words.QUERYING`), unless it hands out
+   what opens doors (`MINTED`). `query` is none of those words: what is sent may be SQL.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ MINTED: Final = frozenset(
     {"credential", "key", "login", "otp", "password", "secret", "session", "token", "apikey", "signin"}
 )
 """Things that open doors: to ask for one is not only to read."""
-_ENDINGS: Final = frozenset({"count", "get", "list", "lookup", "query", "search"})
-"""Those that say so at the end of a word, too: `bulk-list`, `batchGet`."""
+_ENDINGS: Final = frozenset({"count", "get", "list", "lookup", "search"})
+"""Those that say so at the end of a word, too: `bulk-list`, `batchGet`; but `calendarList` is a thing."""
+_SEVERAL: Final = frozenset({"batch", "bulk"})
+_ELSEWHERE: Final = frozenset({"export"})
+"""Verbs that read, and put what is read in another place."""
 _STRICTER: Final = {Effect.READ: 0, Effect.WRITE: 1, Effect.DESTRUCTIVE: 2}
 
 
 def of_request(method: str, path: str, phrase: Phrase) -> Effect:
     """The effect of an HTTP request, by method, path (`/repos/{owner}/merge`) and what its id says."""
     parts = [part for part in path.partition("?")[0].replace(":", "/").split("/") if part]
-    said = words.split(parts[-1]) if parts and "{" not in parts[-1] else []
+    said = words.split(parts[-1].removesuffix(".json")) if parts and "{" not in parts[-1] else []
     if method == "DELETE":
         return Effect.DESTRUCTIVE
     if method in READS:
@@ -56,7 +59,7 @@ def of_verb(name: str) -> Effect:
     verb, things = named[at], set(map(words.singular, (*named[:at], *named[at + 1 :])))
     if destroys(named, verb) or (verb in {"create", "make", "send"} and PAYING & things):
         return Effect.DESTRUCTIVE
-    reads = verb in words.READING and verb not in words.WRITING
+    reads = verb in words.READING and verb not in words.WRITING | _ELSEWHERE
     return Effect.READ if reads and not MINTED & things else Effect.WRITE
 
 
@@ -87,4 +90,7 @@ def _pays(method: str, said: Sequence[str]) -> bool:
 
 def _queries(said: Sequence[str]) -> bool:
     """Whether the path ends in a verb that queries."""
-    return bool(said) and (said[0] in words.QUERYING or said[-1] in _ENDINGS)
+    if not said:
+        return False
+    ends = said[-1] in _ENDINGS and (len(said) == 1 or said[0] in _SEVERAL)
+    return said[0] in words.QUERYING or ends

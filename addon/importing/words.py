@@ -20,8 +20,7 @@ READING: Final = frozenset(
 
 QUERYING: Final = frozenset(
     """
-    autocomplete batchget count describe estimate filter find get list lookup preview query retrieve
-    search suggest
+    autocomplete batchget count describe estimate find get list lookup preview retrieve search suggest
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change nothing even where the request is a POST; narrower, for here a mistake loosens."""
@@ -38,18 +37,18 @@ DESTROYING: Final = frozenset(
 
 WRITING: Final = frozenset(
     """
-    accept acknowledge activate add allocate append apply approve assign associate attach authorize begin
-    block book capture change claim clone close commit complete configure confirm connect convert copy
-    create decline deploy dequeue disconnect dismiss edit enable enqueue enroll execute extend finalize
-    finish follow fork forward generate grant hide import increment initiate insert install invite invoke
-    issue join label launch like link lock log logout mark merge migrate minimize modify move mute notify
-    open order patch pause pay pin play post process promote provision publish push put react reassign
-    rebuild record regenerate register reject release rename renew reopen reorder replace reply report
-    reprioritize request rerequest rerun resend resolve respond restart restore resume retry revert rotate
-    run save schedule send set share sign snooze split star start store submit subscribe sync tag take
-    toggle track trigger unarchive unblock undelete unfollow unlock unmark unminimize unmute unpin
-    unresolve unshare unsnooze unstar unsubscribe unsuspend untrash update upgrade upload upsert use vote
-    watch write
+    accept acknowledge activate add allocate answer append apply approve assign associate attach authorize
+    begin block book capture change claim clone close commit complete configure confirm connect convert
+    copy create decline deploy dequeue disconnect dismiss edit enable enqueue enroll execute extend
+    finalize finish follow fork forward generate grant hide import increment initiate insert install
+    invite invoke issue join label launch like link lock log logout mark merge migrate minimize modify
+    move mute notify open order patch pause pay pin play post process promote provision publish push put
+    react reassign rebuild record regenerate register reject release rename renew reopen reorder replace
+    reply report reprioritize request rerequest rerun resend resolve respond restart restore resume retry
+    revert rotate run save schedule send set share sign snooze split star start store submit subscribe
+    sync tag take toggle track trigger unarchive unblock undelete unfollow unlock unmark unminimize unmute
+    unpin unresolve unshare unsnooze unstar unsubscribe unsuspend untrash update upgrade upload upsert use
+    vote watch write
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change something and take nothing away."""

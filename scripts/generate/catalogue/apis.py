@@ -44,6 +44,8 @@ class Api:
     """Better names for tools, both without the name of the API."""
     texts: tuple[str, ...] = ()
     """Inputs that take any text, because clients write them otherwise than the document says."""
+    spare: tuple[str, ...] = ()
+    """Inputs that may be left out, whatever the document says: clients do leave them out."""
     without: tuple[str, ...] = ()
     """Inputs that are left out: a login that the document puts among the fields."""
     prefix: str = ""
@@ -76,7 +78,7 @@ class Api:
 
 
 PYTHON = frozenset({"aws", "discovery", "stainless", "datadog", "hubspot", "gitlab", "telegram"})
-_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "texts", "extra", "without"})
+_LISTS = frozenset({"base", "paths", "only", "skip", "keep", "acting", "texts", "extra", "spare", "without"})
 
 
 def read_apis(path: Path) -> list[Api]:

@@ -19,8 +19,19 @@ import stainless
 import typescript
 from apis import Api
 from joining import tools_of
-from wharfinger.importing import aws, comparing, discovery, graphql, naming, openapi, reading
+from wharfinger.importing import (
+    aws,
+    comparing,
+    discovery,
+    effects,
+    graphql,
+    naming,
+    openapi,
+    reading,
+    words,
+)
 from wharfinger.importing.operations import Imported, Options, Report
+from wharfinger.rules.types import Effect
 
 OUTLINES = Path(__file__).resolve().parent / "outlines"
 
@@ -60,6 +71,7 @@ def _without(result: Imported, held: Mapping[str, Any], api: Api) -> Imported:
         if "optional" in tool["run"].get("auth", {}) and not (api.auth or {}).get("optional"):
             del tool["run"]["auth"]  # the document says that none is needed; the API answers otherwise
         _leave_out(tool, api.without)
+        _spare(tool, api.spare)
         _take_headers(tool, api.acting)
         _loosen(tool, api.texts)
         if api.unread and "body" not in tool["run"] and tool["run"]["method"] in {"PUT", "POST"}:
@@ -99,6 +111,14 @@ def _take_headers(tool: dict[str, Any], names: tuple[str, ...]) -> None:
         items = ordered | {"input": held} | {k: v for k, v in tool.items() if k not in {*ordered, "input"}}
         tool.clear()
         tool |= items
+
+
+def _spare(tool: dict[str, Any], names: tuple[str, ...]) -> None:
+    """Say of inputs that they may be left out."""
+    for name in names:
+        held = tool.get("input", {}).get(name)
+        if held is not None:
+            tool["input"][name] = (held if isinstance(held, dict) else {"type": held}) | {"required": False}
 
 
 def _leave_out(tool: dict[str, Any], names: tuple[str, ...]) -> None:
@@ -278,15 +298,23 @@ def _converted(document: Mapping[str, Any], api: Api, options: Options) -> Impor
     document = {**document, "paths": {p.replace("/microsoft.graph.", "/"): item for p, item in paths.items()}}
     if api.posts:
         said = openapi.convert(document, options).file["tools"]
-        effects = {tool["tool"]: tool["effect"] for tool in said} | dict(options.effects)
+        told = {tool["tool"]: _by_verb(tool) for tool in said} | dict(options.effects)
         names = {comparing.place(tool["run"] | {"method": "POST"}): tool["tool"] for tool in said}
-        posting = replace(options, effects=effects, names=names | dict(options.names))
+        posting = replace(options, effects=told, names=names | dict(options.names))
         result = openapi.convert(_posted(document), posting)
         descriptions = {tool["tool"]: tool["description"] for tool in said}
         for tool in result.file["tools"]:
             tool["description"] = descriptions.get(tool["tool"], tool["description"])
         return result
     return openapi.convert(document, options)
+
+
+def _by_verb(tool: dict[str, Any]) -> str:
+    """The effect, where the method in the document says nothing: by the verb in the path, if there is one."""
+    name = tool["run"]["url"].rpartition("/")[2]
+    at = words.verb_at(words.split(name))
+    read = at is None or words.split(name)[at] not in words.WRITING | words.DESTROYING
+    return str(tool["effect"] if read else effects.stricter(Effect(tool["effect"]), effects.of_verb(name)))
 
 
 def _posted(document: Mapping[str, Any]) -> dict[str, Any]:
