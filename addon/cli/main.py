@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "test": ("offline", "Run the policies' tests."),
     "schema": ("offline", "Print the JSON Schemas of the configuration files."),
     "explain": ("explain", "Show the decision on a request and every step to it; nothing is sent."),
+    "graph": ("graph", "What each agent can reach, and by which rules."),
     "replay": ("replay", "Which recorded calls would be decided otherwise under changed policies."),
     "suggest": ("suggest", "The narrowest policy that would have allowed what was recorded."),
     "call": ("call", "Make a tool's call, through the same gate."),
