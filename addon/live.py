@@ -24,7 +24,7 @@ from wharfinger.rules.limits import UNCOUNTED
 from wharfinger.rules.placeholders import Owner, Placeholders
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.redirecting import Pass
-from wharfinger.rules.types import Call, Decision, Facts, Request
+from wharfinger.rules.types import Decision, Facts, Request
 
 if TYPE_CHECKING:
     from wharfinger.agents import Agent
@@ -229,11 +229,9 @@ class Live:
             facts = replace(facts, passes=(replace(led, until=datetime.max.replace(tzinfo=UTC)),))
         return deciding.decide(self.configuration, request, facts, self._clock.now(), explain=explain)
 
-    def let_follow(
-        self, session: Session, location: str, hosts: tuple[str, ...], calls: tuple[Call, ...]
-    ) -> None:
-        """Let the agent follow the redirect of its call, if it leads to one of the hosts."""
-        given = redirecting.followed(location, hosts, calls, self._clock.now())
+    def let_follow(self, session: Session, location: str, decision: Decision) -> None:
+        """Let the agent follow the redirect of its call, if it leads where the call's tool says it may."""
+        given = redirecting.followed(location, decision, self._clock.now())
         if given is not None:
             self.redirects.add(session.who.agent_id, given)
 

@@ -279,6 +279,7 @@ class _Deciding:
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
             response=_response((), shown.credentialed),
+            timeout=led.timeout,
             led=led,
             trace=(*self._call_steps(read), Step("verdict", reason, "allow")) if self.explain else (),
         )

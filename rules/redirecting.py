@@ -15,7 +15,7 @@ from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 
 if TYPE_CHECKING:
-    from wharfinger.rules.types import Call, Request
+    from wharfinger.rules.types import Call, Decision, Request
 
 LASTS: Final = timedelta(seconds=60)
 STATUSES: Final = frozenset({301, 302, 303, 307, 308})
@@ -33,6 +33,8 @@ class Pass:
     calls: tuple[Call, ...]
     """What led there."""
     until: datetime
+    timeout: timedelta | None = None
+    """How long the following may take: as long as the call that led there."""
 
     def is_for(self, request: Request, now: datetime) -> bool:
         """Whether `request` is the one that may follow."""
@@ -47,8 +49,8 @@ class Pass:
             return False
 
 
-def followed(location: str, hosts: tuple[str, ...], calls: tuple[Call, ...], now: datetime) -> Pass | None:
-    """The pass that an answer with this Location gives, if it leads to one of the hosts by https."""
+def followed(location: str, decision: Decision, now: datetime) -> Pass | None:
+    """The pass that an answer with this Location gives, if it leads to one of the tool's hosts by https."""
     scheme, mark, rest = urldefrag(location).url.partition("://")
     authority, slash, path = rest.partition("/")
     if not mark or scheme.lower() != "https" or not slash:
@@ -58,6 +60,6 @@ def followed(location: str, hosts: tuple[str, ...], calls: tuple[Call, ...], now
         target = spelling.target("/" + path).canonical
     except Refused:
         return None
-    if host not in hosts or port != 443:
+    if host not in decision.response.redirects or port != 443:
         return None
-    return Pass("https", host, port, target, calls, now + LASTS)
+    return Pass("https", host, port, target, decision.calls, now + LASTS, decision.timeout)

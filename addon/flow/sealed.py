@@ -571,9 +571,9 @@ class SealedHttpLayer(base.HttpLayer):
         permit = passage.permit
         if permit is None or head.status_code not in redirecting.STATUSES:
             return
-        hosts, locations = permit.decision.response.redirects, head.headers.get_all("location")
-        if hosts and len(locations) == 1:
-            self._parts.live.let_follow(permit.session, locations[0], hosts, permit.decision.calls)
+        locations = head.headers.get_all("location")
+        if permit.decision.response.redirects and len(locations) == 1:
+            self._parts.live.let_follow(permit.session, locations[0], permit.decision)
 
     def _withhold(
         self, stream: base.HttpStream, passage: Passage, reason: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -52,6 +53,23 @@ async def test_it_is_followed_once_with_nothing_put_in(led: Any, origin: Any) ->
     again = await follow(led)
     assert (again.status, again.code) == (403, "denied")
     assert len(origin.requests) == 2
+
+
+async def test_what_is_followed_has_the_time_of_the_call_that_led_there(
+    start: Any, origin: Any, reply: Any
+) -> None:
+    timed = FILES["tools/example.yaml"].replace("redirects:", "timeout: 300ms, redirects:")
+
+    async def answer(seen: Any) -> Any:
+        if "/archive/" not in seen.target:
+            await asyncio.sleep(30)
+        return reply(302, b"", [("Location", TO)])
+
+    origin.answer = answer
+    async with start({**FILES, "tools/example.yaml": timed}) as proxy:
+        assert (await proxy.request("GET", "/archive/7")).status == 302
+        answered = await follow(proxy)
+        assert (answered.status, answered.code) == (504, "upstream")
 
 
 @pytest.mark.parametrize(
