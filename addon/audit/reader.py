@@ -199,6 +199,23 @@ def follow(
         reader.close()
 
 
+class Follower:
+    """Events as they become durable from now on, without a look at those that are there already."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = _Reader(path)
+        if (position := published.read(self._reader.folder)) is not None:
+            self._reader.number, self._reader.offset = position.segment, position.length
+
+    def new(self) -> list[Record]:
+        """What became durable since the last time."""
+        return list(self._reader.new())
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._reader.close()
+
+
 class _Reader:
     """Keeps its place in the log."""
 

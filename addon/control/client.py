@@ -46,6 +46,7 @@ class Client:
         self._nonce = ""
         self.session: str | None = None
         """Token of the session that commands without a key are given in."""
+        self.background = False
 
     @classmethod
     def connect(cls, data: Path, timeout: float = 310.0) -> Self:
@@ -80,7 +81,9 @@ class Client:
         """See `Control.do`."""
         self._number += 1
         person, session = (key.person, None) if key else (None, self.session)
-        command = Command(self._number, action, dict(args or {}), person, session=session)
+        command = Command(
+            self._number, action, dict(args or {}), person, session=session, background=self.background
+        )
         said = signed(command, self._nonce, key).as_line()
         if len(said) > LINE_LIMIT:
             raise ControlError(Code.BAD_REQUEST, f"{action}: this is more than {LINE_LIMIT} bytes")

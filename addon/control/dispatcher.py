@@ -157,8 +157,11 @@ class Authority(Protocol):
         """Whether anyone has a key at all."""
         ...
 
-    async def session(self, token: str) -> SignedIn | None:
-        """Who has signed in to the session of this token; None for one that is not good (any more)."""
+    async def session(self, token: str, *, background: bool) -> SignedIn | None:
+        """Who has signed in to the session of this token; None for one that is not good (any more).
+
+        It counts as a use of the session, unless it happens in the background.
+        """
         ...
 
     def role(self, person: str) -> Role | None:
@@ -187,9 +190,11 @@ class Dispatcher:
                 Code.UNKNOWN, f'there is no action "{name[:100]}"', f"known: {known}"
             ) from None
 
-    async def context_of(self, action: Action, token: str, *, local: bool) -> Context:
+    async def context_of(
+        self, action: Action, token: str, *, local: bool, background: bool = False
+    ) -> Context:
         """The context of whoever has signed in to the session of `token`; raises `ControlError`."""
-        signed_in = await self.authority.session(token)
+        signed_in = await self.authority.session(token, background=background)
         if signed_in is None or self.authority.role(signed_in.person) is None:
             raise ControlError(Code.SIGNED_OUT, "this session has ended", "sign in again")
         return self.context(action, signed_in.person, local=local, by=signed_in.by)

@@ -14,7 +14,7 @@ socket is its owner's alone.
 
 Instead of a signature a command may carry the token of a session, which the proxy gave to a person who
 signed in, or made for a machine on a person's behalf (`wharfinger.signin`). So does every command that the
-office passes on.
+office passes on. `"background": true` says that nobody asked for it just now.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LINE_LIMIT = 1024 * 1024
 PURPOSE = "control 1"
 """What a signature is for, see `wharfinger.people`."""
 _TOKEN_LIMIT = 100
-_KEYS = frozenset({"id", "do", "args", "person", "signature", "session"})
+_KEYS = frozenset({"id", "do", "args", "person", "signature", "session", "background"})
 
 
 class Code(enum.StrEnum):
@@ -81,6 +81,8 @@ class Command:
     signature: bytes | None = None
     session: str | None = field(default=None, repr=False)
     """Token of the session it is given in, instead of a signature."""
+    background: bool = False
+    """Whether nobody asked for it just now: a page that renews itself does not keep a session alive."""
 
     def signed_text(self, nonce: str) -> bytes:
         """What the signature is over."""
@@ -93,7 +95,7 @@ class Command:
         if self.person is not None and self.signature is not None:
             said |= {"person": self.person, "signature": base64.b64encode(self.signature).decode("ascii")}
         elif self.session is not None:
-            said["session"] = self.session
+            said |= {"session": self.session, "background": self.background}
         return line(said)
 
 
@@ -134,12 +136,15 @@ def read_command(text: bytes) -> Command:
         wrong.append('"person" and "signature" go together')
     if session is not None and not (isinstance(session, str) and len(session) <= _TOKEN_LIMIT):
         wrong.append('"session" is not a token')
+    background = read.get("background", False)
+    if not isinstance(background, bool):
+        wrong.append('"background" is not true or false')
     if session is not None and person is not None:
         wrong.append('"session" stands instead of "person" and "signature"')
     signed = _signature(signature, wrong)
     if wrong or not isinstance(number, int) or not isinstance(do, str):
         raise ControlError(Code.BAD_REQUEST, "; ".join(wrong)[:1000])
-    return Command(number, do, args, person, signed, session)
+    return Command(number, do, args, person, signed, session, background is True)
 
 
 def _signature(text: object, wrong: list[str]) -> bytes | None:

@@ -84,7 +84,9 @@ class Session:
     async def _prove(self, action: Action, command: Command) -> Context:
         """The context of whoever has signed (in); a command with neither has no person."""
         if command.session is not None:
-            return await self._dispatcher.context_of(action, command.session, local=self._local)
+            return await self._dispatcher.context_of(
+                action, command.session, local=self._local, background=command.background
+            )
         if command.person is None or command.signature is None:
             return self._dispatcher.context(action, None, local=self._local)
         text = command.signed_text(self.nonce)

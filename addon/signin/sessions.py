@@ -152,11 +152,13 @@ class Sessions:
 
     # Sessions that there are.
 
-    async def find(self, token: str) -> Session | None:
-        """The session of a token, which counts as a use of it; None for one that is not good."""
+    async def find(self, token: str, *, use: bool = True) -> Session | None:
+        """The session of a token, with `use` counting as a use of it; None for one that is not good."""
         held = self._held.get(digest(token))
         if held is None or self._over(held):
             return None
+        if not use:
+            return held.session
         now = self._clock.now()
         held.session = replace(held.session, seen=now)
         if held.session.kind is Kind.BROWSER:

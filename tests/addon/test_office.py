@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,6 @@ async def office(tmp_path: Path):
 
 
 async def test_it_says_that_no_proxy_serves(office: Office) -> None:
-    assert "The proxy does not answer." in await get(office, "/")
     health = await get(office, "/healthz")
     assert health.startswith("HTTP/1.1 503")
     assert '"unreachable"' in health
@@ -49,9 +49,16 @@ async def test_it_answers_to_its_own_names_only(office: Office, host: str) -> No
 
 
 async def test_its_pages_load_nothing_from_elsewhere(office: Office) -> None:
-    page = await get(office, "/")
+    page = await get(office, "/sign-in")
+    assert page.startswith("HTTP/1.1 200")
     assert "default-src 'none'" in page
-    assert "http://" not in page.partition("\r\n\r\n")[2]
+    assert "://" not in page.partition("\r\n\r\n")[2]
+
+
+async def test_it_makes_way_for_the_proxy(office: Office) -> None:
+    await get(office, "/healthz")
+    assert office._process.pid
+    assert os.getpriority(os.PRIO_PROCESS, office._process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
 
 
 async def test_it_inherits_nothing_of_the_environment(office: Office) -> None:

@@ -105,6 +105,15 @@ async def test_it_ends_an_hour_after_it_was_last_used(sessions, clock):
     assert await sessions.find(token) is None
 
 
+async def test_a_look_in_the_background_does_not_keep_it(sessions, clock):
+    token = (await sessions.by_password("alice", PASSWORD)).token
+    for _ in range(6):
+        clock.step(minutes=9)
+        assert await sessions.find(token, use=False) is not None
+    clock.step(minutes=6)
+    assert await sessions.find(token, use=False) is None
+
+
 async def test_it_ends_twelve_hours_after_it_began(sessions, clock):
     token = (await sessions.by_password("alice", PASSWORD)).token
     for _ in range(23):

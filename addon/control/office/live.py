@@ -1,0 +1,75 @@
+"""What happens now, told to open pages by server-sent events: which kind of thing changed, never what.
+
+A page that hears of it fetches its part anew, in its own session. The stream ends with the session; that
+it is open does not keep the session alive.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from wharfinger.control.office.visit import Office, whoever
+from wharfinger.faults import Fault
+
+_CHECK_SECONDS = 10.0
+"""How often it is asked whether the session still holds."""
+_OF_ONE_SESSION = 8
+_IN_TOTAL = 128
+TOPICS = {
+    "approvals": frozenset({"held", "approval"}),
+    "agents": frozenset({"control", "started"}),
+}
+"""Name of an event → the kinds of audit events that it stands for. `book` stands for all."""
+
+
+def routes(office: Office) -> list[Route]:
+    """The stream at `/live`."""
+    open_streams: Counter[str] = Counter()
+
+    async def stream(request: Request) -> Response:
+        token = office.site.session(request.headers.get("cookie", ""))
+        try:
+            person = await whoever(office, token or "", background=True)
+        except Fault:
+            return PlainTextResponse("sign in first", 401)
+        if open_streams[person.session] >= _OF_ONE_SESSION or open_streams.total() >= _IN_TOTAL:
+            return PlainTextResponse("too many pages are open", 429, {"Retry-After": "30"})
+        return StreamingResponse(
+            _counted(_told(office, token or ""), open_streams, person.session),
+            media_type="text/event-stream",
+        )
+
+    return [Route("/live", stream, methods=["GET"])]
+
+
+async def _counted(
+    stream: AsyncIterator[str], open_streams: Counter[str], session: str
+) -> AsyncIterator[str]:
+    open_streams[session] += 1
+    try:
+        async for part in stream:
+            yield part
+    finally:
+        open_streams[session] -= 1
+        open_streams += Counter()  # drops those at zero
+
+
+async def _told(office: Office, token: str) -> AsyncIterator[str]:
+    seen = office.tail.last
+    yield "retry: 3000\n\n"
+    while True:
+        kinds = await office.tail.changes(seen, _CHECK_SECONDS)
+        seen = office.tail.last
+        try:
+            await whoever(office, token, background=True)
+        except Fault:
+            yield "event: signed-out\ndata: 1\n\n"
+            return
+        if not kinds:
+            yield ": still here\n\n"
+        for topic in (*(name for name, of in TOPICS.items() if kinds & of), *(("book",) if kinds else ())):
+            yield f"event: {topic}\ndata: {seen}\n\n"

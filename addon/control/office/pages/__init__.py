@@ -1,0 +1,1 @@
+"""The pages of the office, a module for each; `table` lists them all."""
