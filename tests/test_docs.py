@@ -32,6 +32,10 @@ OTHERS = {
         "  BOARD_TOKEN: {from: env:BOARD_TOKEN, hosts: [api.board.example]}\n"
         "  HANDBOOK_TOKEN: {from: env:HANDBOOK_TOKEN, hosts: [mcp.handbook.example]}\n"
         "  OPENAI_API_KEY: {from: env:OPENAI_API_KEY, hosts: [api.openai.com]}\n"
+        "  FORGE_TOKEN: {from: env:FORGE_TOKEN, hosts: [git.forge.example]}\n"
+        "  SCANS_TOKEN: {from: env:SCANS_TOKEN, hosts: [scans.example.com]}\n"
+        "  LEDGER_TOKEN: {from: env:LEDGER_TOKEN, hosts: [grpc.ledger.example]}\n"
+        "  MAILBOX_TOKEN: {from: env:MAILBOX_TOKEN, hosts: [api.mailbox.example]}\n"
     ),
 }
 """What the examples of a page are put among, where they do not bring it themselves."""
@@ -128,7 +132,8 @@ def test_the_examples_of_tools_and_policies_pass_their_tests(clerk):
     files = examples(ROOT / "docs" / "tools.md") | examples(ROOT / "docs" / "policies.md")
     for other in CLERKS - {clerk}:
         del files[f"policies/{other}.yaml"]
-    assert checked(files, support="support_refunds, reading", payer="limited", clerk=clerk) == []
+    agents = {"support": "support_refunds, reading", "payer": "limited", "clerk": clerk}
+    assert checked(files, **agents, brancher="branches", scanner="small_scans") == []
 
 
 def test_the_examples_of_settings_are_good():
