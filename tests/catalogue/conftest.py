@@ -32,6 +32,7 @@ class Line:
     """One recorded request, and what it should be recognised as."""
 
     where: str
+    client: str
     call: str
     tool: str
     inputs: dict[str, Any]
@@ -49,7 +50,7 @@ def read_line(file: Path, number: int, text: str) -> Line:
         "agent", record["method"], "https", record["host"], 443, record["target"], headers, body
     )
     where = f"{file.name}:{number}"
-    return Line(where, record["call"], record["expect_tool"], record["expect_inputs"], request)
+    return Line(where, record["sdk"], record["call"], record["expect_tool"], record["expect_inputs"], request)
 
 
 def read_corpus() -> list[Line]:

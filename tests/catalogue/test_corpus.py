@@ -40,6 +40,61 @@ CREDENTIALS = {
 """Fields that hold credentials: these are taken out, and put in where the tool says."""
 
 
+PROVEN = {
+    "stripe": "stripe-python",
+    "github": "PyGithub",
+    "slack": "slack_sdk",
+    "openai": "openai-python",
+    "anthropic": "anthropic-python",
+    "gitlab": "python-gitlab",
+    "google_gmail": "google-api-python-client",
+    "google_calendar": "google-api-python-client",
+    "google_drive": "google-api-python-client",
+    "google_sheets": "google-api-python-client",
+    "msgraph": "msgraph-sdk",
+    "aws_s3": "boto3",
+    "aws_ec2": "boto3",
+    "aws_iam": "boto3",
+    "aws_lambda": "boto3",
+    "aws_dynamodb": "boto3",
+    "aws_ses": "boto3",
+    "aws_sts": "boto3",
+    "aws_secretsmanager": "boto3",
+    "cloudflare": "cloudflare",
+    "notion": "notion-client",
+    "linear": "@linear/sdk",
+    "jira": "jira",
+    "confluence": "atlassian-python-api",
+    "hubspot": "hubspot-api-client",
+    "salesforce": "simple-salesforce",
+    "zendesk": "zenpy",
+    "pagerduty": "pagerduty",
+    "datadog": "datadog-api-client",
+    "twilio": "twilio",
+    "sendgrid": "sendgrid",
+    "shopify": "ShopifyAPI",
+    "discord": "discord.py",
+    "telegram": "python-telegram-bot",
+    "vercel": "@vercel/sdk",
+    "supabase": "supabase",
+    "huggingface": "huggingface_hub",
+    "git": "git",
+    "git_gitlab": "git",
+    "git_lfs": "git-lfs",
+    "npm": "pip and npm",
+    "pypi": "pip and npm",
+}
+"""APIs, each with the official or most used client whose requests are recorded."""
+
+
+def test_more_than_twenty_five_apis_are_proven_by_what_their_clients_send(corpus, catalogue: Toolset) -> None:
+    found = {(catalogue[line.tool].api, line.client) for line in corpus}
+    assert set(PROVEN.items()) <= found
+    vendors = {api.partition("_")[0] for api in PROVEN}
+    assert len(PROVEN) >= 40
+    assert len(vendors) >= 25
+
+
 def test_every_recorded_request_is_recognised_as_its_tool_with_its_inputs(line, catalogue: Toolset) -> None:
     read = catalogue.recognise(line.request)
     if read.refusal is not None:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from wharfinger.importing import proof
+from wharfinger.rules.models.tools import Run
+from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.types import Effect
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
+READS = Path(__file__).with_name("reads_by_post.txt")
 LOGINS = ("claude_code", "codex")
 APIS = """
     anthropic asana aws_dynamodb aws_ec2 aws_iam aws_lambda aws_s3 aws_secretsmanager aws_ses aws_sts
@@ -110,6 +113,46 @@ def test_what_reads_is_a_get_or_is_known_to_read(catalogue: Toolset, imported: f
         if t.effect is Effect.READ and not {"GET", "HEAD"}.issuperset(t.methods) and t.name not in imported
     }
     assert by_other == set(READS_BY_POST)
+
+
+AWS_READS = ("Describe", "Get", "List", "Query", "Scan", "Search", "Filter", "Simulate", "Validate", "Verify")
+AWS_READS_TOO = {"BatchGetItem", "TransactGetItems", "TestMetricFilter", "CheckIfPhoneNumberIsOptedOut"}
+AWS_PATHS_THAT_READ = {
+    *("aws_s3_select_object_content", "aws_ses_list_configuration_sets", "aws_ses_list_contacts"),
+    *("aws_ses_list_email_identities", "aws_ses_test_render_email_template"),
+}
+
+
+def test_what_is_imported_and_reads_is_a_get_or_was_checked(
+    catalogue: Toolset, imported: frozenset[str]
+) -> None:
+    checked = {line for line in READS.read_text().splitlines() if not line.startswith("#")}
+    found = {
+        t.name
+        for t in catalogue
+        if t.name in imported
+        and t.effect is Effect.READ
+        and t.protocol is Protocol.HTTP
+        and not {"GET", "HEAD"}.issuperset(t.methods)
+    }
+    assert {name for name in found if not name.startswith("aws_")} == checked
+
+
+def test_what_reads_of_aws_says_so_in_the_name_of_its_action(files) -> None:
+    """Where method and path are the same for all of a service, the action is all there is."""
+    seen = 0
+    for tool in (tool for file in files if (file.api or "").startswith("aws_") for tool in file.tools):
+        if tool.effect is not Effect.READ or "GET" in tool.run.method or "HEAD" in tool.run.method:
+            continue
+        action = _action(tool.run)
+        seen += 1
+        assert action.startswith(AWS_READS) or action in AWS_READS_TOO or tool.tool in AWS_PATHS_THAT_READ
+    assert seen > 100
+
+
+def _action(run: Run) -> str:
+    body = run.body if isinstance(run.body, dict) else {}
+    return str((run.headers or {}).get("X-Amz-Target", body.get("Action", ""))).rpartition(".")[2]
 
 
 def test_no_get_writes(catalogue: Toolset, imported: frozenset[str]) -> None:
