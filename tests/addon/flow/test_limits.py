@@ -174,7 +174,7 @@ async def test_counts_survive_a_restart(start: Any, origin: Any) -> None:
 async def test_not_kept_not_sent(start: Any, origin: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from wharfinger.faults import StoreUnavailable
 
-    async with start(files("{tool: get_item, calls: 5/hour}")) as proxy:
+    async with start(files("{tool: get_item, calls: 1/hour}")) as proxy:
 
         async def failing(decision: str) -> None:
             raise StoreUnavailable("the disk is full")
@@ -184,6 +184,28 @@ async def test_not_kept_not_sent(start: Any, origin: Any, monkeypatch: pytest.Mo
         assert (answered.status, answered.code) == (502, "unavailable")
         assert origin.requests == []
         assert (await proxy.request("GET", "/masked/1")).status == 200, "what has no limit goes on"
+        monkeypatch.undo()
+        assert (await proxy.request("GET", "/items/1")).status == 200, "it has not been counted"
+
+
+async def test_what_has_no_intent_counts_for_nothing(
+    start: Any, origin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept already, and then the book cannot be written: nothing is sent, and the count is taken back."""
+    from wharfinger.audit.errors import BookUnavailable
+
+    async with start(files("{tool: get_item, calls: 1/hour}")) as proxy:
+
+        async def failing(event: object) -> object:
+            raise BookUnavailable("the disk is full")
+
+        monkeypatch.setattr(type(proxy.runtime.desk.book), "write", lambda _self, event: failing(event))
+        assert (await proxy.request("GET", "/items/1")).code == "unavailable"
+        monkeypatch.undo()
+        await proxy.runtime.gate.drain()
+        assert origin.requests == []
+        assert await proxy.runtime.desk.store.run(_rows) == []
+        assert (await proxy.request("GET", "/items/1")).status == 200
 
 
 @pytest.mark.parametrize(("pattern", "size", "aside"), [("hush", 10, False), ("a.{0,50}z", 9_000, True)])

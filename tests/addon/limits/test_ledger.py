@@ -113,6 +113,30 @@ async def test_agents_windows_and_runs_are_apart(house: House) -> None:
     assert not house.take(1, window=RUN, run="r1"), "a run does not forget"
 
 
+async def test_an_hour_and_a_day_are_counted_over_all_runs(house: House) -> None:
+    """A new run begins a run's counts anew, and no others."""
+    for window in (HOUR, DAY):
+        assert house.take(2, window=window, run="r1")
+        assert house.take(2, window=window, run="r2")
+        assert not house.take(2, window=window, run="r3")
+        assert not house.take(2, window=window)
+        assert house.used(window) == house.used(window, "r1") == 2
+
+
+async def test_what_has_come_to_its_end_is_not_given_back(house: House) -> None:
+    decision = house.take(1)
+    house.ledger.settle(decision)
+    assert not house.ledger.give_back(decision)
+    assert house.used() == 1
+
+
+async def test_a_run_that_has_ended_is_forgotten_and_no_other(house: House) -> None:
+    for run in ("r1", "r2"):
+        assert house.take(1, window=RUN, run=run)
+    house.ledger.end_run("r1")
+    assert (house.used(RUN, "r1"), house.used(RUN, "r2")) == (0, 1)
+
+
 async def test_what_is_given_back_is_gone_here_and_in_the_store(house: House) -> None:
     decision = house.take(1)
     await house.ledger.keep(decision)
