@@ -13,6 +13,7 @@ from pathlib import Path
 
 from wharfinger import agents, private
 from wharfinger.approvals.approvals import Approvals
+from wharfinger.approvals.grants import GrantChange, Grants
 from wharfinger.approvals.states import Move
 from wharfinger.approvals.watching import Change, Flood
 from wharfinger.audit import events
@@ -66,6 +67,7 @@ class Desk:
     approvals: Approvals
     ledger: Ledger
     reviews: Reviews
+    grants: Grants
     sessions: Sessions
 
     @classmethod
@@ -80,9 +82,13 @@ class Desk:
             keys = Keys.open(data.root)
             store = await asyncio.to_thread(Store.open, data.root)
             undo.callback(store.close)
-            hmac_key = keys.derive(Purpose.AUDIT)
             book = await asyncio.to_thread(
-                Book.open, data.audit, hmac_key=hmac_key, clock=clock, durable=settings.audit.durable
+                Book.open,
+                data.audit,
+                hmac_key=keys.derive(Purpose.AUDIT),
+                signing_key=keys.derive(Purpose.CHECKPOINTS),
+                clock=clock,
+                durable=settings.audit.durable,
             )
             undo.callback(book.close)
             approvals = Approvals(
@@ -93,6 +99,8 @@ class Desk:
                 usable=settings.approvals.resume_within,
             )
             await approvals.open()
+            grants = Grants(store, clock, _grant_recorder(book))
+            await grants.open()
             ledger, reviews = Ledger(store, clock), Reviews(store, clock)
             await store.run(agents.end_all_runs, clock.now())
             await ledger.open()
@@ -101,7 +109,7 @@ class Desk:
             undo.callback(sessions.close)
             await sessions.open()
             undo.pop_all()
-        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews, sessions)
+        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews, grants, sessions)
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
@@ -113,10 +121,35 @@ class Desk:
     async def close(self) -> None:
         """Let go of everything."""
         await self.approvals.close()
+        await self.grants.close()
         self.sessions.close()
         self.book.close()
         self.store.close()
         self.lock.release()
+
+
+def _grant_recorder(book: Book) -> Callable[[GrantChange], Awaitable[object]]:
+    async def record(change: GrantChange) -> object:
+        grant = change.grant
+        event = events.grant(
+            grant.id,
+            grant.state,
+            who=events.Who(grant.draft.agent, grant.draft.rests_on.agent_id),
+            person=grant.person or "",
+            reason=grant.comment or "",
+            approvers=tuple(str(each.seat) for each in grant.given),
+            detail={
+                "move": change.move.value,
+                "tool": grant.draft.tool,
+                "uses": grant.draft.uses,
+                "until": grant.draft.until.isoformat(),
+                "inputs": {name: bound.how.value for name, bound in grant.draft.inputs.items()},
+                "approval": grant.draft.approval,
+            },
+        )
+        return await book.write(event)
+
+    return record
 
 
 def _several(change: Change) -> dict[str, JSON]:
@@ -165,6 +198,7 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             keys=desk.keys,
             reviews=desk.reviews,
             ledger=desk.ledger,
+            grants=desk.grants,
             sessions=desk.sessions,
             configuration=lambda: configuration,
         )

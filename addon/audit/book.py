@@ -12,18 +12,21 @@ import concurrent.futures
 import hmac
 import secrets
 import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 from wharfinger.audit import events
-from wharfinger.audit.chain import GENESIS, VERSION, ascii_json, link, seal
+from wharfinger.audit.chain import GENESIS, VERSION, ascii_json, leaf_of, link, seal
 from wharfinger.audit.errors import BookBusy, BookUnavailable
 from wharfinger.audit.events import Event, EventKind, Outcome, Who
 from wharfinger.audit.folder import Folder, System
+from wharfinger.audit.notes import Signed, SigningKey, origin_of
 from wharfinger.audit.published import Position
 from wharfinger.audit.recovery import Tail, recover
 from wharfinger.audit.render import render
+from wharfinger.audit.signer import Signer
 from wharfinger.audit.writer import Entry, Receipt, Waiter, Writer
 from wharfinger.clock import Clock
 
@@ -70,6 +73,8 @@ class Book:
         self._closed = False
         self._last = datetime.min.replace(tzinfo=UTC)
         self._open = dict(tail.open)
+        self._tree = tail.tree
+        self._signer: Signer | None = None
         self._at = tail.position or Position(secrets.token_hex(16), 0, 0, 0, GENESIS)
         self._key = segment_key(hmac_key, self._at.log, self._at.segment)
 
@@ -80,6 +85,8 @@ class Book:
         *,
         hmac_key: bytes,
         clock: Clock,
+        signing_key: bytes | None = None,
+        listeners: Sequence[Callable[[Signed], None]] = (),
         durable: bool = True,
         segment_bytes: int = SEGMENT_BYTES,
         backlog: int = BACKLOG,
@@ -87,8 +94,9 @@ class Book:
     ) -> Book:
         """Open the log in `folder`, making it where there is none; blocks while it is read and mended.
 
-        `hmac_key` is for sensitive inputs. With `durable` false events are written before anything is
-        sent, but not synced, and each says so. `segment_bytes` is the size at which a new file begins.
+        `hmac_key` is for sensitive inputs; with `signing_key` there are checkpoints, of which `listeners`
+        hear in a thread of their own. With `durable` false events are written before anything is sent, but
+        not synced, and each says so. `segment_bytes` is the size at which a new file begins.
         Raises `BookDamaged` where the log is not as it was left, else `BookUnavailable`.
         """
         system = system or System()
@@ -112,11 +120,32 @@ class Book:
             backlog=backlog,
         )
         try:
+            if signing_key is not None:
+                book._sign(signing_key, system, listeners)
             book._settle_accounts(tail)
         except BaseException:
             book.close()
             raise
         return book
+
+    def _sign(self, seed: bytes, system: System, listeners: Sequence[Callable[[Signed], None]]) -> None:
+        writer = self._writer
+        self._signer = Signer(
+            self._folder,
+            system,
+            SigningKey(origin_of(self._at.log), seed),
+            lambda: writer.position,
+            synced=writer.durable,
+            alarm=writer.fail,
+            listeners=listeners,
+        )
+        self._signer.begin()
+        writer.committed = self._signer.committed
+
+    @property
+    def checkpoint(self) -> Signed | None:
+        """The last checkpoint that was made and kept."""
+        return self._signer.latest if self._signer is not None else None
 
     @property
     def trouble(self) -> BookUnavailable | None:
@@ -199,6 +228,8 @@ class Book:
         try:
             self._writer.close(timeout)
         finally:
+            if self._signer is not None:
+                self._signer.close(timeout)
             self._folder.close()
 
     def _take(self, event: Event, waiter: Waiter) -> None:
@@ -224,7 +255,8 @@ class Book:
         at = self._at
         self._at = Position(at.log, at.segment + 1, 0, at.seq, at.prev)
         self._key = segment_key(self._hmac_key, at.log, self._at.segment)
-        header = {"kind": EventKind.SEGMENT, "log": at.log, "segment": self._at.segment, "open": self._open}
+        header: dict[str, object] = {"kind": EventKind.SEGMENT, "log": at.log, "segment": self._at.segment}
+        header |= {"tree": [part.hex() for part in self._tree.full], "open": self._open}
         self._put(ascii_json(orjson.dumps(header)), None, begins=True)
 
     def _put(self, members: bytes, waiter: Waiter | None, *, begins: bool = False) -> None:
@@ -249,6 +281,7 @@ class Book:
         line = seal(body)
         after = Position(at.log, at.segment, at.length + len(line) + 1, at.seq + 1, link(line))
         self._at, self._last = after, now
+        self._tree.append(leaf_of(line))
         self._waiting.append(Entry(line + b"\n", Receipt(at.seq, now), after, begins, waiter))
 
     def _remarks(self, now: datetime) -> bytes:

@@ -58,6 +58,14 @@ def body_of(line: bytes) -> bytes:
     return body
 
 
+def leaf_of(line: bytes) -> bytes:
+    """The leaf hash that a stored line says it has: 32 bytes, not checked."""
+    try:
+        return bytes.fromhex(line[-66:-2].decode("ascii"))
+    except ValueError:
+        raise Broken("it is not a stored event") from None
+
+
 def ascii_json(data: bytes) -> bytes:
     r"""JSON text with everything but printable ASCII as `\u` escapes (U+2028, bidi, C1, DEL, …)."""
     if data.isascii() and b"\x7f" not in data:

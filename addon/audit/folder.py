@@ -14,7 +14,7 @@ from pathlib import Path
 
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
 
-_NAME = re.compile(r"book-([0-9]{6,12})\.jsonl")
+_NAME = re.compile(r"book-([0-9]{6,12})(\.[a-z]+)")
 
 
 def segment_name(number: int) -> str:
@@ -89,8 +89,13 @@ class Folder:
 
     def segments(self) -> list[int]:
         """Numbers of the segment files, in order."""
+        return self.numbers(".jsonl")
+
+    def numbers(self, ending: str) -> list[int]:
+        """Numbers of the files beside or of segments, with this ending, in order."""
         names = os.listdir(self.fd)  # noqa: PTH208 - the folder that was opened, whatever has its name now
-        return sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name)))
+        found = [match for name in names if (match := _NAME.fullmatch(name))]
+        return sorted(int(match[1]) for match in found if match[2] == ending)
 
     def open_file(self, name: str, flags: int, system: System | None = None) -> int:
         """A descriptor of a regular file of ours; O_EXCL and O_CREAT as given in `flags`."""

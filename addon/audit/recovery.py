@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from wharfinger.audit import published
-from wharfinger.audit.chain import GENESIS, LINE_LIMIT, Broken, Walk, link
+from wharfinger.audit.chain import GENESIS, LINE_LIMIT, Broken, Walk, leaf_of, link
 from wharfinger.audit.errors import BookDamaged
 from wharfinger.audit.events import EventKind
 from wharfinger.audit.folder import Folder, System, segment_name
+from wharfinger.audit.leaves import before as tree_before
+from wharfinger.audit.merkle import Tree
 from wharfinger.audit.published import Position
 
 MOST_DROPPED = 2 * 1024 * 1024
@@ -33,6 +35,8 @@ class Tail:
     """None where there is no log yet."""
     open: dict[str, str] = field(default_factory=dict)
     """Decision ids of intents without an outcome → their agent."""
+    tree: Tree = field(default_factory=Tree)
+    """Of all events before that place."""
     dropped: list[tuple[str, int, str]] = field(default_factory=list)
     """What was cut off: file, bytes, SHA-256 of them."""
 
@@ -105,6 +109,9 @@ class _Segment:
             except Broken as broken:
                 trouble = f"line {line}: {broken}"
                 break
+            if start == 0:
+                tail.tree = tree_before(self.folder, self.number, members)
+            tail.tree.append(leaf_of(data[start:end]))
             _follow(tail.open, members)
             self.good = end + 1
             if self.good >= self.floor > start:

@@ -12,7 +12,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,6 +62,8 @@ class Writer:
         self.position = start
         """How far the log is durable."""
         self.queue: queue.SimpleQueue[Sequence[Entry] | None] = queue.SimpleQueue()
+        self.committed: Callable[[Position], None] = _nothing
+        """Told in the writer's thread how far the log is durable; must not block."""
         self.taken = 0
         """How many entries have come off the queue."""
         self._path = ""
@@ -87,6 +89,11 @@ class Writer:
             os.close(self._head)
             if self._fd >= 0:
                 os.close(self._fd)
+
+    def fail(self, trouble: BookUnavailable) -> None:
+        """Take nothing any more; for what others find wrong. From any thread."""
+        if self.trouble is None:
+            self.trouble = trouble
 
     def _run(self) -> None:
         open_ = True
@@ -157,6 +164,7 @@ class Writer:
     def _publish(self, position: Position) -> None:
         self.system.pwrite(self._head, position.record(), 0)
         self.position = position
+        self.committed(position)
 
     def _explain(self, error: BaseException) -> BookUnavailable:
         if isinstance(error, BookUnavailable):
@@ -166,6 +174,10 @@ class Writer:
             f"the book '{self._path}' cannot be written: {what}",
             "see to the disk, then start the proxy again: what was written is checked at start",
         )
+
+
+def _nothing(position: Position) -> None:
+    """Nobody listens."""
 
 
 def _by_segment(batch: list[Entry]) -> list[list[Entry]]:

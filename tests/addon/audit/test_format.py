@@ -13,6 +13,8 @@ import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.events import Event, EventKind, Outcome, Sent, Who, approval, control, intent, outcome
+from wharfinger.rules.grants import Use
+from wharfinger.rules.types import Observed, RuleRef, Verdict
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit-format.md"
 
@@ -28,9 +30,13 @@ def log(opened: Callable[..., Book], folder: Path, who: Who, request_of: Any, de
         "reason": "asked for",
     }
     request = request_of(target="/cards/4242?x=1")
-    sent = Sent(200, "192.0.2.1:443", 1, 2, "d" * 64, {"own secret": 1}, {"upstream": 2.5}, False)
+    sent = Sent(200, "192.0.2.1:443", 1, 2, 3, 4, "d" * 64, {"own secret": 1}, {"upstream": 2.5}, False)
     book.record(intent("d_1", who, request, decision_of(call), approval="a_1", approvers=("alice",)))
-    book.record(intent("d_2", who, request_of(), decision_of()))
+    seen = Observed(
+        Verdict.DENY, "not in business hours", (RuleRef("p", "policies/p.yaml", 2, Verdict.DENY),)
+    )
+    given = (Use("g_1", 1, ("alice",)),)
+    book.record(intent("d_2", who, request_of(), decision_of(observed=seen, review=True, grants=given)))
     book.record(outcome("d_1", who, Outcome.COMPLETED, sent))
     book.record(approval("a_1", "used", person="alice"))
     book.record(control("reload", "alice", detail={"files": 3}))

@@ -20,7 +20,7 @@ type Open = Callable[..., Book]
 @pytest.fixture
 def log(opened: Open, folder: Path, intent_of: Callable[[str], Event]) -> Path:
     """A log of three files, closed."""
-    book = opened(segment_bytes=1500)
+    book = opened(segment_bytes=1650)
     for number in range(3):
         book.record(intent_of(f"d_{number}"))
         book.record(outcome(f"d_{number}", None, Outcome.COMPLETED))
