@@ -1,4 +1,7 @@
-"""Runs as `python -m wharfinger.control.office FD SOCKET`: FD is the listening socket it inherits."""
+"""Runs as `python -m wharfinger.control.office FD SOCKET [URL]`: FD is the listening socket it inherits.
+
+URL is where the office is for others, if it is passed on to under another name.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def main() -> None:
     handle, control = int(sys.argv[1]), Path(sys.argv[2])
     sock = socket.socket(fileno=handle)
     config = uvicorn.Config(
-        application(control.parent, sock.getsockname()[1]),
+        application(control.parent, sock.getsockname()[1], "".join(sys.argv[3:4])),
         log_level="error",
         access_log=False,
         server_header=False,

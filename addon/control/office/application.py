@@ -27,12 +27,12 @@ _BOOK = "audit"
 """Folder of the book in the data folder."""
 
 
-def application(data: Path, port: int) -> Starlette:
-    """The office's web application, for the proxy that serves the data folder."""
+def application(data: Path, port: int, url: str = "") -> Starlette:
+    """The office's web application, for the proxy that serves the data folder, found by others at `url`."""
     assets = Assets.read()
     templates = environment(assets)
     templates.globals["navigation"] = NAVIGATION
-    office = Office(Site(port), Runtime(data), Tail(data / _BOOK), templates)
+    office = Office(Site.of(port, url), Runtime(data), Tail(data / _BOOK), templates)
 
     async def health(request: Request) -> Response:
         good = await office.runtime.serving()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 _NAMES = ("127.0.0.1", "localhost", "[::1]", "wharfinger.localhost")
 """The last is no other site's: browsers send a cookie to every port of a host, so that a page on another
@@ -11,28 +12,39 @@ port of 127.0.0.1 gets ours, too."""
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One office, on loopback."""
+    """One office: on loopback, and at the address that it has for others if there is one."""
 
     port: int
-    names: tuple[str, ...] = _NAMES
-    secure: bool = False
-    """Whether browsers come by https."""
+    public: str = ""
+    """Origin at which a proxy with a certificate passes on to us, such as https://wharf.example.com."""
+
+    @classmethod
+    def of(cls, port: int, url: str = "") -> Site:
+        """The office at `port`, for others at `url`."""
+        parts = urlsplit(url)
+        return cls(port, f"{parts.scheme}://{parts.netloc}".lower() if parts.netloc else "")
 
     @property
     def hosts(self) -> frozenset[str]:
         """The `Host` headers it answers to."""
-        return frozenset(f"{name}:{self.port}" for name in self.names)
+        own = {f"{name}:{self.port}" for name in _NAMES}
+        return frozenset(own | ({self.public.partition("://")[2]} if self.public else set()))
 
     @property
     def origins(self) -> frozenset[str]:
         """The `Origin` headers of its own pages."""
-        scheme = "https" if self.secure else "http"
-        return frozenset(f"{scheme}://{host}" for host in self.hosts)
+        own = {f"http://{name}:{self.port}" for name in _NAMES}
+        return frozenset(own | ({self.public} if self.public else set()))
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come by https."""
+        return self.public.startswith("https://")
 
     @property
     def cookie(self) -> str:
-        """Name of the session's cookie. `__Host-` binds it to this host, which needs https; the port keeps
-        the offices of one machine apart.
+        """Name of the session's cookie. `__Host-` binds it to its host, which needs https (or, for some
+        browsers, loopback); the port keeps the offices of one machine apart.
         """
         return f"{'__Host-' if self.secure else ''}wharfinger-{self.port}"
 

@@ -158,7 +158,16 @@ def test_signing_in_leads_to_pages_of_ours(wanted) -> None:
 
 
 def test_where_there_is_https_the_cookie_is_bound_to_the_host() -> None:
-    cookie = Site(8081, ("console.example.com",), secure=True).set_cookie("x", 60)
+    cookie = Site.of(8081, "https://console.example.com/").set_cookie("x", 60)
     assert cookie.startswith("__Host-wharfinger-8081=x; Path=/;")
     assert cookie.endswith("SameSite=Strict; Secure")
     assert "Domain" not in cookie
+
+
+def test_an_office_for_others_answers_to_that_address_too() -> None:
+    site = Site.of(8081, "https://Wharf.example.com:8443/console")
+    assert "wharf.example.com:8443" in site.hosts
+    assert "127.0.0.1:8081" in site.hosts
+    assert "https://wharf.example.com:8443" in site.origins
+    assert Site.of(8081).hosts == site.hosts - {"wharf.example.com:8443"}
+    assert not Site.of(8081).secure
