@@ -121,10 +121,10 @@ def _show(answer: dict[str, Any]) -> None:
     verdict = answer["verdict"]
     out.print(f"[bold {_COLOURS[verdict]}]{verdict}[/]  {escape(answer['reason'])}")
     if answer["help"]:
-        out.print(Padding(escape(answer["help"]), (0, 0, 0, 2)))
+        out.print(f"  {escape(answer['help'])}", soft_wrap=True)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
-    table.add_column(ratio=1)
+    table.add_column()
     table.add_column(no_wrap=True)
     for step in answer["steps"]:
         text = step["text"] + (f"  ({step['rule']})" if step["rule"] else "")
@@ -141,4 +141,4 @@ def _show(answer: dict[str, Any]) -> None:
         table.add_row("approvers", escape(", ".join(answer["ask"]["people"])), "")
     table.add_row("assumed", escape("; ".join(answer["assumed"])), "")
     table.add_row("policy", answer["policy_digest"][:16], "")
-    out.print(Padding(table, (0, 0, 0, 2)))
+    out.print(Padding(table, (0, 0, 0, 2), expand=False))

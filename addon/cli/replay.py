@@ -179,9 +179,12 @@ def _show(tally: Tally) -> None:
             table.add_row(was, now, str(count), *(escape(printable(text)) for text in texts))
         out.print(table)
     for (tool, why), count in sorted(tally.undecidable.items()):
-        out.print(f"undecidable: {count} of {escape(printable(tool))}: {escape(printable(why))}")
+        out.print(
+            f"undecidable: {count} of {escape(printable(tool))}: {escape(printable(why))}", soft_wrap=True
+        )
     out.print(
         f"{tally.calls} calls: {changed} would be decided otherwise, {tally.same} the same, "
-        f"{lost} undecidable, {tally.skipped} not decided by policy"
+        f"{lost} undecidable, {tally.skipped} not decided by policy",
+        soft_wrap=True,
     )
-    out.print(f"assumed: {'; '.join(ASSUMED)}", style="dim")
+    out.print(f"assumed: {'; '.join(ASSUMED)}", style="dim", soft_wrap=True)
