@@ -240,7 +240,7 @@ def _spread(operation: OperationText, variables: Mapping[str, JSON]) -> int:
 def _calls(
     operation: OperationText, variables: Mapping[str, JSON], texts: tuple[str, ...]
 ) -> list[Operation]:
-    from wharfinger.rules.protocols.graphql_document import ABSENT, resolved  # noqa: PLC0415 -- see its head
+    from wharfinger.rules.protocols.graphql_values import ABSENT, resolved  # noqa: PLC0415 -- see its head
 
     fields = [field for field in operation.fields if field.name != "__typename"] or operation.fields[:1]
     if not fields:

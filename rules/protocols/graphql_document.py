@@ -18,7 +18,6 @@ from typing import Final
 from graphql.error import GraphQLError
 from graphql.language import Lexer, Source, Token
 from graphql.language.ast import (
-    ArgumentNode,
     BooleanValueNode,
     DirectiveNode,
     DocumentNode,
@@ -29,19 +28,14 @@ from graphql.language.ast import (
     FragmentSpreadNode,
     InlineFragmentNode,
     IntValueNode,
-    ListValueNode,
     Node,
-    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     StringValueNode,
-    ValueNode,
     VariableNode,
 )
 from graphql.language.parser import Parser
-from wharfinger.rules.bodies import number
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.types import JSON, Code
+from wharfinger.rules.protocols.graphql_values import Value, arguments, refused, value_of, variables
 
 MAX_LENGTH: Final = 256 * 1024
 """Characters of a document; one with more is refused."""
@@ -63,17 +57,6 @@ _NAMES = frozenset({"alias", "loc", "name", "operation"})
 _LEAVES = frozenset(
     {BooleanValueNode, EnumValueNode, FloatValueNode, IntValueNode, StringValueNode, VariableNode}
 )
-_HELP: Final = "Send one plain GraphQL document."
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """Stands in a value for what the request gives the variable."""
-
-    name: str
-
-
-type Value = bool | int | float | str | Variable | list[Value] | dict[str, Value] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +94,6 @@ class Document:
     """Every string that stands in it, escapes resolved."""
     size: int
     """Nodes of its syntax tree."""
-
-
-def refused(reason: str, help_text: str = _HELP) -> Refused:
-    """What to raise for a document that is not let through."""
-    return Refused(reason, help_text, Code.DENIED)
 
 
 def read(text: str, name: str | None = None) -> Document:
@@ -248,7 +226,7 @@ def _operation(
     if len(set(declared)) < len(declared):
         raise refused("the document declares a variable twice")
     defaults = {
-        each.variable.name.value: _value(each.default_value)
+        each.variable.name.value: value_of(each.default_value)
         for each in node.variable_definitions or ()
         if each.default_value is not None
     }
@@ -263,15 +241,7 @@ def _operation(
 
 
 def _used(fields: Iterable[RootField]) -> Iterator[str]:
-    return (name for field in fields for value in field.arguments.values() for name in _variables(value))
-
-
-def _variables(value: Value) -> Iterator[str]:
-    if isinstance(value, Variable):
-        yield value.name
-    elif isinstance(value, list | dict):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _variables(each)
+    return (name for field in fields for value in field.arguments.values() for name in variables(value))
 
 
 def _collect(
@@ -285,7 +255,7 @@ def _collect(
     for selection in selections.selections:
         if isinstance(selection, FieldNode):
             key = selection.alias.value if selection.alias else selection.name.value
-            field = RootField(selection.name.value, _arguments(selection.arguments))
+            field = RootField(selection.name.value, arguments(selection.arguments))
             if fields.setdefault(key, field) != field:
                 raise refused("the document asks for two things under one name")
         elif isinstance(selection, InlineFragmentNode):
@@ -299,48 +269,3 @@ def _collect(
             if name not in done:
                 _collect(fragments[name].selection_set, fragments, fields, (*path, name), done)
                 done.add(name)
-
-
-def _arguments(nodes: tuple[ArgumentNode, ...] | None) -> dict[str, Value]:
-    given = {node.name.value: _value(node.value) for node in nodes or ()}
-    if len(given) < len(nodes or ()):
-        raise refused("the document gives an argument twice")
-    return given
-
-
-def _value(node: ValueNode) -> Value:
-    """A literal as JSON has it: an enum value is its name. The depth has been checked."""
-    if isinstance(node, VariableNode):
-        return Variable(node.name.value)
-    if isinstance(node, StringValueNode | EnumValueNode | BooleanValueNode):
-        return node.value
-    if isinstance(node, IntValueNode | FloatValueNode):
-        read_as = number(node.value)
-        if read_as is None:
-            raise refused("the document has a number out of range")
-        return read_as
-    if isinstance(node, ListValueNode):
-        return [_value(each) for each in node.values]
-    if isinstance(node, ObjectValueNode):
-        held = {field.name.value: _value(field.value) for field in node.fields}
-        if len(held) < len(node.fields):
-            raise refused("the document has an object with a key twice")
-        return held
-    return None
-
-
-ABSENT: Final = object()
-"""Stands for a variable that the request gives no value."""
-
-
-def resolved(value: Value, variables: Mapping[str, JSON]) -> object:
-    """A value with its variables put in; `ABSENT` for one that has none (GraphQL 6.4.1 and 3.10)."""
-    if isinstance(value, Variable):
-        return variables.get(value.name, ABSENT)
-    if isinstance(value, list):
-        items = [resolved(each, variables) for each in value]
-        return [None if item is ABSENT else item for item in items]
-    if isinstance(value, dict):
-        held = {key: resolved(each, variables) for key, each in value.items()}
-        return {key: each for key, each in held.items() if each is not ABSENT}
-    return value
