@@ -24,6 +24,7 @@ from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
 from wharfinger.spoken import spoken
 
 if TYPE_CHECKING:
+    from wharfinger.approvals.grants import Grants
     from wharfinger.audit.book import Book
     from wharfinger.credentials.registry import Credentials
     from wharfinger.hold import Hold
@@ -123,6 +124,7 @@ class Gate:
     hold: Hold
     ledger: Ledger
     reviews: Reviews
+    grants: Grants
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
@@ -176,11 +178,21 @@ class Gate:
             who = session.who
             if decision.led is not None and not self.live.redirects.take(who.agent_id, decision.led):
                 continue
-            if self.ledger.reserve(decision_id, who.agent_id, who.run, decision.reservations):
+            if self._take(permit):
                 return await self._intend(permit, approvers)
             if approval:
                 await self.hold.give_back(approval)
         return await self._refused(decision_id, request, session, _outrun(decision))
+
+    def _take(self, permit: Permit) -> bool:
+        """Take what limits have left and what grants give, all of it or nothing."""
+        decision_id, decision, who = permit.decision_id, permit.decision, permit.session.who
+        if not self.grants.take(decision_id, decision.grants):
+            return False
+        if self.ledger.reserve(decision_id, who.agent_id, who.run, decision.reservations):
+            return True
+        self.grants.give_back(decision_id)
+        return False
 
     async def _refused(
         self, decision_id: str, request: Request, session: Session, decision: Decision
@@ -199,6 +211,8 @@ class Gate:
         try:
             if decision.reservations:
                 await self.ledger.keep(decision_id)
+            if decision.grants:
+                await self.grants.keep(decision_id)
             if decision.review:
                 await self.reviews.add(decision_id, request, decision)
             await self.book.write(
@@ -231,6 +245,8 @@ class Gate:
         for secret, generation in permit.secrets:
             if self.credentials.generation(secret.name) != generation:
                 raise Withdrawn(f"the credential {secret.name} has changed since the request was decided")
+        if not self.grants.stands(permit.decision_id):
+            raise Withdrawn("the grant has ended")
         if permit.approval and not self.hold.sent(permit.approval):
             raise Withdrawn("the approval has expired")
 
@@ -251,7 +267,7 @@ class Gate:
             self._keep(self._start(self.hold.give_back(permit.approval)))
 
     def _settle(self, permit: Permit, ending: Ending) -> None:
-        """Give back what was counted for a request that came to nothing; tell the review queue of it."""
+        """Give back what was taken for a request that came to nothing; tell the review queue of it."""
         decision_id = permit.decision_id
         status = ending.sent.status if ending.sent is not None else None
         refused = status is not None and 400 <= status < 500
@@ -260,6 +276,11 @@ class Gate:
                 self.ledger.settle(decision_id)
             elif self.ledger.give_back(decision_id):
                 self._keep(self._start(self.ledger.forget(decision_id)))
+        if permit.decision.grants:
+            if ending.outcome is not Outcome.NOT_SENT:
+                self.grants.settle(decision_id)
+            elif self.grants.give_back(decision_id):
+                self._keep(self._start(self.grants.forget(decision_id)))
         if permit.decision.review:
             self._keep(self._start(self.reviews.end(decision_id, ending.outcome.value, status)))
 

@@ -28,6 +28,7 @@ from wharfinger.rules.types import Decision, Facts, Request
 
 if TYPE_CHECKING:
     from wharfinger.agents import Agent
+    from wharfinger.approvals.grants import Grants
     from wharfinger.credentials.registry import Credentials
     from wharfinger.keys import Keys
     from wharfinger.limits.ledger import Ledger
@@ -53,9 +54,11 @@ class Live:
         credentials: Credentials,
         clock: Clock,
         ledger: Ledger,
+        grants: Grants,
         confinement: str = "none",
     ) -> None:
         self._keys = keys
+        self._grants = grants
         self._ledger = ledger
         self._denials: tuple[Denial, ...] = ()
         self._credentials = credentials
@@ -196,6 +199,7 @@ class Live:
     def facts(self, session: Session, *, counted: bool = True) -> Facts:
         """Everything live that a decision may know; `counted` is whether limits are among it."""
         who = session.who
+        agent = self.agents.get(who.agent)
         return Facts(
             placeholders=self.placeholders,
             agent_id=session.who.agent_id,
@@ -208,6 +212,7 @@ class Live:
             passes=self.redirects.of(who.agent_id),
             denials=self._denials,
             approved_tools=self._approved_tools,
+            grants=() if agent is None else self._grants.of(who.agent_id, agent.generation),
             marks=self._marks,
         )
 

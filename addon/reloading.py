@@ -85,6 +85,7 @@ class Reloader:
         states = await runtime.desk.store.run(agents.seen_all, configuration.agents, now)
         await self._record(person, "", configuration.digest)
         # From here to the end there is no point at which anything else could run.
+        await runtime.desk.grants.void(configuration)
         runtime.credentials.adopt(prepared)
         runtime.live.swap(configuration, states)
         settings = configuration.settings

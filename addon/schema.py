@@ -149,6 +149,68 @@ _SIGN_IN: Step = (
     """,
 )
 
-STEPS: tuple[Step, ...] = (_FIRST, _LIMITS, _PROPOSED, _SIGN_IN)
+_CHANNELS: Step = (
+    """
+    CREATE TABLE approval_links (
+        id TEXT PRIMARY KEY,
+        approval TEXT NOT NULL,
+        person TEXT NOT NULL,          -- whose it is, and who answers by it
+        digest TEXT NOT NULL,          -- of the request
+        expires TEXT NOT NULL,
+        used TEXT,
+        tries INTEGER NOT NULL         -- of its code
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX approval_links_by_approval ON approval_links (approval)",
+    """
+    CREATE TABLE channel_posts (
+        approval TEXT NOT NULL,
+        channel TEXT NOT NULL,         -- empty: it was handed to the channels
+        place TEXT NOT NULL,           -- JSON: where it was posted, as the channel names that
+        at TEXT NOT NULL,
+        PRIMARY KEY (approval, channel)
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+_GRANTS: Step = (
+    """
+    CREATE TABLE grants (
+        id TEXT PRIMARY KEY,
+        agent_id TEXT NOT NULL,
+        state TEXT NOT NULL,
+        created TEXT NOT NULL,
+        document TEXT NOT NULL         -- JSON: the whole of it, as wharfinger.approvals writes it
+    ) STRICT, WITHOUT ROWID
+    """,
+    "CREATE INDEX grants_by_state ON grants (state, created)",
+    """
+    CREATE TABLE grant_uses (
+        grant_id TEXT NOT NULL,
+        decision TEXT NOT NULL,
+        calls INTEGER NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX grant_uses_by_grant ON grant_uses (grant_id)",
+    "CREATE INDEX grant_uses_by_decision ON grant_uses (decision)",
+)
+
+_AGENTS: Step = (
+    # A name whose agent a person has retired: declared or not, it is nobody until it is added again.
+    "CREATE TABLE retired_names (name TEXT PRIMARY KEY, person TEXT NOT NULL, at TEXT NOT NULL)"
+    " STRICT, WITHOUT ROWID",
+    """
+    CREATE TABLE agent_activity (
+        agent_id TEXT PRIMARY KEY,
+        seen TEXT NOT NULL,
+        allowed INTEGER NOT NULL,
+        asked INTEGER NOT NULL,
+        denied INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
+)
+
+STEPS: tuple[Step, ...] = (_FIRST, _LIMITS, _PROPOSED, _SIGN_IN, _CHANNELS, _GRANTS, _AGENTS)
 APPLICATION_ID = 0x57484652
 """`WHFR`: tells a store from any other SQLite database (the `application_id` of its header)."""

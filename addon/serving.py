@@ -182,6 +182,7 @@ class Serving:
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
             "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),
+            grants=runtime.desk.grants,
             "runs": runtime.live.runs,
             "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
             "denials": len(runtime.live.denials),

@@ -100,6 +100,7 @@ class Runtime:
             turn = (turn + 1) % LEDGER_SWEEP
             if turn == 0:
                 with contextlib.suppress(StoreUnavailable):
+            await self.desk.grants.sweep()
                     await self.desk.ledger.sweep()
 
     def stop(self) -> None:
@@ -164,9 +165,11 @@ async def assemble(
         live.deny(await desk.store.run(denials.every, desk.clock.now()))
         live.approve_tools(await desk.store.run(proposals.digests))
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
-        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews)
+        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants)
+        await desk.grants.void(configuration)
         sessions = Sessions(gate.finish)
         live.watch(lambda: sessions.recheck(gate.objection))
+            grants=desk.grants,
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
         try:

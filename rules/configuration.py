@@ -28,9 +28,9 @@ from wharfinger.rules.policy import CompiledPolicy, People, compile_policy
 from wharfinger.rules.problems import Position, Problem, Problems
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.references import check_references
-
 from wharfinger.rules.types import Absence
 SETTINGS: Final = "wharfinger.yaml"
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class _Loader:
         written = self._policies()
         declared = self._declared
         approvers = People(
-            tuple(declared.people.known), people.teams, declared.approvers.whole, _absences(people)
+            declared.people.known - viewers(people), people.teams, declared.approvers.whole, _absences(people)
         )
         compiled: dict[str, CompiledPolicy] = {}
         for policy in ordered(written, declared.policies, self._problems):
@@ -196,8 +196,11 @@ class _Loader:
         return list(found.values())
 
 
-def _knows_catalogue(part: Part[Settings]) -> bool:
-    """Whether every built-in tool file that is meant could be read from the settings."""
+def viewers(file: PeopleFile) -> set[str]:
+    """The people who change nothing, and so never answer."""
+    return {name for name, person in file.people.items() if person.role == "viewer"}
+
+
 def _absences(file: PeopleFile) -> tuple[Absence, ...]:
     return tuple(
         Absence(name, person.away.to, person.away.until)
@@ -208,6 +211,8 @@ def _absences(file: PeopleFile) -> tuple[Absence, ...]:
 
     if part.node is None or part.model is None:
         return False
+def _knows_catalogue(part: Part[Settings]) -> bool:
+    """Whether every built-in tool file that is meant could be read from the settings."""
     listed = part.node.get("catalogue", [])
     whole = isinstance(listed, list) and len(listed) == len(part.model.catalogue)
     return whole and not misspelt(part.node, "catalogue", Settings.keys())

@@ -44,6 +44,7 @@ def check_references(  # noqa: PLR0917 - every file, once
         _Tools(built, file, policies, declared, problems).check()
     for policy in policies:
         _approvers(policy, declared, problems)
+        _viewers(policy, people, problems)
         _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
     _separate(built, declared, problems)
@@ -89,6 +90,22 @@ def _absences(file: PeopleFile, declared: Declared, problems: Problems) -> None:
         if person.away.to == name:
             problems.error(
                 person.away.at("to"), f'"{name}" cannot answer for "{name}" while away', "name another person"
+            )
+
+
+def _viewers(policy: Policy, people: PeopleFile, problems: Problems) -> None:
+    """Those who are named as approvers and may only look."""
+    named = [(name, policy.at("approvers", i)) for i, name in enumerate(policy.approvers)]
+    for limit in policy.limits:
+        named += [(name, limit.at("approvers", i)) for i, name in enumerate(limit.approvers)]
+    for rule in policy.ask:
+        named += [(name, rule.at("approvers", i)) for i, name in enumerate(rule.approvers)]
+        to = rule.escalate.to if rule.escalate is not None else ()
+        named += [(name, rule.at("escalate", "to", i)) for i, name in enumerate(to)]
+    for name, at in named:
+        if name in people.people and people.people[name].role == "viewer":
+            problems.error(
+                at, f'"{name}" is a viewer, and approves nothing', "name another, or change the role"
             )
 
 

@@ -12,8 +12,10 @@ from typing import Any
 from wharfinger.approvals import asks
 from wharfinger.approvals.asks import Given
 from wharfinger.approvals.question import Question
+from wharfinger.approvals.samples import sample_as_json, sample_from_json
 from wharfinger.approvals.states import ApprovalError, Move, State, after
 from wharfinger.rules import asking
+from wharfinger.rules.grants import Sample
 from wharfinger.rules.types import Ask, Decision
 
 
@@ -87,6 +89,8 @@ class Approval:
     comment: str | None = None
     """What they gave as reason."""
     changed: datetime | None = None
+    sample: Sample | None = None
+    """What a grant for calls like this one can be made of, where there can be one."""
 
     @property
     def approvers(self) -> tuple[str, ...]:
@@ -185,6 +189,7 @@ class Approval:
             "rules": list(self.rules),
             "digest": self.digest,
             "policy_digest": self.policy_digest,
+            "grantable": None if self.sample is None else sample_as_json(self.sample),
             "request": self.question.as_json(),
         }
 
@@ -212,6 +217,7 @@ class Approval:
             person=data["person"],
             comment=data["comment"],
             changed=moment,
+            sample=sample_from_json(data["grantable"]) if data.get("grantable") else None,
         )
 
 
@@ -248,6 +254,7 @@ def asked(agent_id: str, agent: str, decision: Decision, shown: Question, now: d
         question=shown,
         created=now,
         expires=now + ask.expires,
+        sample=decision.sample,
     )
 
 

@@ -35,6 +35,8 @@ class EventKind(enum.StrEnum):
     """What became of an intent."""
     CONTROL = "control"
     """A person did something to the runtime."""
+    GRANT = "grant"
+    """A grant was proposed, agreed to, given, or has ended."""
     NOTICE = "notice"
     """Something that a person should look at, though nothing was refused or done by it."""
 
@@ -144,8 +146,10 @@ class Event:
     request_digest: str = ""
     approval: str = ""
     approvers: tuple[str, ...] = ()
+    grants: tuple[str, ...] = ()
+    """Ids of the grants it goes out by, or of the one the event is about."""
     state: str = ""
-    """The state an approval came to."""
+    """The state an approval or a grant came to."""
     credentials: tuple[str, ...] = ()
     """Names of the credentials put in; never a value."""
     dropped: tuple[str, ...] = ()
@@ -189,7 +193,8 @@ def _decided(
         credentials=tuple(placement.credential for placement in decision.placements),
         dropped=decision.dropped,
         approval=approval,
-        approvers=approvers,
+        approvers=approvers or tuple(name for use in decision.grants for name in use.given_by),
+        grants=tuple(use.grant for use in decision.grants),
     )
 
 
@@ -263,6 +268,29 @@ def approval(
         person=person,
         reason=reason,
         request_digest=request_digest,
+        detail=detail or {},
+    )
+
+
+def grant(
+    grant_id: str,
+    state: str,
+    *,
+    who: Who,
+    person: str = "",
+    reason: str = "",
+    approvers: tuple[str, ...] = (),
+    detail: Mapping[str, JSON] | None = None,
+) -> Event:
+    """A grant came to `state`, by `person` where it was one; `approvers` have agreed to it so far."""
+    return Event(
+        EventKind.GRANT,
+        who=who,
+        grants=(grant_id,),
+        state=state,
+        person=person,
+        reason=reason,
+        approvers=approvers,
         detail=detail or {},
     )
 

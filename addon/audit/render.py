@@ -178,6 +178,7 @@ class _Renderer:
         self._own(out, "approval", event.approval)
         self._put(out, "state", event.state)
         self._list(out, "approvers", event.approvers)
+        self._list(out, "grants", event.grants)
 
     def _target(self, out: dict[str, Any], target: Target) -> None:
         self._put(out, "method", target.method)

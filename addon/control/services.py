@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
+    from wharfinger.approvals.grants import Grants
+    from wharfinger.channels.courier import Courier
     from wharfinger.clock import Clock
     from wharfinger.limits.ledger import Ledger
     from wharfinger.reviews import Reviews
@@ -143,6 +145,7 @@ class Services:
     keys: Tokens
     reviews: Reviews
     ledger: Ledger
+    grants: Grants
     sessions: Sessions
     configuration: Callable[[], Declared]
     """The configuration in force."""

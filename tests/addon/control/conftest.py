@@ -14,6 +14,7 @@ import pytest
 from wharfinger import people
 from wharfinger.approvals.approval import Approval
 from wharfinger.approvals.approvals import Approvals
+from wharfinger.approvals.grants import Grants
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
 from wharfinger.control.client import Client
@@ -128,6 +129,7 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
             keys=Keys.open(data),
             reviews=Reviews(store, SystemClock()),
             ledger=Ledger(store, SystemClock()),
+            grants=Grants(store, SystemClock(), record),
             sessions=sessions,
             configuration=lambda: declared,
             agent_changed=told.append,

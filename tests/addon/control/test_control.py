@@ -23,6 +23,10 @@ CHANGES = {
     "approvals.approve": {"id": "ID"},
     "approvals.deny": {"id": "ID"},
     "approvals.cancel": {"id": "ID"},
+    "grants.propose": {"approval": "ID", "until": "2099-01-01T00:00Z", "uses": 1},
+    "grants.add": {"agent": "bot", "tool": "refund", "until": "2099-01-01T00:00Z", "uses": 1},
+    "grants.approve": {"id": "ID"},
+    "grants.revoke": {"id": "ID"},
     "agents.suspend": {"agent": "bot"},
     "agents.resume": {"agent": "bot"},
     "agents.rotate": {"agent": "bot"},
@@ -154,7 +158,7 @@ async def test_a_suspension_cancels_the_agents_approvals(served, do) -> None:
     agent_id = (await do("agents.suspend", "alice", agent="bot"))["id"]
     await do("agents.resume", "alice", agent="bot")
     approval = await served.ask()
-    served.services.approvals._live[approval.id] = approval = _owned(approval, agent_id)
+    served.services.approvals._standing._live[approval.id] = approval = _owned(approval, agent_id)
     await do("agents.suspend", "alice", agent="bot", reason="odd")
     shown = await served.services.approvals.show(approval.id)
     assert (shown.state, shown.person) == (State.CANCELLED, "alice")
