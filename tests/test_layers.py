@@ -28,7 +28,12 @@ LIBRARIES = {
     "rich": ("wharfinger.cli", "wharfinger.demo"),
     "starlette": ("wharfinger.control",),
     "uvicorn": ("wharfinger.control",),
-    "httpx2": ("wharfinger.cli", "wharfinger.doctor"),
+    "httpx2": ("wharfinger.cli", "wharfinger.doctor", "wharfinger.channels.webhook"),
+    "slack_sdk": (
+        "wharfinger.channels.slack",
+        "wharfinger.channels.slack_http",
+        "wharfinger.channels.slack_socket",
+    ),
     "subprocess": (
         "wharfinger.cli",
         "wharfinger.credentials.command",
@@ -72,12 +77,18 @@ CLOSED = {
     "wharfinger.serving": ("wharfinger.cli.up",),
     "wharfinger.cli": ("wharfinger.cli",),
     "wharfinger.demo": ("wharfinger.demo", "wharfinger.cli.demo"),
-    "wharfinger.doctor": ("wharfinger.doctor", "wharfinger.cli.doctor"),
+    "wharfinger.doctor": (
+        "wharfinger.doctor",
+        "wharfinger.cli.doctor",
+        "wharfinger.preflight",
+        "wharfinger.cli.preflight",
+    ),
 }
 UNREACHED = {
     # A part that is loaded without another: neither directly nor by way of what it imports.
     "wharfinger.control": ("mitmproxy", "wharfinger.credentials", "wharfinger.flow"),
     "wharfinger.gate": ("mitmproxy", "sqlite3"),
+    "wharfinger.channels.process": ("mitmproxy", "sqlite3", "wharfinger.credentials", "wharfinger.keys"),
     "wharfinger.rules": ("mitmproxy", "sqlite3", "starlette", "uvicorn"),
 }
 

@@ -35,16 +35,17 @@ def doctor_command(config: Path | None, *, as_json: bool) -> None:
     for found in _findings(config):
         findings.append(found)
         if not as_json:
-            _print(out, found)
+            print_finding(out, found)
     failed = sum(found.grade is Grade.FAIL for found in findings)
     if as_json:
-        print_json([_as_json(found) for found in findings])
+        print_json([as_json_of(found) for found in findings])
     else:
         out.print(f"{failed} of {len(findings)} checks failed" if failed else "all is well, but for remarks")
     sys.exit(REFUSED if failed else 0)
 
 
-def _print(out: Console, found: Finding) -> None:
+def print_finding(out: Console, found: Finding) -> None:
+    """One finding, with its remedy below it."""
     mark = f"[{_STYLES[found.grade]}]{found.grade:<6}[/]"
     text = escape(found.text).replace("\n", f"\n{'':<21}")
     out.print(f"{mark} {found.what:<13} {text}")
@@ -52,7 +53,8 @@ def _print(out: Console, found: Finding) -> None:
         out.print(f"{'':<21}hint: {escape(found.remedy)}")
 
 
-def _as_json(found: Finding) -> dict[str, str]:
+def as_json_of(found: Finding) -> dict[str, str]:
+    """One finding, as plain JSON."""
     grade = str(found.grade).lower()
     return {"check": found.what, "grade": grade, "text": found.text, "remedy": found.remedy}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from wharfinger.credentials.registry import Credentials
+from wharfinger.credentials.registry import CredentialProblem, Credentials
 from wharfinger.credentials.sources import Environment
 from wharfinger.doctor.findings import Finding, fail, ok
 from wharfinger.rules.configuration import Configuration
@@ -20,14 +20,22 @@ def readable(configuration: Configuration, folder: Path) -> Iterator[Finding]:
     if not configuration.credentials:
         yield ok("credentials", "none is declared")
         return
+    found = problems(configuration, folder)
+    for problem in found.values():
+        yield fail("credentials", f"{problem.name}: {problem.message}", problem.hint)
+    held = sorted(set(configuration.credentials) - found.keys())
+    if held:
+        yield ok("credentials", f"can be read: {', '.join(held)}")
+
+
+def problems(configuration: Configuration, folder: Path) -> dict[str, CredentialProblem]:
+    """What keeps credentials from being read, by name. Closes this process to others before it reads them."""
     disarm_process()
     placements = [placed for tool in configuration.tools for placed in tool.placements]
     # A copy, for the proxy that a later check starts needs the variables as well.
     held = Credentials(Environment(dict(os.environ)))
-    for problem in asyncio.run(held.load(configuration.credentials, folder, placements)):
-        yield fail("credentials", f"{problem.name}: {problem.message}", problem.hint)
-    if held.names():
-        yield ok("credentials", f"can be read: {', '.join(held.names())}")
+    found = asyncio.run(held.load(configuration.credentials, folder, placements))
+    return {problem.name: problem for problem in found}
 
 
 def in_use(configuration: Configuration, status: Mapping[str, Any]) -> Iterator[Finding]:

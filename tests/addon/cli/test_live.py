@@ -225,6 +225,17 @@ async def test_doctor_on_a_running_proxy(proxy):
     assert all(row["remedy"] for row in ran.json if row["grade"] != "ok" and row["check"] != "refusal")
 
 
+async def test_preflight_and_graph_of_a_running_proxy(proxy):
+    ran = await proxy.type_("preflight", "robot", "--json")
+    shown = json.loads(ran.out)
+    assert (ran.code, shown["verdict"]) == (0, "ready, with remarks")
+    assert {each["check"]: each["grade"] for each in shown["findings"]}["credentials"] == "ok"
+    unknown = await proxy.type_("preflight", "robto")
+    assert (unknown.code, 'did you mean "robot"?' in unknown.err) == (2, True)
+    reached = await proxy.type_("graph", "--agent", "robot", "--format", "json")
+    assert {way["tool"] for way in json.loads(reached.out)} >= {"get_thing"}
+
+
 async def test_a_second_proxy_and_a_rotation_are_refused_while_one_runs(proxy, spawn):
     second = await proxy.type_("up", EXAMPLE_KEY=SECRET)
     assert second.code == 1
