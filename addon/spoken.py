@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wharfinger.rules import bodies
-from wharfinger.rules.protocols.speech import Protocol
+from wharfinger.rules.protocols.speech import MAX_OPERATIONS, Protocol
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Request
 
@@ -67,6 +67,8 @@ def spoken(protocol: str, request: Request) -> Spoken | None:
         body: Any = bodies.parse_json((request.body or b"")[: bodies.DEFAULT_LIMIT])
     except Refused:
         body = None
+    if isinstance(body, list) and len(body) > MAX_OPERATIONS:
+        body = None  # refused unread, and once: an answer to each would be a hundred times what was sent
     batch = isinstance(body, list) and bool(body)
     given = body if batch else [body]
     if protocol == Protocol.GRAPHQL:

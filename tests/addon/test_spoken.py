@@ -65,6 +65,14 @@ def test_only_plain_ids_are_given_back(sent: object, given_back: object) -> None
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("protocol", ["jsonrpc", "graphql"])
+def test_a_batch_that_is_too_long_is_answered_once(protocol: str) -> None:
+    """Red when each of its parts is: the answer to a megabyte is a hundred of them."""
+    said = refusal(protocol, [1] * 257).body()
+    assert isinstance(json.loads(said), dict)
+    assert len(json.loads(refusal(protocol, [1] * 256).body())) == 256
+
+
 def test_a_batch_is_answered_for_each_that_waits() -> None:
     answered = json.loads(refusal("jsonrpc", [rpc(id=1), rpc(), rpc(id="b"), 5]).body())
     assert [each["id"] for each in answered] == [1, "b", None]
