@@ -3,12 +3,14 @@
 Points are added up for what the call does to the world, whether that can be taken back, how broad it is, how
 much money and how many people it is about. The score is a hint for people and for rules of thumb
 (`call.blast > 50`); it never replaces a rule that names an input. It is a pure function of the tool's effect
-and the call's inputs, looks at no more than `MOST` values, and says what each point is for.
+and the call's inputs, and says what each point is for. It looks at no more than `MOST` values, those that
+are nested least first, and counts what it does not look at as harm: nothing is hidden among much.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +18,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Final, NamedTuple
 
-MOST: Final = 200
+MOST: Final = 300
 """Values of a call that are looked at."""
-MOST_OF_LIST: Final = 50
-"""Of each list, so many."""
 MOST_TEXT: Final = 32 * 1024
 """Characters of texts that are searched, all together."""
 SHORT: Final = 64
@@ -33,6 +33,7 @@ UNBOUNDED: Final = 10
 COUNTS: Final = ((1000, 15), (100, 10), (10, 5))
 """From so many entries, so many points; the same for lists and for recipients."""
 CROWD: Final = 10
+UNSEEN: Final = 30
 DIGIT: Final = 3
 MONEY: Final = 21
 
@@ -40,7 +41,6 @@ WORDS: Final = frozenset(
     {"all", "any", "each", "every", "everybody", "everyone", "everything", "public", "*", "%"}
 )
 CROWDS: Final = frozenset({"@all", "@channel", "@everyone", "@here", "<!channel>", "<!everyone>", "<!here>"})
-_CROWD = re.compile("|".join(map(re.escape, sorted(CROWDS))))
 AMOUNTS: Final = frozenset(
     {"amount", "balance", "budget", "cost", "fee", "payment", "payout", "price", "sum", "total"}
 )
@@ -110,11 +110,11 @@ class _Inputs:
         self.left = MOST_TEXT
 
     def parts(self, inputs: Mapping[str, object]) -> Iterable[Part]:
-        waiting: list[tuple[str, object]] = list(islice(inputs.items(), MOST))
+        waiting: deque[tuple[str, object]] = deque(islice(inputs.items(), MOST + 1))
         for _ in range(MOST):
             if not waiting:
                 break
-            name, value = waiting.pop()
+            name, value = waiting.popleft()
             kind = type(value)
             if kind is str:
                 self._text(name, value)  # type: ignore[arg-type]
@@ -122,12 +122,14 @@ class _Inputs:
                 if _kinds(name).amount:
                     self._money(name, value)  # type: ignore[arg-type]
             elif isinstance(value, Mapping):
-                waiting.extend((str(key), item) for key, item in islice(value.items(), MOST))
+                waiting.extend((str(key), item) for key, item in islice(value.items(), MOST + 1))
                 self._empty(name, value)
             elif isinstance(value, list | tuple):
                 self._list(name, len(value))
-                waiting.extend((name, item) for item in value[:MOST_OF_LIST])
+                waiting.extend((name, item) for item in value[: MOST + 1])
                 self._empty(name, value)
+        if waiting:
+            self._add("unseen", UNSEEN, "it has more values than are looked at")
         return self.found.values()
 
     def _add(self, name: str, points: int, why: str) -> None:
@@ -148,7 +150,9 @@ class _Inputs:
                 self._empty(name, value)
         searched = value[: self.left]
         self.left -= len(searched)
-        if ("@" in searched or "<!" in searched) and _CROWD.search(searched):
+        if len(searched) < len(value):
+            self._add("crowd", CROWD, f"{name} is too long to be looked through")
+        if ("@" in searched or "<!" in searched) and any(word in searched for word in CROWDS):
             self._add("crowd", CROWD, f"{name} calls everyone in a channel")
         if kinds.recipients and "," in searched:
             self._list(name, searched.count(",") + 1)
@@ -184,7 +188,12 @@ def table() -> Iterator[tuple[str, str, str]]:
     yield "everything", str(EVERYTHING), "a text that is one of " + _listed(WORDS)
     yield "list", _steps(), "the longest list has that many entries"
     yield "recipients", _steps(), "as `list`, of an input named " + _listed(RECIPIENTS)
-    yield "crowd", str(CROWD), "a text with one of " + _listed(CROWDS)
+    yield (
+        "crowd",
+        str(CROWD),
+        f"a text with one of {_listed(CROWDS)}, or texts of more than {MOST_TEXT // 1024} KiB together",
+    )
+    yield "unseen", str(UNSEEN), f"more than {MOST} values, those within lists and objects among them"
     yield (
         "money",
         f"{DIGIT} a digit, at most {MONEY}",

@@ -37,7 +37,7 @@ MANY = [str(number) for number in range(1000)]
         ("write", {"ids": MANY[:9]}, None, WRITE),
         ("write", {"ids": MANY[:10]}, None, WRITE + 5),
         ("write", {"ids": MANY[:100], "others": MANY[:10]}, None, WRITE + 10),
-        ("write", {"body": {"ids": MANY}}, None, WRITE + 15),
+        ("write", {"body": {"ids": MANY}}, None, WRITE + 15 + 30),
         ("write", {"to": MANY[:10]}, None, WRITE + 5),
         ("write", {"to": ", ".join(MANY[:100])}, None, WRITE + 10),
         ("write", {"text": "hello <!channel>"}, None, WRITE + 10),
@@ -62,7 +62,7 @@ def test_what_it_says() -> None:
     found = score("write", {"amount_cents": 2500, "token": "s3cret*"})
     assert (
         str(found)
-        == "47 of 100: it writes (+20), token is a glob (+15), amount_cents is an amount of 4 digits (+12)"
+        == "47 of 100: it writes (+20), amount_cents is an amount of 4 digits (+12), token is a glob (+15)"
     )
     assert "s3cret" not in str(found)
     assert str(score("read", {})) == "0 of 100: it only reads (+0)"
@@ -71,15 +71,37 @@ def test_what_it_says() -> None:
 def test_every_part_is_in_the_table() -> None:
     known = {name for name, _, _ in blast.table()}
     everything = score(
-        "destructive", {"filter": "", "to": MANY, "ids": MANY, "amount": 9, "q": "*", "t": "@here"}
+        "destructive", {"filter": "", "to": MANY, "ids": MANY * 2, "amount": 9, "q": "*", "t": "@here"}
     )
     assert {part.name for part in everything.parts} | {"glob"} == known
 
 
-def test_no_more_than_so_much_is_looked_at() -> None:
-    wide = {f"k{number}": "x" for number in range(blast.MOST)} | {"late": MANY}
-    assert score("write", wide).score == WRITE
-    assert score("write", {"text": "x" * blast.MOST_TEXT + "@here"}).score == WRITE
+@pytest.mark.parametrize(
+    "hidden", [{"amount": 10**9}, {"q": "*"}, {"to": MANY[:200]}, {"filter": ""}, {"text": "@here"}]
+)
+def test_nothing_is_hidden_by_more_of_what_means_nothing(hidden: dict[str, Any]) -> None:
+    """Padding that an agent adds, wherever it stands, does not lower the score."""
+    plain = score("write", hidden).score
+    paddings: list[Any] = [
+        ["x"] * (blast.MOST * 2),
+        [["x"] * 50] * 50,
+        {f"k{number}": "x" for number in range(blast.MOST)},
+        "x" * blast.MOST_TEXT,
+    ]
+    for padding in paddings:
+        for inputs in ({**hidden, "pad": padding}, {"pad": padding, **hidden}):
+            assert score("write", inputs).score >= plain
+        deep = {"pad": [*padding, hidden]} if isinstance(padding, list) else {"pad": [padding, hidden]}
+        assert score("write", deep).score >= plain
+
+
+def test_what_is_not_looked_at_counts() -> None:
+    assert score("write", {"ids": [1] * (blast.MOST - 1)}).score == WRITE + 10
+    assert score("write", {"ids": [1] * blast.MOST}).score == WRITE + 10 + blast.UNSEEN
+    wide = {f"k{number}": "x" for number in range(blast.MOST + 1)}
+    assert score("write", wide).score == WRITE + blast.UNSEEN
+    assert score("write", {"text": "x" * blast.MOST_TEXT}).score == WRITE
+    assert score("write", {"text": "x" * blast.MOST_TEXT + "@here"}).score == WRITE + 10
 
 
 VALUES = st.recursive(
