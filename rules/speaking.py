@@ -64,6 +64,10 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         parts.append(
             Part(fits[0].call, (*fits, *beside)) if fits else _unmatched(request, host, target, whole)
         )
+    if not refusals and operations[0].inner is not None and (refusal := headers.acting(fields)):
+        refusals.append(
+            refusal
+        )  # those within are read by their own fields, and must not be changed by these
     refusal = refusals[0] if refusals else _carried(parts, fields)
     passes = request.message is not None and websocket.passes(asked)
     texts = tuple([text for held in dict.fromkeys(each.texts for each in operations) for text in held])

@@ -107,6 +107,29 @@ def test_p08_one_that_is_odd_denies_all(recognise: Any, name: str) -> None:
         assert recognise(*requests).refusal is not None
 
 
+def test_fields_around_a_batch_change_nothing_within(compile_tools: Any, make_request: Any) -> None:
+    """Servers may hand them down, and the tools within would not see them. Red when only those are asked."""
+    toolset, problems = compile_tools("""
+        base: https://graph.example.com
+        tools:
+          - tool: get_message
+            effect: read
+            input: {prefer: {type: string, required: false, enum: [odata.maxpagesize=5]}}
+            run: {method: GET, url: /me, headers: {Prefer: "${prefer}"}}
+          - {tool: batch, effect: write, run: {type: batch, url: /$batch, format: json}}
+    """)
+    assert not problems.errors
+    inner = {"id": "1", "method": "GET", "url": "/me", "headers": {"Prefer": "odata.maxpagesize=5"}}
+    data = json.dumps({"requests": [inner]}).encode()
+
+    def refusal(**fields: str) -> Any:
+        line = "POST https://graph.example.com/$batch"
+        return toolset.recognise(make_request(line, {**JSON, **fields}, data)).refusal
+
+    assert refusal() is None
+    assert '"prefer" changes the operation' in refusal(Prefer="respond-async").reason
+
+
 def test_the_envelope_is_read_strictly(recognise: Any) -> None:
     assert recognise().refusal is not None
     assert recognise(READ, other=1).refusal is not None
