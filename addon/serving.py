@@ -9,12 +9,13 @@ import json
 import logging
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
-from wharfinger import __version__, explaining, private, snapshot, wiring
+from wharfinger import __version__, explaining, people, private, snapshot, wiring
 from wharfinger.audit.events import Who
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
@@ -25,11 +26,13 @@ from wharfinger.gate import Session
 from wharfinger.office import Office
 from wharfinger.reloading import Reloader
 from wharfinger.rules import observing
+from wharfinger.places import Places
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
 from wharfinger.snapshot import Snapshot
 from wharfinger.wiring import Runtime
+from wharfinger.signin import first
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +77,7 @@ class Serving:
                 runtime.tasks.start(self._end_after_runs(), name="end after runs")
             await serving
         finally:
+            await self._invite()
             if self._office is not None:
                 await self._office.stop()
             await control.close()
@@ -126,6 +130,20 @@ class Serving:
             click.echo(f"reload refused: {fault.message}\n{fault.hint}", err=True)
 
     async def _reload(self, person: str) -> JSON:
+    async def _invite(self) -> None:
+        """A way into the console for whoever runs this, told to a terminal and to nothing else."""
+        if self._office is None or self._for_runs or not sys.stdout.isatty():
+            return
+        desk, configuration = self._runtime.desk, self._runtime.live.configuration
+        keys = await desk.store.run(people.registered)
+        found = await first.link(
+            desk.sessions, configuration.people, (key.person for key in keys), Places.of_user().state
+        )
+        if found is not None:
+            name, link = found
+            where = f"{self._office.url}/sign-in/link#{link}"
+            click.echo(f"  {name}, sign in (once, within ten minutes): {where}")
+
         taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
         done = await self._reloader.reload(taken, person)
         _set_aside()

@@ -1,4 +1,4 @@
-"""`people`: keys of those who may approve and administer."""
+"""`people`: keys and passwords of those who may see, approve and administer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from wharfinger.places import Places
 
 @click.group("people")
 def people_command() -> None:
-    """Keys of the people who may approve and administer."""
+    """Keys and passwords of the people who may see, approve and administer."""
 
 
 @people_command.command("list")
@@ -99,3 +99,40 @@ def revoke(config: Path | None, fingerprint: str, signer: str | None) -> None:
         except ControlError as error:
             fail(error.message, error.hint)
     click.echo(f"{fingerprint} is revoked")
+
+
+@people_command.command("password")
+@click.option("--as", "person", metavar="NAME", help="Whose password, and whose key to sign with.")
+@config_option
+def password(config: Path | None, person: str | None) -> None:
+    """Set your password for the console; your sessions there end."""
+    if not sys.stdin.isatty():
+        fail("there is no terminal to type a password on", "or set it in the console: Account", 2)
+    key = person_key(person)
+    typed = getpass.getpass(f"new password of {key.person} for the console: ")
+    if getpass.getpass("the same again: ") != typed:
+        fail("the two were not the same", code=2)
+    with control(here(config)) as at:
+        try:
+            at.do("people.password", {"password": typed}, key)
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"the password of {key.person} is set")
+
+
+@people_command.command("link")
+@click.argument("name")
+@click.option("--as", "signer", metavar="NAME", help="Whose key to sign with.")
+@config_option
+def link(config: Path | None, name: str, signer: str | None) -> None:
+    """Print a link with which NAME signs in to the console: once, within ten minutes."""
+    if not sys.stdout.isatty():
+        fail("a sign-in link is printed to a terminal only", "run this on a terminal", 2)
+    with control(here(config)) as at:
+        try:
+            made: Any = at.do("people.link", {"person": name}, person_key(signer))
+            status: Any = at.do("status")
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(f"{status['console']}/sign-in/link#{made['link']}")
+    click.echo(f"good once, within {made['seconds'] // 60} minutes", err=True)
