@@ -106,7 +106,7 @@ async def _rotation(place: Here) -> AsyncIterator[Dispatcher]:
         return dict(_row(authority.certificate))
 
     try:
-        people = StoreAuthority(desk.store, lambda: place.configuration)
+        people = StoreAuthority(desk.store, desk.sessions, lambda: place.configuration)
         yield Dispatcher((Action("ca.rotate", work, role=Role.ADMIN),), people, desk.record)
     finally:
         await desk.close()
