@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from wharfinger.control.office import live
+from wharfinger.control.office import api, live
 from wharfinger.control.office.assets import Assets
 from wharfinger.control.office.guard import Guard
 from wharfinger.control.office.pages import sign_in
@@ -55,6 +55,7 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
             assets.route(),
             *sign_in.routes(office),
             *live.routes(office),
+            *api.routes(office),
             *routes(office, PAGES),
         ],
         middleware=[Middleware(Guard, office.site)],
