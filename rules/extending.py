@@ -57,11 +57,16 @@ def by_name[T](entries: Iterable[tuple[tuple[str, ...], T]]) -> Mapping[str, tup
 
 
 def merged[T](maps: Sequence[Mapping[str, tuple[T, ...]]]) -> Mapping[str, tuple[T, ...]]:
-    """What all of the maps have under each name."""
+    """What all of the maps have under each name, once."""
     if len(maps) == 1:
         return maps[0]
     names = dict.fromkeys(name for each in maps for name in each)
-    return {name: tuple(entry for each in maps for entry in each.get(name, ())) for name in names}
+    return {name: once(entry for each in maps for entry in each.get(name, ())) for name in names}
+
+
+def once[T](entries: Iterable[T]) -> tuple[T, ...]:
+    """The entries in order; what comes by two ways, from a base of two bases, comes once."""
+    return tuple({id(entry): entry for entry in entries}.values())
 
 
 def both(one: Collection[str] | None, other: Collection[str] | None) -> frozenset[str] | None:

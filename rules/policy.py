@@ -16,7 +16,7 @@ from typing import Final
 from wharfinger.rules.asking import lacking
 from wharfinger.rules.conditions import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
 from wharfinger.rules.digests import part_digest
-from wharfinger.rules.extending import both, by_name, merged, narrowed
+from wharfinger.rules.extending import both, by_name, merged, narrowed, once
 from wharfinger.rules.limits import Limit, Limits, Measure, key_of
 from wharfinger.rules.lint import kinds
 from wharfinger.rules.models.limits import Limit as LimitRule
@@ -342,7 +342,8 @@ class _Compiler:
         limits = merged(
             [own.limits, *({n: narrowed(ls, within) for n, ls in base.limits.items()} for base in bases)]
         )
-        patterns = [*own.patterns, *(p for base in bases for p in narrowed(base.patterns, within))]
+        inherited = (each for base in bases for each in narrowed(base.patterns, within))
+        patterns = once((*own.patterns, *inherited))
         clock = own.reads_clock or any(base.reads_clock for base in bases)
         digest = part_digest(self.model)
         whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock, digest)

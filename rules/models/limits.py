@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,10 +126,19 @@ class Limit(Written):
         return self
 
 
+def _amount(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise wrong("expected a number of at least 0", "write what has been added up before")
+    return value
+
+
+Amount = Annotated[int | float, BeforeValidator(_amount), WithJsonSchema({"type": "number", "minimum": 0})]
+
+
 class History(Written):
     """What limits have counted before a test takes place, in every window."""
 
     calls: Whole = Field(default=0, ge=0, description="Calls of the test's tools that have been made.")
-    sum: dict[Variable, int | float] = Field(
+    sum: dict[Variable, Amount] = Field(
         default_factory=dict, description="What the inputs of these calls add up to, by name."
     )

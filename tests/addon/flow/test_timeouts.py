@@ -64,6 +64,25 @@ async def test_positive_control_what_is_in_time_passes_and_the_connection_lives_
         assert outcomes == ["completed", "completed"]
 
 
+async def test_the_time_begins_with_the_first_byte_that_is_sent(start: Any, origin: Any, reply: Any) -> None:
+    """Neither being held for a person nor reaching the upstream takes away from it."""
+
+    async def a_little_late(_seen: Any) -> Any:
+        await asyncio.sleep(0.05)
+        return reply()
+
+    origin.answer = a_little_late
+    async with start(FILES) as proxy:
+        origin.hold_handshake = asyncio.Event()
+        tunnel = await proxy.connect()
+        asking = asyncio.get_running_loop().create_task(tunnel.request("GET", "/items/1"))
+        while origin.connections == 0:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)
+        origin.hold_handshake.set()
+        assert (await asking).status == 200
+
+
 async def test_a_tool_without_a_timeout_waits(start: Any, origin: Any, reply: Any) -> None:
     async def late(_seen: Any) -> Any:
         await asyncio.sleep(0.6)

@@ -219,6 +219,14 @@ def test_tests_of_a_policy_may_begin_with_a_history(make: Any) -> None:
     assert len(found) == 5
 
 
+@pytest.mark.parametrize("amount", ["-1", ".inf", ".nan", "true", "'5'", "null"])
+def test_a_history_is_of_numbers_of_at_least_0(make: Any, amount: str) -> None:
+    """Anything else would be an error, and so a denial, which a test might take for the one it expects."""
+    case = f"{{agent: bot, call: refund, input: {{payment: p, amount: 5}}, after: {{sum: {{amount: {amount}}}}}, expect: deny}}"
+    with pytest.raises(ConfigurationError):
+        make.policy(f"{ALL}\ntests:\n  - {case}\n")
+
+
 # Rules about time, reviews and environments
 
 
@@ -341,6 +349,19 @@ def test_a_base_of_a_base_counts_once_by_two_ways(make: Any) -> None:
     })  # fmt: skip
     assert [each.amount for each in world.refund().reservations] == [1]
     assert world.with_facts(counters=Counted(1)).refund().verdict is ALLOW
+
+
+def test_what_comes_by_many_ways_is_there_once(make: Any) -> None:
+    """Two bases at each of many levels would else be two to the power of them."""
+    files = {"policies/l0.yaml": BASE.replace("policy: base", "policy: l0")}
+    for level in range(1, 40):
+        for side in "lr":
+            below = f"l{level - 1}" if level == 1 else f"l{level - 1}, r{level - 1}"
+            files[f"policies/{side}{level}.yaml"] = f"policy: {side}{level}\nextends: [{below}]"
+    world = make({**files, "policies/main.yaml": "policy: main\nextends: [l39, r39]"})
+    main = world.configuration.policies["main"]
+    assert [len(main.rules[name]) for name in ("refund", "get_refund")] == [1, 1]
+    assert (len(main.patterns), len(main.limits["refund"])) == (1, 1)
 
 
 @pytest.mark.parametrize(
