@@ -137,7 +137,7 @@ class _Builder:
         try:
             while (event := loader.get_event()) is not None:
                 start = event.start_mark
-                mark = (start.line + 1, start.column + 1)
+                mark = (start.line + 1, start.column + 1) if start is not None else (1, 1)
                 self.nodes += 1
                 if self.nodes > MAX_NODES:
                     self._error(mark, f"more than {MAX_NODES} values in one file", "split it")

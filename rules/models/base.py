@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     BaseModel,
@@ -63,8 +63,6 @@ class Written(BaseModel):
 
     __slots__ = ("_node",)
     """Where it was written; a private attribute of pydantic's would cost more than all of its fields."""
-    if TYPE_CHECKING:
-        _node: MappingNode | None
 
     @model_validator(mode="wrap")
     @classmethod
@@ -80,8 +78,13 @@ class Written(BaseModel):
     def __copy__(self) -> Self:
         """A copy that knows where the original was written."""
         copied = super().__copy__()
-        object.__setattr__(copied, "_node", self._node)
+        object.__setattr__(copied, "_node", self._written)
         return copied
+
+    @property
+    def _written(self) -> MappingNode | None:
+        node: MappingNode | None = object.__getattribute__(self, "_node")
+        return node
 
     @classmethod
     def normal(cls, data: Any) -> Any:
@@ -125,11 +128,12 @@ class Written(BaseModel):
     @property
     def position(self) -> Position:
         """Where the mapping was written."""
-        return self._node.position if self._node is not None else Position("")
+        written = self._written
+        return written.position if written is not None else Position("")
 
     def at(self, *path: int | str, key: bool = False) -> Position:
         """Where the value (or the key) at `path` was written; the nearest place around it if it was not."""
-        return locate(self._node, path, key=key) or self.position
+        return locate(self._written, path, key=key) or self.position
 
 
 def listed(value: Any) -> Any:
