@@ -10,29 +10,23 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import Progress
 from rich.text import Text
 from wharfinger.audit import reader
-from wharfinger.audit import verify as verifying
 from wharfinger.audit.reader import Query, Record, printable
+from wharfinger.cli import audit_proofs
+from wharfinger.cli.audit_proofs import book_folder
 from wharfinger.cli.common import config_option, fail, json_option
-from wharfinger.cli.remote import data_of
-from wharfinger.desk import DataFolder
 
 _STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
-
-
-def book_folder(config: Path | None) -> Path:
-    """The folder of the audit log; ends with exit code 1 where there is none."""
-    folder = DataFolder(data_of(config)).audit
-    if not folder.is_dir():
-        fail(f'there is no audit log in "{folder}"', "it is made when the proxy starts: wharfinger up")
-    return folder
 
 
 @click.group("audit")
 def audit_command() -> None:
     """Read and verify the audit log."""
+
+
+for command in audit_proofs.COMMANDS:
+    audit_command.add_command(command)
 
 
 def _print(records: Iterable[Record], *, as_json: bool) -> int:
@@ -148,33 +142,3 @@ def show(config: Path | None, reference: str, *, as_json: bool) -> None:
         for name, value in record.members.items():
             if name not in {"version", "prev", "leaf", "mono_ns"}:
                 console.print(Text(f"         {name:<16} {printable(str(value))}", "dim"))
-
-
-@audit_command.command("verify")
-@click.option(
-    "--data", type=click.Path(path_type=Path), help="A copied audit folder, in place of the configuration's."
-)
-@config_option
-@json_option
-def verify(config: Path | None, data: Path | None, *, as_json: bool) -> None:
-    """Check the whole log: every line, every link, every hash. Exit code 1 if anything was changed."""
-    folder = data or book_folder(config)
-    with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
-        bar = progress.add_task("verifying")
-        result = verifying.verify(
-            folder, progress=lambda done, total: progress.update(bar, completed=done, total=total)
-        )
-    if as_json:
-        from wharfinger.cli.common import print_json
-
-        failures = [str(failure) for failure in result.failures]
-        print_json({"ok": result.ok, "events": result.events, "files": result.files, "log": result.log,
-                    "head": result.head, "failures": failures, "notes": list(result.notes)})  # fmt: skip
-    else:
-        for failure in result.failures:
-            click.echo(f"FAILED {failure}", err=True)
-        click.echo(f"{'ok' if result.ok else 'CHANGED'}: {result.events} events in {result.files} files")
-        click.echo(f"log {result.log}, head {result.head}")
-        for note in result.notes:
-            click.echo(f"note: {note}")
-    sys.exit(0 if result.ok else 1)
