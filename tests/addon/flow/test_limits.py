@@ -256,6 +256,18 @@ async def test_a_denial_acts_at_once_and_closes_what_is_open(start: Any, origin:
         assert (await proxy.request("GET", "/items/1")).status == 200
 
 
+async def test_a_denial_holds_from_the_first_request_after_a_restart(start: Any, origin: Any) -> None:
+    from wharfinger import denials
+    from wharfinger.rules.denials import Denial
+
+    async with start() as proxy:
+        desk = proxy.runtime.desk
+        await desk.store.run(denials.add, Denial("", host="api.example.com"), desk.clock.now())
+        assert (await proxy.request("GET", "/items/1")).status == 200, "positive control: not told yet"
+    async with start() as proxy:
+        assert (await proxy.request("GET", "/items/1")).status == 403
+
+
 async def test_a_denial_between_decision_and_first_byte_holds(start: Any, origin: Any) -> None:
     from wharfinger.rules.denials import Denial
 
