@@ -256,7 +256,8 @@ def _collect(
         if isinstance(selection, FieldNode):
             key = selection.alias.value if selection.alias else selection.name.value
             field = RootField(selection.name.value, arguments(selection.arguments))
-            if fields.setdefault(key, field) != field:
+            before = fields.setdefault(key, field)
+            if before is not field and repr(before) != repr(field):  # for 1, 1.0 and true are equal
                 raise refused("the document asks for two things under one name")
         elif isinstance(selection, InlineFragmentNode):
             _collect(selection.selection_set, fragments, fields, path, done)

@@ -29,6 +29,7 @@ CALL: Final = "tools/call"
 RESPONSE: Final = "rpc.response"
 _REQUEST = frozenset({"jsonrpc", "method", "params", "id"})
 _ANSWERS = (frozenset({"jsonrpc", "id", "result"}), frozenset({"jsonrpc", "id", "error"}))
+_IN_URL: Final = frozenset({"jsonrpc", "method", "params"})
 _HELP: Final = "Send JSON-RPC 2.0 requests."
 
 METHOD_FIELD: Final = "mcp-method"
@@ -70,6 +71,8 @@ def read(asked: Asked) -> Sequence[Operation]:
     if body.media is not Media.JSON:
         raise Refused("the body is not JSON", _HELP, Code.DENIED)
     given: Any = body.value if isinstance(body.value, list) else [body.value]
+    if not _IN_URL.isdisjoint(map(extras.fold, asked.reading.query)):
+        raise Refused("the URL has a parameter that servers read as part of the request", _HELP, Code.DENIED)
     if not given:
         raise Refused("the batch is empty", _HELP, Code.DENIED)
     check_count(given)

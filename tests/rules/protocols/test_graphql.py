@@ -235,6 +235,7 @@ def test_constants_choose_and_inputs_do_not(send: Any) -> None:
             "two things under one name",
         ),
         (members('{ a: issue(id: "1") { id } a: issues { id } }'), "two things under one name"),
+        (members("{ issues(first: 1) { id } issues(first: true) { id } }"), "two things under one name"),
         # red when `DIRECTIVES` is not asked, at each level
         (members(f"query @live {ISSUE}"), "directive"),
         (members('{ issue(id: "1") @export(as: "x") { id } }'), "directive"),

@@ -211,6 +211,7 @@ class _Reading:
     def __init__(self, body: Any) -> None:
         self.body = body
         self.fields: dict[str, tuple[str, ...]] = {}
+        self.query: dict[str, str] = {}
 
 
 @pytest.mark.parametrize(
@@ -264,6 +265,12 @@ def test_header_fields_that_say_another_thing_are_refused(
     send: Any, body: object, fields: dict[str, str]
 ) -> None:
     assert "does not say what the body says" in send(body, **fields).refusal.reason
+
+
+@pytest.mark.parametrize("query", ["method=tools/list", "Method=x", "params=%7B%7D", "jsonrpc=2.0"])
+def test_nothing_of_the_request_stands_in_its_url(send: Any, query: str) -> None:
+    assert calls(send(SEARCH, f"{URL}?tenant=1"))
+    assert "part of the request" in send(SEARCH, f"{URL}?{query}").refusal.reason
 
 
 def test_metadata_of_the_protocol_is_no_input(send: Any) -> None:
