@@ -64,10 +64,8 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         parts.append(
             Part(fits[0].call, (*fits, *beside)) if fits else _unmatched(request, host, target, whole)
         )
-    if not refusals and operations[0].inner is not None and (refusal := headers.acting(fields)):
-        refusals.append(
-            refusal
-        )  # those within are read by their own fields, and must not be changed by these
+    if not refusals and operations[0].inner is not None and (refusal := _around(parts, fields)):
+        refusals.append(refusal)
     refusal = refusals[0] if refusals else _carried(parts, fields)
     passes = request.message is not None and websocket.passes(asked)
     texts = tuple([text for held in dict.fromkeys(each.texts for each in operations) for text in held])
@@ -136,6 +134,19 @@ def _unknown(number: int, count: int) -> Refusal:
 def _unmatched(request: Request, host: str, target: spelling.Target, whole: Reading) -> Part:
     inputs = {"host": host, "method": request.method, "path": target.path.canonical}
     return Part(Call(UNMATCHED, "", Effect.WRITE, inputs, reason=whole.reason))
+
+
+def _around(parts: Sequence[Part], fields: headers.Fields) -> Refusal | None:
+    """Why these fields may not stand around other requests, which APIs may hand them down to."""
+    declared = {name for part in parts if part.winner is not None for name in part.winner.declared_headers}
+    for name in fields:
+        if name in declared and not headers.is_base(name):
+            return Refusal(
+                Code.DENIED,
+                f'the header "{name}" stands around the requests of a batch, and is an input of one of them',
+                "Write it into the request that it is for.",
+            )
+    return headers.acting(fields)
 
 
 def _carried(parts: Sequence[Part], fields: headers.Fields) -> Refusal | None:

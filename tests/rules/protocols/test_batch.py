@@ -114,8 +114,9 @@ def test_fields_around_a_batch_change_nothing_within(compile_tools: Any, make_re
         tools:
           - tool: get_message
             effect: read
-            input: {prefer: {type: string, required: false, enum: [odata.maxpagesize=5]}}
-            run: {method: GET, url: /me, headers: {Prefer: "${prefer}"}}
+            input: {prefer: {type: string, required: false, enum: [odata.maxpagesize=5]},
+                    team: {type: string, required: false}}
+            run: {method: GET, url: /me, headers: {Prefer: "${prefer}", X-Team: "${team}"}}
           - {tool: batch, effect: write, run: {type: batch, url: /$batch, format: json}}
     """)
     assert not problems.errors
@@ -127,7 +128,10 @@ def test_fields_around_a_batch_change_nothing_within(compile_tools: Any, make_re
         return toolset.recognise(make_request(line, {**JSON, **fields}, data)).refusal
 
     assert refusal() is None
-    assert '"prefer" changes the operation' in refusal(Prefer="respond-async").reason
+    assert '"prefer" stands around' in refusal(Prefer="respond-async").reason
+    assert '"x-team" stands around' in refusal(**{"X-Team": "other"}).reason
+    assert '"sudo" changes the identity' in refusal(Sudo="root").reason
+    assert refusal(Accept="application/json") is None
 
 
 def test_the_envelope_is_read_strictly(recognise: Any) -> None:
