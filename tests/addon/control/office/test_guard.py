@@ -5,6 +5,7 @@ import asyncio
 import httpx2
 import pytest
 from wharfinger.control.office.guard import BODY_LIMIT, HEADERS
+from wharfinger.signin.session import Kind
 
 CHANGING = [
     "/stop",
@@ -147,7 +148,7 @@ async def numbered(house):
 
     for record in reader.records(house.desk.data.audit):
         yield record.line
-    for session in house.desk.sessions.live("browser"):
+    for session in house.desk.sessions.live(Kind.BROWSER):
         yield session.id
 
 
