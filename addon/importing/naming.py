@@ -61,7 +61,7 @@ def of_name(name: str) -> Phrase:
 
 def describe(phrase: Phrase, thing: str) -> str:
     """A line for people, of verb and object: `Delete a repository`."""
-    said = [word for word in thing.split("_") if word]
+    said = [word for word in _METHOD_BEHIND.sub("", thing).split("_") if word]
     verb = _SAID.get(phrase.verb, phrase.verb.capitalize())
     if not said:
         return verb or "Call the API"
@@ -70,10 +70,12 @@ def describe(phrase: Phrase, thing: str) -> str:
     head = next((i for i, word in enumerate(said) if word in words.PREPOSITIONS), len(said))
     counted = phrase.verb not in words.LISTING and 0 < head <= 3
     alone = counted and not words.is_plural(said[head - 1]) and said[head - 1] not in _UNCOUNTED
+    alone = alone and said[0] not in {"all", "my", "own"}
     article = ("an " if _VOWEL.match(said[0]) else "a ") if alone else ""
     return _cut(f"{verb} {article}{' '.join(said)}")
 
 
+_METHOD_BEHIND: Final = re.compile(r"_by_(?:delete|get|patch|post|put)$")
 _VOWEL: Final = re.compile(r"[aei]|o(?!ne)|u[np](?!i)")
 """How words begin that take `an`: not `a user`, `a unit`, `a one-time code`."""
 _UNCOUNTED: Final = frozenset(
@@ -143,7 +145,7 @@ def fitted(api: str, verb: str, thing: str) -> str:
 
 def _of_identity(method: str, path: str, identity: str, skip: frozenset[str]) -> Phrase | None:
     """What an id like `issues/list-comments` or `messages.send` says; None if that is only the path's."""
-    parts = [words.split(part) for part in re.split(r"[./:]+", identity)]
+    parts = [words.split(part) for part in re.split(r"[./:]+", _without_place(method, path, identity))]
     told = [
         _either([w for w in part if w not in skip | _ARTICLES and not words.is_version(w)]) for part in parts
     ]
@@ -163,6 +165,12 @@ def _of_identity(method: str, path: str, identity: str, skip: frozenset[str]) ->
         at -= 1
     verb, before, after = words.SAME.get(flat[at], flat[at]), flat[:at], flat[at + 1 :]
     return Phrase(verb, tuple(_objects(verb, before, after, method)))
+
+
+def _without_place(method: str, path: str, identity: str) -> str:
+    """An id without method and path behind it, where frameworks put them: `read_pet_pets__pet_id__get`."""
+    place = re.sub(r"\W", "_", f"{path.partition('?')[0]}_{method.lower()}")
+    return identity.removesuffix(place) or identity
 
 
 _ARTICLES: Final = frozenset({"a", "an", "the"})

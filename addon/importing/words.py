@@ -30,25 +30,26 @@ DESTROYING: Final = frozenset(
     abort archive ban cancel clear deactivate decommission delete deprovision deregister destroy detach
     disable disassociate discard drop empty erase evict expel expire forget invalidate kick kill leave
     obliterate payout prune purge reboot refund remove reset retire reverse revoke rollback shutdown stop
-    suspend terminate transfer trash truncate unassign uninstall unlink unpublish void wipe withdraw
+    suspend terminate transfer trash truncate unassign uninstall unlink unpublish void wipe withdraw yank
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that delete, end, take away, undo or pay out."""
 
 WRITING: Final = frozenset(
     """
-    accept acknowledge activate add allocate answer append apply approve assign associate attach authorize
-    begin block book capture change claim clone close commit complete configure confirm connect convert
-    copy create decline deploy dequeue disconnect dismiss edit enable enqueue enroll execute extend
-    finalize finish follow fork forward generate grant hide import increment initiate insert install
-    invite invoke issue join label launch like link lock log logout mark merge migrate minimize modify
-    move mute notify open order patch pause pay pin play post process promote provision publish push put
-    react reassign rebuild record regenerate register reject release rename renew reopen reorder replace
-    reply report reprioritize request rerequest rerun resend resolve respond restart restore resume retry
-    revert rotate run save schedule send set share sign snooze split star start store submit subscribe
-    sync tag take toggle track trigger unarchive unblock undelete unfollow unlock unmark unminimize unmute
-    unpin unresolve unshare unsnooze unstar unsubscribe unsuspend untrash update upgrade upload upsert use
-    vote watch write
+    accept acknowledge acquire activate add adjust allocate answer append apply approve assign associate
+    assume attach authorize begin block book capture change claim clone close commit complete configure
+    confirm connect convert copy create crosspost decapsulate decline decode decrypt deploy dequeue
+    disconnect dismiss edit enable encapsulate encrypt enqueue enroll execute extend failover finalize
+    finish follow fork forward generate grant hide import increment initiate insert install invite invoke
+    issue join label launch like link lock log logout mark merge migrate minimize modify move mute notify
+    open order patch pause pay pin play post preupload process promote provision publish push put react
+    reassign rebuild receive record recover regenerate register reject release rename renew reopen reorder
+    replace replicate reply report reprioritize request rerequest rerun resend resolve respond restart
+    restore resume resync retry revert rotate run save schedule send set share sign snooze split star
+    start store submit subscribe sync tag take toggle track trigger unarchive unban unblock undelete
+    unfollow unlike unlock unmark unminimize unmute unpin unresolve unshare unsnooze unstar unsubscribe
+    unsuspend unsync untag untrash unyank update upgrade upload upsert use vote watch write
     """.split()  # noqa: SIM905 (as above)
 )
 """Verbs that change something and take nothing away."""
@@ -66,7 +67,7 @@ THINGS: Final = frozenset(
 """Verbs that are names of things, too: before another word they say what kind of thing that is."""
 _HEADS: Final = frozenset({"comment", "issue", "label", "note", "order", "push", "release"})
 """Verbs that are a thing at the head of a name in which another verb stands: `issueRemoveLabel`."""
-_TAILS: Final = frozenset({"filter", "set"})
+_TAILS: Final = frozenset({"answer", "filter", "set"})
 """Verbs that are a thing at the end of a name that begins with another: `UpdateConfigurationSet`."""
 SAME: Final = {
     "fetch": "get",

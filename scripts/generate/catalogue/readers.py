@@ -298,13 +298,14 @@ def _converted(document: Mapping[str, Any], api: Api, options: Options) -> Impor
     document = {**document, "paths": {p.replace("/microsoft.graph.", "/"): item for p, item in paths.items()}}
     if api.posts:
         said = openapi.convert(document, options).file["tools"]
-        told = {tool["tool"]: _by_verb(tool) for tool in said} | dict(options.effects)
-        names = {comparing.place(tool["run"] | {"method": "POST"}): tool["tool"] for tool in said}
-        posting = replace(options, effects=told, names=names | dict(options.names))
-        result = openapi.convert(_posted(document), posting)
-        descriptions = {tool["tool"]: tool["description"] for tool in said}
+        places = [comparing.place(tool["run"] | {"method": "POST"}) for tool in said]
+        names = {place: tool["tool"] for place, tool in zip(places, said, strict=True)} | dict(options.names)
+        by_name = {names[place]: tool for place, tool in zip(places, said, strict=True)}
+        told = dict(options.effects) | {name: _by_verb(tool) for name, tool in by_name.items()}
+        result = openapi.convert(_posted(document), replace(options, effects=told, names=names))
         for tool in result.file["tools"]:
-            tool["description"] = descriptions.get(tool["tool"], tool["description"])
+            if tool["tool"] in by_name:
+                tool["description"] = by_name[tool["tool"]]["description"]
         return result
     return openapi.convert(document, options)
 

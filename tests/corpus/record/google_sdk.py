@@ -99,7 +99,7 @@ SUITE = Suite(
         ),
         case(
             "calendar.calendarList().list().execute()",
-            "google_calendar_list_list",
+            "google_calendar_list_calendar_list",
             {},
         ),
         case(
