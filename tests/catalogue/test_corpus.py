@@ -62,6 +62,7 @@ PROVEN = {
     "aws_secretsmanager": "boto3",
     "cloudflare": "cloudflare",
     "notion": "notion-client",
+    "github_graphql": "PyGithub",
     "linear": "@linear/sdk",
     "jira": "jira",
     "confluence": "atlassian-python-api",

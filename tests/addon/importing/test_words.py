@@ -70,6 +70,12 @@ def test_requests(method: str, path: str, identity: str, name: str, effect: Effe
         ("issueArchive", DESTRUCTIVE),
         ("ListDeleteMarkers", READ),
         ("GetDeleteStatus", READ),
+        ("issueRemoveLabel", DESTRUCTIVE),
+        ("pushSubscriptionDelete", DESTRUCTIVE),
+        ("issueToReleaseDeleteByIssueAndRelease", DESTRUCTIVE),
+        ("ExportTableToPointInTime", WRITE),
+        ("IssueCertificate", WRITE),
+        ("ReleaseAddress", WRITE),
         ("", WRITE),
     ],
 )
@@ -92,10 +98,43 @@ def test_a_word_is_of_one_kind() -> None:
         ("update", "settings", "Change settings"),
         ("get", "", "Read"),
         ("", "frob", "Call frob"),
+        ("add", "upvote", "Add an upvote"),
+        ("add", "user", "Add a user"),
+        ("set", "my_name", "Set my name"),
+        ("delete", "dashboard_by_delete", "Delete a dashboard"),
     ],
 )
 def test_descriptions(verb: str, thing: str, said: str) -> None:
     assert naming.describe(Phrase(verb, (thing,)), thing) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "verb", "thing"),
+    [
+        ("issueAddLabel", "add", "issue_label"),
+        ("releaseNoteUpdate", "update", "release_note"),
+        ("customViewUpdate", "update", "custom_view"),
+        ("UpdateConfigurationSet", "update", "configuration_set"),
+        ("IssueCertificate", "issue", "certificate"),
+        ("labelIssue", "label", "issue"),
+    ],
+)
+def test_verbs_are_told_from_things_of_the_same_name(name: str, verb: str, thing: str) -> None:
+    assert naming.of_name(name) == Phrase(verb, (thing,))
+
+
+def test_put_beside_patch_replaces() -> None:
+    phrase = Phrase("update", ("event",))
+    patch, put, other = (
+        Operation(key, phrase, WRITE, lambda: Template({}, {})) for key in ("PATCH /e", "PUT /e", "PUT /o")
+    )
+    told = {one.key: one.phrase.verb for one in naming.told_apart([patch, put, other])}
+    assert told == {"PATCH /e": "update", "PUT /e": "replace", "PUT /o": "update"}
+
+
+def test_an_id_with_method_and_path_behind_it_is_read_without_them() -> None:
+    assert naming.phrase("POST", "/v1/voices/add", "Add_voice_v1_voices_add_post").verb == "add"
+    assert naming.phrase("POST", "/v1/voices/add", "Add_voice_v1_voices_add_post").objects[0] == "voice"
 
 
 def _operation(key: str, *things: str) -> Operation:

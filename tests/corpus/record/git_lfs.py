@@ -1,6 +1,5 @@
 """git-lfs, which asks where large files are and locks them; a stand-in answers."""
 
-# ruff: noqa: E501 (calls stand as users write them)
 from __future__ import annotations
 
 import json

@@ -20,7 +20,7 @@ SUITES = (
     *("gitlab_sdk", "google_sdk", "msgraph_sdk_suite", "aws_sdk", "cloudflare_sdk", "notion_sdk", "jira_sdk"),
     *("confluence_sdk", "hubspot_sdk", "salesforce_sdk", "zendesk_sdk", "pagerduty_sdk", "datadog_sdk"),
     *("twilio_sdk", "sendgrid_sdk", "shopify_sdk", "discord_sdk", "telegram_sdk", "huggingface_sdk"),
-    *("supabase_sdk", "git_hosts", "git_lfs", "linear_sdk", "vercel_sdk"),
+    *("supabase_sdk", "git_hosts", "git_lfs", "linear_sdk", "vercel_sdk", "github_graphql"),
 )
 BUNDLES = (
     *("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "PIP_CERT"),
