@@ -155,7 +155,7 @@ def test_problems_of_all_files_and_all_kinds_are_told_at_once() -> None:
         '?agents.yaml:1:47: the agent "off" has no policy, so it can do nothing',
         'credentials.yaml:1:67: missing key "from"',
         'credentials.yaml:1:67: missing key "hosts"',
-        'people.yaml:1:24: expected "admin" or "approver", not "boss"',
+        'people.yaml:1:24: expected "viewer", "approver" or "admin", not "boss"',
         'people.yaml:2:22: there is no person "carol"',
         'policies/p.yaml:2:23: unknown key "whn"',
         'policies/p.yaml:2:68: "max_n" is not an input of "get_c"',

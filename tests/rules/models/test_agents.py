@@ -127,7 +127,7 @@ def test_problems_of_agents(told: Any, text: str, expected: list[str]) -> None:
             "people: {a: {email: x, role: adm, phone: 1}}",
             [
                 '1:21 "x" is not an e-mail address | write it like alice@example.com',
-                '1:30 expected "admin" or "approver", not "adm" | did you mean "admin"?',
+                '1:30 expected "viewer", "approver" or "admin", not "adm" | did you mean "admin"?',
                 '1:35 unknown key "phone" | known keys: away, email, role, slack',
             ],
         ),
