@@ -41,6 +41,8 @@ class Purpose(enum.StrEnum):
     PLACEHOLDERS = "placeholders"
     AUDIT = "audit hmac"
     LINKS = "approval links"
+    CODES = "approval codes"
+    BUTTONS = "channel buttons"
     CHECKPOINTS = "checkpoints"
 
 

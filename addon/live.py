@@ -212,6 +212,7 @@ class Live:
             passes=self.redirects.of(who.agent_id),
             denials=self._denials,
             approved_tools=self._approved_tools,
+            marks=self._marks,
             grants=() if agent is None else self._grants.of(who.agent_id, agent.generation),
             marks=self._marks,
         )

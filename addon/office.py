@@ -25,8 +25,11 @@ class Office:
     _process: asyncio.subprocess.Process
 
     @classmethod
-    async def start(cls, console: Endpoint, data: Path) -> Office:
-        """Start the office on `console` (port 0 takes a free one). Raises `Fault`."""
+    async def start(cls, console: Endpoint, data: Path, url: str = "") -> Office:
+        """Start the office on `console` (port 0 takes a free one). Raises `Fault`.
+
+        `url` is where people open it, where that is not its own address.
+        """
         try:
             sock = bind(console.host.strip("[]"), console.port)
         except OSError as error:
@@ -39,7 +42,7 @@ class Office:
             sock.listen()  # so that connections are accepted from now on, while the process still starts
             sock.set_inheritable(True)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "wharfinger.control.office", str(sock.fileno()), str(data / SOCKET),
+                sys.executable, "-m", "wharfinger.control.office", str(sock.fileno()), str(data / SOCKET), url,
                 stdin=asyncio.subprocess.PIPE, env={"PYTHONDONTWRITEBYTECODE": "1"},
                 pass_fds=(sock.fileno(),),
             )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from wharfinger import agents, checking, rechecking
 from wharfinger.audit import events
+from wharfinger.channels import secrets
 from wharfinger.faults import Fault
 from wharfinger.rules import observing
 from wharfinger.rules.configuration import Configuration
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIXED = ("listen", "console", "data", "upstream", "audit")
+FIXED = ("listen", "console", "data", "upstream", "audit", "channels")
 """Settings that hold until the next start."""
 FIXED_LIMITS = ("body", "headers", "connections")
 
@@ -79,6 +80,7 @@ class Reloader:
         prepared = await runtime.credentials.prepare(
             configuration.credentials, taken.folder, configuration.tools.placements
         )
+        secrets.check_apart(runtime.channel_secrets, prepared.values.values())
         now = runtime.desk.clock.now()
         for name in sorted(set(before.agents) - set(configuration.agents)):
             await runtime.desk.store.run(agents.retire, name, now)

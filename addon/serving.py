@@ -17,6 +17,8 @@ from typing import Any, Final
 import click
 from wharfinger import __version__, explaining, people, private, snapshot, wiring
 from wharfinger.audit.events import Who
+from wharfinger.channels import opening
+from wharfinger.channels.opening import Channels
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
@@ -51,6 +53,7 @@ class Serving:
         self._for_runs = for_runs
         self._stopping = "stopped"
         self._office: Office | None = None
+        self._channels: Channels | None = None
 
     async def run(self) -> None:
         """Serve until told to stop."""
@@ -68,10 +71,12 @@ class Serving:
         try:
             await _first(ready, serving)
             await control.start()
+            settings = runtime.live.configuration.settings
             self._office = await Office.start(
-                runtime.live.configuration.settings.console, runtime.desk.data.root
+                settings.console, runtime.desk.data.root, settings.channels.url or ""
             )
             runtime.own_listener(*self._office.address)
+            await self._open_channels(self._office.url)
             self._announce()
             if self._for_runs:
                 runtime.tasks.start(self._end_after_runs(), name="end after runs")
@@ -84,6 +89,14 @@ class Serving:
             runtime.stop()
             await asyncio.gather(serving, return_exceptions=True)
             await runtime.close(self._stopping)
+
+    async def _open_channels(self, console: str) -> None:
+        runtime = self._runtime
+        self._channels = await opening.opened(
+            runtime.desk, runtime.live, runtime.channel_secrets, runtime.snapshot.folder, console
+        )
+        if self._channels is not None:
+            self._channels.start(runtime.tasks)
 
     def _stop(self, reason: str) -> None:
         self._stopping = reason
@@ -181,6 +194,7 @@ class Serving:
             status=self._status,
             explain=self._explain,
             screen=self._screen,
+            channels=lambda: None if self._channels is None else self._channels.courier,
             reload=self._reload,
             stop=self._kill,
         )
@@ -202,9 +216,14 @@ class Serving:
             "connections": len(runtime.sessions),
             grants=runtime.desk.grants,
             "runs": runtime.live.runs,
+            "channels_down": self._channels_down(),
             "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
             "denials": len(runtime.live.denials),
         }
+
+    def _channels_down(self) -> list[JSON]:
+        known = {} if self._channels is None else self._channels.courier.health
+        return [f"{name}: {health.why}" for name, health in known.items() if not health.up]
 
     async def _explain(self, args: Mapping[str, Any]) -> JSON:
         runtime = self._runtime

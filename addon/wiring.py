@@ -20,8 +20,10 @@ from wharfinger.audit.errors import BookUnavailable
 from wharfinger.certs import bundle
 from wharfinger.certs.authority import Authority
 from wharfinger.certs.environment import ClientFiles
+from wharfinger.channels import secrets
 from wharfinger.clock import Clock
 from wharfinger.credentials.registry import Credentials
+from wharfinger.credentials.sources import Environment
 from wharfinger.desk import DataFolder, Desk
 from wharfinger.faults import Fault, StoreUnavailable
 from wharfinger.flow.dial import Dialer
@@ -36,7 +38,7 @@ from wharfinger.listening import bind
 from wharfinger.live import Live
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON
-from wharfinger.secret import disarm_process
+from wharfinger.secret import Secret, disarm_process
 from wharfinger.snapshot import Snapshot
 from wharfinger.tasks import Tasks
 
@@ -65,6 +67,7 @@ class Runtime:
     master: ProxyMaster
     authority: Authority
     client: ClientFiles
+    channel_secrets: Mapping[str, Secret] = field(default_factory=dict)
     tasks: Tasks = field(default_factory=Tasks)
     _extra_own: list[tuple[str, int]] = field(default_factory=list)
 
@@ -145,12 +148,17 @@ async def assemble(
         desk = await Desk.open(data_root, configuration, clock)
         undo.push_async_callback(desk.close)
         states = await desk.store.run(agents.seen_all, configuration.agents, desk.clock.now())
-        credentials = Credentials()
+        environment = Environment()
+        credentials = Credentials(environment)
         problems = await credentials.load(
             configuration.credentials, snapshot.folder, configuration.tools.placements
         )
         if problems:
             raise CannotStart("credentials cannot be read:\n" + "\n".join(map(str, problems)))
+        channel_secrets = await secrets.fetch(settings.channels, snapshot.folder, environment)
+        secrets.check_apart(channel_secrets, map(credentials.current, credentials.names()))
+        for secret in channel_secrets.values():
+            credentials.conceal(secret)
         own_roots = tuple(snapshot.folder / name for name in sorted(set(settings.upstream.ca.values())))
         authority, client = await asyncio.to_thread(_prepare_trust, desk.data, own_roots)
         live = Live(
@@ -187,8 +195,9 @@ async def assemble(
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
         return Runtime(
-            snapshot, desk, credentials, live, gate, sessions, master, authority, client, _extra_own=own
-        )
+            snapshot, desk, credentials, live, gate, sessions, master, authority, client, channel_secrets,
+            _extra_own=own,
+        )  # fmt: skip
 
 
 def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority, ClientFiles]:

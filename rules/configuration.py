@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final
 
 from wharfinger.rules import catalogue, digests
+from wharfinger.rules.channels import check_channels
 from wharfinger.rules.documents import Source
 from wharfinger.rules.extending import ordered
 from wharfinger.rules.models.agents import Agent, AgentsFile, Credential, CredentialsFile, PeopleFile, Person
@@ -114,6 +115,7 @@ class _Loader:
             MappingProxyType(compiled),
         )
         check_references(built, agents, people, files, written, declared, self._problems)
+        check_channels(built, people, self._problems)
         return built
 
     # Files

@@ -245,6 +245,12 @@ class _Look:
             owners = set(placeholders.scan(b"%b\0%b" % (head, body)))
         if owners:
             self._misused(owners)
+        marks = self.facts.marks
+        if marks is not None and (marks.scan(head) or marks.scan(body or b"")):
+            raise _Misuse(
+                "the request holds a link or a code that people decide by",
+                "They are for the person they were sent to, and nobody else may pass them on.",
+            )
 
     def _misused(self, owners: set[Owner]) -> None:
         for owner in sorted(owners, key=lambda o: (o.agent == self.request.agent, o.agent, o.credential)):

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from wharfinger.control import (
     on_agents,
     on_approvals,
+    on_channels,
     on_denials,
     on_limits,
     on_grants,
@@ -26,6 +27,7 @@ def actions(services: Services, record: Record) -> tuple[Action, ...]:
     return (
         *on_runtime.actions(services),
         *on_approvals.actions(services),
+        *on_channels.actions(services),
         *on_agents.actions(services),
         *on_grants.actions(services),
         *on_channels.actions(services),

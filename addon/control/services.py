@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
+    from wharfinger.channels.courier import Courier
     from wharfinger.approvals.grants import Grants
     from wharfinger.channels.courier import Courier
     from wharfinger.clock import Clock
@@ -165,6 +166,8 @@ class Services:
     """Takes variables by name, gives the names of those whose value holds a credential."""
     reload: Callable[[str], Awaitable[JSON]] | None = None
     """Takes the person, and writes the event by itself, with the new policy digest."""
+    channels: Callable[[], Courier | None] | None = None
+    """The channels of a running proxy; None where it has none."""
     stop: Callable[[str, str], Awaitable[object]] | None = None
     """Takes the person and a reason, and returns before anything has stopped."""
 

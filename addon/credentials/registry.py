@@ -87,6 +87,10 @@ class Credentials:
         """
         return MappingProxyType(self._shown_by)
 
+    def conceal(self, secret: Secret) -> None:
+        """Never show this value either: a secret that is no credential of agents."""
+        self._shown_by.setdefault(secret.reveal(), secret.name)
+
     def names(self) -> tuple[str, ...]:
         """The credentials that have a value, sorted."""
         return tuple(sorted(self._current))

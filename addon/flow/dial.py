@@ -3,8 +3,7 @@
 Refused always: what no policy may name (link-local and with it the metadata services, multicast,
 unspecified, the runtime's own listeners). Refused unless `resolve` or `network.private` pins that address
 to that very name: loopback, private, CGNAT, reserved ranges, and IPv6 forms that carry such an IPv4
-address. Sources: the IANA special-purpose address registries (RFC 6890 and successors); 168.63.129.16
-and 100.100.100.200 are the cloud metadata addresses of Azure and Alibaba, fd00:ec2::254 that of AWS.
+address (`wharfinger.networks`). The host at which people open the console is never looked up.
 """
 
 from __future__ import annotations
@@ -14,35 +13,9 @@ import ipaddress
 import socket
 from collections.abc import Callable, Collection
 
+from wharfinger.networks import NEVER, Address, embedded, may_dial, within
 from wharfinger.rules.models.settings import Settings
 from wharfinger.rules.spelling import covers
-
-type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-_NEVER = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "168.63.129.16/32",
-            "100.100.100.200/32", "192.0.0.192/32", "::/128", "fe80::/10", "fec0::/10", "ff00::/8",
-            "fd00:ec2::/32",
-        ),
-    )
-)  # fmt: skip
-_PRIVATE = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24",
-            "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-            "::1/128", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
-            "fc00::/7",
-        ),
-    )
-)  # fmt: skip
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_V4_COMPATIBLE = ipaddress.ip_network("::/96")
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one TCP connection to be made."""
@@ -52,28 +25,6 @@ RESOLVE_TIMEOUT = 10.0
 
 class DialRefused(OSError):
     """A place that may not be dialled, or a name without an address that may."""
-
-
-def embedded(address: Address) -> tuple[Address, ...]:
-    """The address and every IPv4 address it carries."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return (address,)
-    inner: list[Address] = [address]
-    if address.ipv4_mapped:
-        inner.append(address.ipv4_mapped)
-    if address.sixtofour:
-        inner.append(address.sixtofour)
-    if address.teredo:
-        inner.extend(address.teredo)
-    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    isatap = (int(address) >> 32) & 0xFDFFFFFF == 0x00005EFE
-    if address in _NAT64 or (address in _V4_COMPATIBLE and int(address) > 1) or isatap:
-        inner.append(low)
-    return tuple(inner)
-
-
-def _within(address: Address, networks: Collection[Network]) -> bool:
-    return any(address.version == network.version and address in network for network in networks)
 
 
 class Dialer:
@@ -89,15 +40,9 @@ class Dialer:
 
     def allowed(self, name: str, address: Address) -> bool:
         """Whether `name` may resolve to `address`."""
-        parts = embedded(address)
-        if any(_within(part, _NEVER) for part in parts):
-            return False
-        if not any(_within(part, _PRIVATE) for part in parts):
-            return True
         private = self._settings().network.private
-        return len(parts) == 1 and any(
-            covers(pattern, name) and _within(address, networks) for pattern, networks in private.items()
-        )
+        own = [network for pattern, found in private.items() if covers(pattern, name) for network in found]
+        return may_dial(address, own)
 
     def _is_own(self, address: Address, port: int) -> bool:
         for host, own_port in self._own():
@@ -111,11 +56,13 @@ class Dialer:
 
     async def resolve(self, name: str, port: int) -> list[tuple[Address, int]]:
         """Addresses to dial for `name`, all checked. Raises `DialRefused`."""
+        if name == self._settings().channels.host:
+            raise DialRefused(f"{name} is where people open the console")
         pin = self._settings().pin(name, port)
         if pin is not None:
             pinned = ipaddress.ip_address(pin.address)
             dialled = pin.port or port
-            if any(_within(part, _NEVER) for part in embedded(pinned)) or self._is_own(pinned, dialled):
+            if any(within(part, NEVER) for part in embedded(pinned)) or self._is_own(pinned, dialled):
                 raise DialRefused(f"{name} is pinned to an address that is never dialled")
             return [(pinned, dialled)]
         found = await self._look_up(name, port)

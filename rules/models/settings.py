@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.models.base import Flag, Text, Whole, Written, later, listed, wrong
+from wharfinger.rules.models.channels import Channels
 from wharfinger.rules.models.values import Duration, Endpoint, Listen, PlainHost, Size, host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -157,17 +158,9 @@ class Approvals(Written):
     resume_within: Duration = Field(
         default=timedelta(minutes=15), description="How long an approval may be used after it was given."
     )
-    notify: tuple[Literal["console"], ...] = Field(
-        default=("console",), description="Who is told of a question."
+    notify: tuple[Literal["console", "slack", "email", "webhook"], ...] = Field(
+        default=("console",), description="Who is told of a question, besides those at the console."
     )
-
-    @field_validator("notify", mode="before")
-    @classmethod
-    def _console_only(cls, value: Any) -> Any:
-        for channel in value if isinstance(value, list) else ():
-            if channel != "console":
-                raise later(f'notifying by "{channel}"')
-        return value
 
 
 class Audit(Written):
@@ -191,6 +184,7 @@ class Settings(Written):
     upstream: Upstream = Field(default_factory=Upstream, description="Trust and proxies.")
     limits: Limits = Field(default_factory=Limits, description="How much of anything there may be.")
     approvals: Approvals = Field(default_factory=Approvals, description="How asks are held.")
+    channels: Channels = Field(default_factory=Channels, description="Where people are told and answer.")
     audit: Audit = Field(default_factory=Audit, description="How the book is written.")
 
     @model_validator(mode="after")

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from wharfinger.control.office import api, live
 from wharfinger.control.office.assets import Assets
 from wharfinger.control.office.guard import Guard
-from wharfinger.control.office.pages import sign_in
+from wharfinger.control.office.pages import by_link, sign_in
 from wharfinger.control.office.pages.page import routes
 from wharfinger.control.office.pages.table import NAVIGATION, PAGES
 from wharfinger.control.office.rendering import environment
@@ -56,6 +56,7 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
             *sign_in.routes(office),
             *live.routes(office),
             *api.routes(office),
+            *by_link.routes(office),
             *routes(office, PAGES),
         ],
         middleware=[Middleware(Guard, office.site)],

@@ -173,12 +173,12 @@ def test_an_entry_with_the_port_goes_first() -> None:
             ],
         ),
         (
-            "version: 1\napprovals: {hold: 16m, expires: 1 hour, resume_within: 0s, notify: [slack]}",
+            "version: 1\napprovals: {hold: 16m, expires: 1 hour, resume_within: 0s, notify: [fax]}",
             [
                 '2:19 expected at most 15 minutes, not "16m"',
                 '2:33 "1 hour" is not a duration | write it like 500ms, 50s, 15m, 1h or 2d',
                 '2:56 "0s" is not a duration | write it like 500ms, 50s, 15m, 1h or 2d',
-                '2:68 notifying by "slack" is not supported yet | leave it out; this version would not enforce it',
+                '2:69 expected "console", "slack", "email" or "webhook", not "fax"',
             ],
         ),
         (

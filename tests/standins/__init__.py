@@ -1,0 +1,1 @@
+"""Services that people are asked by, on this machine, each speaking the real protocol."""
