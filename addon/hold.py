@@ -98,7 +98,7 @@ class Hold:
 
     async def _use(self, decision_id: str, request: Request, session: Session, approval: Approval) -> Settled:
         generation = self.live.generation
-        again = await self.live.decide_aside(request, session)
+        again = await self.live.decide_aside(request, session, granted=False)
         if again.verdict is not Verdict.ASK:
             return Settled(again, generation)
         try:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wharfinger.rules.recognise import Streamed
 
 
-LARGE_BODY = 64 * 1024
+LARGE_BODY = 16 * 1024
 """Bytes of a body from which on a decision is made off the event loop."""
 LONG_SEARCH = 2_000_000
 """Nanoseconds that patterns may take at worst from which on it is, too."""
@@ -196,8 +196,8 @@ class Live:
             return "the run has ended"
         return None
 
-    def facts(self, session: Session, *, counted: bool = True) -> Facts:
-        """Everything live that a decision may know; `counted` is whether limits are among it."""
+    def facts(self, session: Session, *, counted: bool = True, granted: bool = True) -> Facts:
+        """Everything live that a decision may know; `counted` and `granted`: limits and grants among it."""
         who = session.who
         agent = self.agents.get(who.agent)
         return Facts(
@@ -212,8 +212,7 @@ class Live:
             passes=self.redirects.of(who.agent_id),
             denials=self._denials,
             approved_tools=self._approved_tools,
-            marks=self._marks,
-            grants=() if agent is None else self._grants.of(who.agent_id, agent.generation),
+            grants=self._grants.of(who.agent_id, agent.generation) if granted and agent is not None else (),
             marks=self._marks,
         )
 
@@ -224,13 +223,16 @@ class Live:
         *,
         explain: bool = False,
         counted: bool = True,
+        granted: bool = True,
         led: Pass | None = None,
     ) -> Decision:
         """Decide `request` now; one that is under way already, and so was `counted`, without limits.
 
+        One that people have been asked about is decided without what was `granted` in advance.
+
         `led` is the redirect that it follows, which then holds for as long as it takes.
         """
-        facts = self.facts(session, counted=counted)
+        facts = self.facts(session, counted=counted, granted=granted)
         if led is not None:
             facts = replace(facts, passes=(replace(led, until=datetime.max.replace(tzinfo=UTC)),))
         return deciding.decide(self.configuration, request, facts, self._clock.now(), explain=explain)
@@ -245,11 +247,11 @@ class Live:
         """Whether some tool of this host (in canonical form) streams its body: else `streams` is False."""
         return self.configuration.tools.may_stream(host)
 
-    async def decide_aside(self, request: Request, session: Session) -> Decision:
+    async def decide_aside(self, request: Request, session: Session, *, granted: bool = True) -> Decision:
         """The same; what may take long is looked through in a thread, so that nobody else waits for it."""
         if self._may_take_long(request):
-            return await asyncio.to_thread(self.decide, request, session)
-        return self.decide(request, session)
+            return await asyncio.to_thread(self.decide, request, session, granted=granted)
+        return self.decide(request, session, granted=granted)
 
     def _may_take_long(self, request: Request) -> bool:
         size = len(request.body or b"")

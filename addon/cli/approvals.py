@@ -13,6 +13,8 @@ from rich.markup import escape
 from rich.table import Column, Table
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
+from wharfinger.cli.granting import terms, terms_options
+from wharfinger.cli.grants import print_grant, seat
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
 
@@ -51,10 +53,16 @@ def list_approvals(config: Path | None, *, as_json: bool, everything: bool) -> N
             escape(row["agent"]),
             escape(", ".join(call["tool"] for call in calls)),
             escape(_inputs(calls)),
-            escape(", ".join(row["approvers"])),
+            escape(_needs(row)),
             _left(row["expires"]) if row["state"] == "pending" else "",
         )
     Console().print(table)
+
+
+def _needs(row: dict[str, Any]) -> str:
+    """Whom it asks for, and how many of them."""
+    asked = ", ".join(row["approvers"]) or ", ".join(row["people"])
+    return asked if row["quorum"] == 1 else f"{row['quorum']} of {asked} ({row['needed']} more)"
 
 
 def _inputs(calls: list[dict[str, Any]]) -> str:
@@ -100,7 +108,10 @@ def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
     )
     out.print(f"  body       {asked['body_size']} bytes, sha256 {asked['body_sha256'][:16]}…")
     out.print(f"  decided by {', '.join(row['rules'])}")
-    out.print(f"  needs      {escape(', '.join(row['approvers']))}")
+    out.print(f"  needs      {escape(_needs(row))}")
+    for each in row["given"]:
+        said = f": {each['comment']}" if each["comment"] else ""
+        out.print(f"  approved   {escape(seat(each) + said)}")
     out.print(f"  expires    {row['expires']}")
     if asked["reason"]:
         out.print(f"  the agent says: {escape(json.dumps(asked['reason'], ensure_ascii=False))}")
@@ -117,17 +128,46 @@ def _answer(action: str, config: Path | None, approval: str, person: str | None,
             row: Any = at.do(action, args, person_key(person))
         except ControlError as error:
             fail(error.message, error.hint)
-    click.echo(f"{row['id']} is {row['state']}")
+    click.echo(_standing(row))
+
+
+def _standing(row: dict[str, Any]) -> str:
+    """How an approval stands now, in one line."""
+    more = f": {row['needed']} more must approve" if row["state"] == "pending" and row["needed"] else ""
+    return f"{row['id']} is {row['state']}{more}"
 
 
 @approvals_command.command("approve")
 @click.argument("approval")
 @_REASON
+@click.option("--grant", "until", metavar="WHEN", help='And calls like it in advance: "until 18:00".')
+@terms_options
 @config_option
 @_AS
-def approve(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
-    """Let the request go through, once."""
-    _answer("approvals.approve", config, approval, person, reason)
+def approve(
+    config: Path | None,
+    approval: str,
+    person: str | None,
+    reason: str | None,
+    *,
+    until: str | None,
+    **wish: Any,
+) -> None:
+    """Let the request go through, once; with --grant, calls like it as well."""
+    if until is None:
+        if any(wish.values()):
+            raise click.UsageError("--uses, --any, --min and --max go with --grant")
+        _answer("approvals.approve", config, approval, person, reason)
+        return
+    args = terms(until, **wish) | {"approval": approval, "approve": True}
+    args |= {"reason": reason} if reason else {}
+    with control(here(config)) as at:
+        try:
+            row: Any = at.do("grants.propose", args, person_key(person))
+        except ControlError as error:
+            fail(error.message, error.hint)
+    click.echo(_standing(row["answered"]))
+    print_grant(row)
 
 
 @approvals_command.command("deny")

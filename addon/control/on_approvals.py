@@ -35,7 +35,8 @@ def actions(services: Services) -> tuple[Action, ...]:
 
     async def cancel(context: Context, args: Mapping[str, Any]) -> JSON:
         approval = await approvals.show(args["id"])
-        if context.name not in approval.people and context.role < Role.ADMIN:
+        may = approval.may_answer(context.name, services.clock.now())
+        if not may and context.role < Role.ADMIN:
             raise NotApprover(context.name, approval)
         return (await approvals.cancel(approval.id, context.name, args.get("reason"))).as_json()
 

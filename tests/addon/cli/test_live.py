@@ -31,7 +31,7 @@ class Proxy:
 
     async def type_(self, *arguments: str | Path, **variables: str) -> Any:
         head, rest = arguments[0], arguments[1:]
-        groups = {"approvals", "agents", "people", "audit", "ca", "tools"}
+        groups = {"approvals", "grants", "agents", "people", "audit", "ca", "tools"}
         at = ("--config", self.folder)
         if head in groups:
             return await self.spawn(head, rest[0], *at, *rest[1:], **variables)
@@ -134,6 +134,30 @@ async def test_an_ask_is_approved_from_another_terminal_and_sent_once(proxy, ori
     assert again.code == 1
     states = [row["state"] for row in (await proxy.type_("approvals", "list", "--all", "--json")).json]
     assert states == ["used"]
+
+
+async def test_a_call_is_approved_and_more_like_it_are_granted(proxy, origin):
+    """One answer for the call that waits, and for two more: any name, but no more than so large."""
+    base = ("call", "--agent", "robot", "--tool", "create_thing", "--input")
+    calling = asyncio.get_running_loop().create_task(proxy.type_(*base, '{"name": "a", "size": 1}'))
+    async with asyncio.timeout(20):
+        while not (rows := (await proxy.type_("approvals", "list", "--json")).json):
+            await asyncio.sleep(0.1)
+    granting = ("--grant", "for 10m", "--uses", "2", "--any", "name", "--max", "size=5", "--as", "alice")
+    granted = await proxy.type_("approvals", "approve", rows[0]["id"], *granting)
+    assert granted.code == 0, granted.err
+    assert f"{rows[0]['id']} is approved" in granted.out
+    assert "name is ANYTHING" in granted.out
+    assert "size is at most 5" in granted.out
+    assert (await calling).code == 0
+    (row,) = (await proxy.type_("grants", "list", "--json")).json
+    assert (row["state"], row["uses"], row["used"], row["approval"]) == ("active", 2, 0, rows[0]["id"])
+    for number in (2, 3):
+        assert (await proxy.type_(*base, json.dumps({"name": f"b{number}", "size": 5}))).code == 0
+    assert [json.loads(seen.body)["name"] for seen in origin.requests] == ["a", "b2", "b3"]
+    assert "2 of 2" in (await proxy.type_("grants", "list")).out
+    assert (await proxy.type_("grants", "revoke", row["id"], "--as", "alice")).code == 0
+    assert (await proxy.type_("grants", "list")).out == "nothing is granted\n"
 
 
 async def test_a_command_behind_the_proxy_holds_placeholders_and_its_exit_code_is_its_own(proxy, origin):
