@@ -85,9 +85,9 @@ class Reloader:
         for name in sorted(set(before.agents) - set(configuration.agents)):
             await runtime.desk.store.run(agents.retire, name, now)
         states = await runtime.desk.store.run(agents.seen_all, configuration.agents, now)
+        await runtime.desk.grants.void(configuration)
         await self._record(person, "", configuration.digest)
         # From here to the end there is no point at which anything else could run.
-        await runtime.desk.grants.void(configuration)
         runtime.credentials.adopt(prepared)
         runtime.live.swap(configuration, states)
         settings = configuration.settings
