@@ -100,10 +100,10 @@ class Runtime:
             await asyncio.sleep(SWEEP)
             self.live.pass_time()
             await self.desk.approvals.sweep()
+            await self.desk.grants.sweep()
             turn = (turn + 1) % LEDGER_SWEEP
             if turn == 0:
                 with contextlib.suppress(StoreUnavailable):
-            await self.desk.grants.sweep()
                     await self.desk.ledger.sweep()
 
     def stop(self) -> None:
@@ -168,6 +168,7 @@ async def assemble(
             credentials=credentials,
             clock=desk.clock,
             ledger=desk.ledger,
+            grants=desk.grants,
             confinement=confinement,
         )
         live.deny(await desk.store.run(denials.every, desk.clock.now()))
@@ -177,7 +178,6 @@ async def assemble(
         await desk.grants.void(configuration)
         sessions = Sessions(gate.finish)
         live.watch(lambda: sessions.recheck(gate.objection))
-            grants=desk.grants,
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
         try:
