@@ -30,8 +30,8 @@ from wharfinger.rules.problems import Position, Problem, Problems
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.references import check_references
 from wharfinger.rules.types import Absence
-SETTINGS: Final = "wharfinger.yaml"
 
+SETTINGS: Final = "wharfinger.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +211,10 @@ def _absences(file: PeopleFile) -> tuple[Absence, ...]:
     )
 
 
-    if part.node is None or part.model is None:
-        return False
 def _knows_catalogue(part: Part[Settings]) -> bool:
     """Whether every built-in tool file that is meant could be read from the settings."""
+    if part.node is None or part.model is None:
+        return False
     listed = part.node.get("catalogue", [])
     whole = isinstance(listed, list) and len(listed) == len(part.model.catalogue)
     return whole and not misspelt(part.node, "catalogue", Settings.keys())
