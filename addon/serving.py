@@ -26,15 +26,15 @@ from wharfinger.control.services import Services
 from wharfinger.faults import Fault
 from wharfinger.gate import Session
 from wharfinger.office import Office
+from wharfinger.places import Places
 from wharfinger.reloading import Reloader
 from wharfinger.rules import observing
-from wharfinger.places import Places
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
+from wharfinger.signin import first
 from wharfinger.snapshot import Snapshot
 from wharfinger.wiring import Runtime
-from wharfinger.signin import first
 
 logger = logging.getLogger(__name__)
 
@@ -78,11 +78,11 @@ class Serving:
             runtime.own_listener(*self._office.address)
             await self._open_channels(self._office.url)
             self._announce()
+            await self._invite()
             if self._for_runs:
                 runtime.tasks.start(self._end_after_runs(), name="end after runs")
             await serving
         finally:
-            await self._invite()
             if self._office is not None:
                 await self._office.stop()
             await control.close()
@@ -131,18 +131,6 @@ class Serving:
             err=True,
         )
 
-    # Reload.
-
-    def _reload_by_signal(self) -> None:
-        self._runtime.tasks.start(self._reload_and_log(), name="reload")
-
-    async def _reload_and_log(self) -> None:
-        try:
-            await self._reload("(signal)")
-        except Fault as fault:
-            click.echo(f"reload refused: {fault.message}\n{fault.hint}", err=True)
-
-    async def _reload(self, person: str) -> JSON:
     async def _invite(self) -> None:
         """A way into the console for whoever runs this, told to a terminal and to nothing else."""
         if self._office is None or self._for_runs or not sys.stdout.isatty():
@@ -157,6 +145,18 @@ class Serving:
             where = f"{self._office.url}/sign-in/link#{link}"
             click.echo(f"  {name}, sign in (once, within ten minutes): {where}")
 
+    # Reload.
+
+    def _reload_by_signal(self) -> None:
+        self._runtime.tasks.start(self._reload_and_log(), name="reload")
+
+    async def _reload_and_log(self) -> None:
+        try:
+            await self._reload("(signal)")
+        except Fault as fault:
+            click.echo(f"reload refused: {fault.message}\n{fault.hint}", err=True)
+
+    async def _reload(self, person: str) -> JSON:
         taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
         done = await self._reloader.reload(taken, person)
         _set_aside()
@@ -184,6 +184,7 @@ class Serving:
             keys=runtime.desk.keys,
             reviews=runtime.desk.reviews,
             ledger=runtime.desk.ledger,
+            grants=runtime.desk.grants,
             sessions=runtime.desk.sessions,
             denied=runtime.live.deny,
             configuration=lambda: runtime.live.configuration,
@@ -195,6 +196,7 @@ class Serving:
             explain=self._explain,
             screen=self._screen,
             channels=lambda: None if self._channels is None else self._channels.courier,
+            files=lambda: (runtime.snapshot.files, runtime.live.policy_digest),
             reload=self._reload,
             stop=self._kill,
         )
@@ -214,7 +216,6 @@ class Serving:
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
             "credentials": list(runtime.credentials.names()),
             "connections": len(runtime.sessions),
-            grants=runtime.desk.grants,
             "runs": runtime.live.runs,
             "channels_down": self._channels_down(),
             "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
