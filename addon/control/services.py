@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
-    from wharfinger.channels.courier import Courier
     from wharfinger.approvals.grants import Grants
     from wharfinger.channels.courier import Courier
     from wharfinger.clock import Clock
@@ -164,6 +163,8 @@ class Services:
     """Takes the arguments of `explain` (`on_runtime`); sends nothing."""
     screen: Callable[[Mapping[str, str]], Iterable[str]] | None = None
     """Takes variables by name, gives the names of those whose value holds a credential."""
+    files: Callable[[], tuple[Mapping[str, bytes], str]] | None = None
+    """The files of the configuration in force by path (another mapping for each), and its policy digest."""
     reload: Callable[[str], Awaitable[JSON]] | None = None
     """Takes the person, and writes the event by itself, with the new policy digest."""
     channels: Callable[[], Courier | None] | None = None
