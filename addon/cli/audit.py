@@ -52,6 +52,8 @@ def _line(record: Record) -> Text:
     )
     text = Text(f"{record.seq:>6} {record.time.astimezone():%H:%M:%S} {record.kind:<9} ")
     text.append(f"{verdict:<5} ", _STYLES.get(verdict, ""))
+    if observed := str(held.get("observed", "")):
+        text.append(f"observed {observed} ", _STYLES.get(observed, ""))
     parts = [str(held.get("agent", "")), what, where, status, str(held.get("reason", ""))]
     text.append(printable("  ".join(part for part in parts if part)))
     text.append(f"  {held.get('decision') or held.get('approval') or ''}", "dim")
