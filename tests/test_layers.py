@@ -27,6 +27,7 @@ LIBRARIES = {
     "click": ("wharfinger.cli", "wharfinger.serving"),
     "rich": ("wharfinger.cli", "wharfinger.demo"),
     "starlette": ("wharfinger.control",),
+    "jinja2": ("wharfinger.control.office",),
     "uvicorn": ("wharfinger.control",),
     "httpx2": ("wharfinger.cli", "wharfinger.doctor", "wharfinger.channels.webhook"),
     "slack_sdk": (

@@ -51,7 +51,12 @@ def card(visit: Visit, approval: Mapping[str, Any]) -> Card:
         for value in (*call["inputs"].values(), *call["extras"].values())
     ]
     whole = all(len(str(value)) <= CARD for value in values)
-    mine = visit.person.name in approval["people"] and visit.person.may("approver")
+    asked = {*approval["people"]} | {
+        absence["deputy"]
+        for absence in approval["ask"]["absences"]
+        if absence["person"] in approval["people"]
+    }
+    mine = visit.person.name in asked and visit.person.may("approver")
     return Card(approval, whole, mine)
 
 

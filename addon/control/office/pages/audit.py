@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from wharfinger.audit.events import EventKind
 from wharfinger.audit.reader import Record
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.shown import row
@@ -15,10 +16,7 @@ from wharfinger.control.office.visit import Visit
 PAGE = 50
 _WORDS = 8
 _LONGEST = 200
-KINDS = (
-    "intent", "outcome", "denied", "held", "approval", "control",
-    "started", "stopped", "recovered", "segment",
-)  # fmt: skip
+KINDS = tuple(kind.value for kind in EventKind)
 VERDICTS = ("allow", "ask", "deny")
 
 
