@@ -32,6 +32,7 @@ from wharfinger.rules import observing
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
+from wharfinger.shipping.beside import Beside, setup_of
 from wharfinger.signin import first
 from wharfinger.snapshot import Snapshot
 from wharfinger.wiring import Runtime
@@ -68,6 +69,7 @@ class Serving:
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         serving = loop.create_task(runtime.serve(ready))
         _set_aside()
+        copies = self._copies()
         try:
             await _first(ready, serving)
             await control.start()
@@ -79,6 +81,7 @@ class Serving:
             await self._open_channels(self._office.url)
             self._announce()
             await self._invite()
+            runtime.tasks.start(copies.run(), name="copies of the audit log")
             if self._for_runs:
                 runtime.tasks.start(self._end_after_runs(), name="end after runs")
             await serving
@@ -89,6 +92,7 @@ class Serving:
             runtime.stop()
             await asyncio.gather(serving, return_exceptions=True)
             await runtime.close(self._stopping)
+            await copies.stop()
 
     async def _open_channels(self, console: str) -> None:
         runtime = self._runtime
@@ -97,6 +101,11 @@ class Serving:
         )
         if self._channels is not None:
             self._channels.start(runtime.tasks)
+
+    def _copies(self) -> Beside:
+        data, snapshot = self._runtime.desk.data, self._runtime.snapshot
+        audit = self._runtime.live.configuration.settings.audit
+        return Beside(setup_of(audit, data.audit, data.root / "shipping", snapshot.folder))
 
     def _stop(self, reason: str) -> None:
         self._stopping = reason

@@ -29,7 +29,12 @@ LIBRARIES = {
     "starlette": ("wharfinger.control",),
     "jinja2": ("wharfinger.control.office",),
     "uvicorn": ("wharfinger.control",),
-    "httpx2": ("wharfinger.cli", "wharfinger.doctor", "wharfinger.channels.webhook"),
+    "httpx2": (
+        "wharfinger.cli",
+        "wharfinger.doctor",
+        "wharfinger.channels.webhook",
+        "wharfinger.shipping",
+    ),
     "slack_sdk": (
         "wharfinger.channels.slack",
         "wharfinger.channels.slack_http",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from wharfinger.audit.errors import BookDamaged
 from wharfinger.audit.folder import Folder, System
-from wharfinger.audit.notes import NotANote, PublicKey, Signed, parse
+from wharfinger.audit.notes import NOTE_LIMIT, NotANote, PublicKey, Signed, parse
 
 KEY_NAME = "book.vkey"
 """The public key, for whoever checks a copy of the folder. Where it counts, they have it from elsewhere."""
@@ -70,6 +70,30 @@ def newest(folder: Folder) -> Kept | None:
         if found := stored(folder, number)[0]:
             return found[-1]
     return None
+
+
+def last(folder: Folder) -> Signed | None:
+    """The last whole checkpoint, found from the end of its file."""
+    for number in reversed(folder.numbers(".checkpoints")):
+        fd = folder.open_file(checkpoints_name(number), os.O_RDONLY)
+        try:
+            size = os.fstat(fd).st_size
+            data = os.pread(fd, 2 * NOTE_LIMIT, max(0, size - 2 * NOTE_LIMIT))
+        finally:
+            os.close(fd)
+        *blocks, _ = data.split(b"\n\n")
+        for text, signatures in zip(blocks[-2::-1], blocks[::-1], strict=False):
+            try:
+                return parse(text + b"\n\n" + signatures + b"\n")
+            except NotANote:
+                continue
+    return None
+
+
+def split(data: bytes) -> list[bytes]:
+    """The notes in a text that holds one, or several with empty lines between them."""
+    blocks = data.strip(b"\n").split(b"\n\n")
+    return [b"%b\n\n%b\n" % pair for pair in zip(blocks[::2], blocks[1::2], strict=False)] or [data]
 
 
 def published_key(folder: Folder) -> PublicKey | None:

@@ -67,12 +67,12 @@ def latest(path: Path) -> Signed:
     """The last checkpoint that is kept in the folder."""
     folder = Folder.open(path)
     try:
-        found = checkpoints.newest(folder)
+        found = checkpoints.last(folder)
     finally:
         folder.close()
     if found is None:
         raise BookUnavailable("there is no checkpoint yet", "one is made a second after the first event")
-    return found.signed
+    return found
 
 
 def prove(path: Path, seq: int, signed: Signed | None = None) -> Proof:

@@ -6,6 +6,7 @@ Nothing is verified here beyond being an event; see `verify`.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import unicodedata
 from collections import deque
@@ -214,6 +215,36 @@ class Follower:
     def close(self) -> None:
         """Let go of the folder."""
         self._reader.close()
+
+
+class Tail:
+    """Events behind a sequence number, as they become durable; may be asked again and again."""
+
+    def __init__(self, path: Path, *, after: int) -> None:
+        """Begin behind event `after`; -1 for the first there is."""
+        self._reader = _Reader(path)
+        self._after = after
+        for number in self._reader.folder.segments():
+            if 0 <= _first(self._reader.folder, number) <= after:
+                self._reader.number = number
+
+    def new(self) -> Iterator[Record]:
+        """What became durable since the last one that was taken."""
+        return (record for record in self._reader.new() if record.seq > self._after)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._reader.close()
+
+
+def _first(folder: Folder, number: int) -> int:
+    """Sequence number of a file's first event; -1 where it has none yet."""
+    fd = folder.open_file(segment_name(number), os.O_RDONLY)
+    try:
+        found = re.match(rb'\{"version":[0-9]+,"seq":([0-9]+),', os.pread(fd, 64, 0))
+    finally:
+        os.close(fd)
+    return int(found[1]) if found else -1
 
 
 class _Reader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ from rich.console import Console
 from rich.text import Text
 from wharfinger.audit import reader
 from wharfinger.audit.reader import Query, Record, printable
-from wharfinger.cli import audit_proofs
+from wharfinger.cli import audit_export, audit_proofs
 from wharfinger.cli.audit_proofs import book_folder
 from wharfinger.cli.common import config_option, fail, json_option
+from wharfinger.cli.moments import moment
+
+__all__ = ["audit_command", "book_folder", "moment"]
 
 _STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
 
@@ -25,7 +27,7 @@ def audit_command() -> None:
     """Read and verify the audit log."""
 
 
-for command in audit_proofs.COMMANDS:
+for command in (*audit_proofs.COMMANDS, *audit_export.COMMANDS):
     audit_command.add_command(command)
 
 
@@ -82,20 +84,6 @@ def tail(config: Path | None, count: int, *, follow: bool, as_json: bool) -> Non
             _print(reader.follow(folder, after=last[-1].seq if last else None), as_json=as_json)
         except KeyboardInterrupt:
             sys.exit(0)
-
-
-def moment(text: str | None) -> datetime | None:
-    """An instant: ISO 8601, or a time ago such as 90s, 15m, 24h, 7d."""
-    if text is None:
-        return None
-    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-    if text[-1:] in units and text[:-1].isdigit():
-        return datetime.now(UTC) - timedelta(**{units[text[-1]]: int(text[:-1])})
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f'"{text}" is not a time', "write it like 2026-01-14T12:00+01:00, or 24h for a day ago", 2)
-    return instant if instant.tzinfo else instant.astimezone()
 
 
 @audit_command.command("search")

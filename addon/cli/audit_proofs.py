@@ -12,6 +12,7 @@ from rich.progress import Progress
 from wharfinger.audit import notes
 from wharfinger.audit import prove as proving
 from wharfinger.audit import verify as verifying
+from wharfinger.audit.checkpoints import split
 from wharfinger.audit.notes import NotANote, PublicKey, Signed, SigningKey, origin_of
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.remote import data_of
@@ -30,15 +31,20 @@ def book_folder(config: Path | None, data: Path | None = None) -> Path:
     return folder
 
 
-def read_checkpoint(path: Path) -> Signed:
-    """A checkpoint from a file, or from standard input for `-`."""
+def read_checkpoints(path: Path) -> list[Signed]:
+    """The checkpoints in a file, or on standard input for `-`: one, or a history of them."""
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return notes.parse(data.rstrip(b"\n") + b"\n")
+        return [notes.parse(note) for note in split(data)]
     except OSError as error:
         fail(f'"{path}" cannot be read: {error.strerror}', code=2)
     except NotANote as wrong:
         fail(f'"{path}" is not a checkpoint: {wrong}', "wharfinger audit checkpoint prints one", 2)
+
+
+def read_checkpoint(path: Path) -> Signed:
+    """The last of them."""
+    return read_checkpoints(path)[-1]
 
 
 def read_key(text: str | None) -> PublicKey | None:
@@ -63,7 +69,7 @@ def read_key(text: str | None) -> PublicKey | None:
     type=click.Path(path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="A checkpoint that was kept elsewhere; several may be given.",
+    help="Checkpoints that were kept elsewhere: a file of one or many.",
 )
 @click.option("--key", metavar="KEY", help="Public key of the checkpoints, or the file it is in.")
 @config_option
@@ -81,9 +87,8 @@ def verify(
     """Check the log: every line, link, hash and checkpoint. Exit code 1 if anything was changed."""
     if last is not None and last < first:
         fail("--to is before --from", code=2)
-    asked = verifying.Asked(
-        first, last, [(str(path), read_checkpoint(path)) for path in outside], read_key(key)
-    )
+    kept = [(str(path), signed) for path in outside for signed in read_checkpoints(path)]
+    asked = verifying.Asked(first, last, kept, read_key(key))
     folder = book_folder(config, data)
     with Progress(console=Console(stderr=True), transient=True, disable=as_json) as progress:
         bar = progress.add_task("verifying")
@@ -94,7 +99,7 @@ def verify(
         failures = [str(failure) for failure in found.failures]
         print_json({"ok": found.ok, "events": found.events, "files": found.files, "log": found.log,
                     "first": found.first, "size": found.size, "head": found.head, "root": found.root,
-                    "checkpoints": found.checkpoints, "outside": len(outside), "failures": failures,
+                    "checkpoints": found.checkpoints, "outside": len(kept), "failures": failures,
                     "notes": list(found.notes)})  # fmt: skip
     else:
         _tell(found)

@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
-from wharfinger.rules.models.base import Flag, Text, Whole, Written, later, listed, wrong
+from wharfinger.rules.models.audit import Audit
+from wharfinger.rules.models.base import Text, Whole, Written, later, listed, wrong
 from wharfinger.rules.models.channels import Channels
 from wharfinger.rules.models.values import Duration, Endpoint, Listen, PlainHost, Size, host
 
@@ -161,12 +162,6 @@ class Approvals(Written):
     notify: tuple[Literal["console", "slack", "email", "webhook"], ...] = Field(
         default=("console",), description="Who is told of a question, besides those at the console."
     )
-
-
-class Audit(Written):
-    """How the book is written."""
-
-    durable: Flag = Field(default=True, description="Whether an event is on disk before a request is sent.")
 
 
 class Settings(Written):
