@@ -210,7 +210,7 @@ def test_an_entry_with_the_port_goes_first() -> None:
             "version: 1\naudit: {durable: maybe, chain: x}",
             [
                 '2:18 expected true or false, not "maybe"',
-                '2:25 unknown key "chain" | known keys: durable',
+                '2:25 unknown key "chain" | known keys: checkpoints, durable, keep, sinks',
             ],
         ),
         (
