@@ -47,9 +47,11 @@ class Run:
 
 
 def seen(connection: Connection, name: str, now: datetime) -> Agent:
-    """The agent in use under `name`; made on first sight."""
+    """The agent in use under `name`; made on first sight. Raises `UnknownAgent` for one that was retired."""
     if (agent := find(connection, name)) is not None:
         return agent
+    if is_retired(connection, name):
+        raise UnknownAgent(f'"{name}" has been retired', f"add it anew: wharfinger agents add {name}")
     connection.execute(
         "INSERT INTO agents (id, name, created, changed) VALUES (?, ?, ?, ?)",
         (f"ag_{secrets.token_hex(8)}", name, _text(now), _text(now)),
@@ -58,8 +60,26 @@ def seen(connection: Connection, name: str, now: datetime) -> Agent:
 
 
 def seen_all(connection: Connection, names: Iterable[str], now: datetime) -> dict[str, Agent]:
-    """The agents in use under `names`, by name; those not known yet are made."""
-    return {name: seen(connection, name, now) for name in names}
+    """The agents in use under `names`, by name; those not known yet are made, those retired left out."""
+    return {name: seen(connection, name, now) for name in names if not is_retired(connection, name)}
+
+
+def add(connection: Connection, name: str, now: datetime) -> Agent:
+    """A new agent under a name that is not in use; of a retired one it has nothing but the name."""
+    if find(connection, name) is not None:
+        raise UnknownAgent(f'there is an agent "{name}" already', "see: wharfinger agents list")
+    connection.execute("DELETE FROM retired_names WHERE name = ?", (name,))
+    return seen(connection, name, now)
+
+
+def is_retired(connection: Connection, name: str) -> bool:
+    """Whether a person has retired the agent of this name, and nobody has added it anew."""
+    return connection.execute("SELECT 1 FROM retired_names WHERE name = ?", (name,)).fetchone() is not None
+
+
+def retired_names(connection: Connection) -> frozenset[str]:
+    """All such names."""
+    return frozenset(row["name"] for row in connection.execute("SELECT name FROM retired_names"))
 
 
 def find(connection: Connection, name: str) -> Agent | None:
@@ -78,6 +98,20 @@ def get(connection: Connection, name: str) -> Agent:
 def every(connection: Connection) -> tuple[Agent, ...]:
     """All agents in use, by name."""
     return tuple(_agent(row) for row in connection.execute(f"{_AGENT} WHERE retired IS NULL ORDER BY name"))
+
+
+def some(connection: Connection, names: Iterable[str]) -> tuple[Agent, ...]:
+    """Those in use of the agents named, by name."""
+    found = (find(connection, name) for name in sorted(set(names)))
+    return tuple(agent for agent in found if agent is not None)
+
+
+def suspended(connection: Connection, limit: int) -> tuple[Agent, ...]:
+    """The agents in use that are suspended, by name, `limit` of them at most."""
+    rows = connection.execute(
+        f"{_AGENT} WHERE retired IS NULL AND suspended IS NOT NULL ORDER BY name LIMIT ?", (limit,)
+    )
+    return tuple(_agent(row) for row in rows)
 
 
 def suspend(connection: Connection, name: str, reason: str, now: datetime) -> Agent:
@@ -102,6 +136,15 @@ def retire(connection: Connection, name: str, now: datetime) -> Agent:
         "UPDATE runs SET ended = ? WHERE agent_id = ? AND ended IS NULL", (_text(now), agent.id)
     )
     connection.execute("UPDATE agents SET retired = ?1, changed = ?1 WHERE id = ?2", (_text(now), agent.id))
+    return agent
+
+
+def retire_for_good(connection: Connection, name: str, person: str, now: datetime) -> Agent:
+    """Retire it, so that nobody has its name until it is added anew, declared or not."""
+    agent = retire(connection, name, now)
+    connection.execute(
+        "INSERT INTO retired_names (name, person, at) VALUES (?, ?, ?)", (name, person, _text(now))
+    )
     return agent
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wharfinger import agents, private
+from wharfinger.activity import Activity
 from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.grants import GrantChange, Grants
 from wharfinger.approvals.states import Move
@@ -22,6 +23,8 @@ from wharfinger.clock import Clock, SystemClock
 from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher, Done
 from wharfinger.control.services import Services
+from wharfinger.credentials import issued
+from wharfinger.faults import StoreUnavailable
 from wharfinger.keys import Keys, Purpose
 from wharfinger.limits.ledger import Ledger
 from wharfinger.lock import Lock
@@ -68,6 +71,7 @@ class Desk:
     ledger: Ledger
     reviews: Reviews
     grants: Grants
+    activity: Activity
     sessions: Sessions
 
     @classmethod
@@ -99,6 +103,8 @@ class Desk:
                 usable=settings.approvals.resume_within,
             )
             await approvals.open()
+            activity = Activity(store, clock)
+            await activity.open()
             grants = Grants(store, clock, _grant_recorder(book))
             await grants.open()
             ledger, reviews = Ledger(store, clock), Reviews(store, clock)
@@ -109,7 +115,9 @@ class Desk:
             undo.callback(sessions.close)
             await sessions.open()
             undo.pop_all()
-        return cls(data, clock, lock, keys, store, book, approvals, ledger, reviews, grants, sessions)
+        return cls(
+            data, clock, lock, keys, store, book, approvals, ledger, reviews, grants, activity, sessions
+        )
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
@@ -122,6 +130,8 @@ class Desk:
         """Let go of everything."""
         await self.approvals.close()
         await self.grants.close()
+        with contextlib.suppress(StoreUnavailable):
+            await self.activity.sweep()
         self.sessions.close()
         self.book.close()
         self.store.close()
@@ -199,6 +209,8 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             reviews=desk.reviews,
             ledger=desk.ledger,
             grants=desk.grants,
+            activity=desk.activity,
+            reach=lambda name: issued.reach(configuration, name),
             sessions=desk.sessions,
             configuration=lambda: configuration,
         )

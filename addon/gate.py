@@ -24,6 +24,7 @@ from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
 from wharfinger.spoken import spoken
 
 if TYPE_CHECKING:
+    from wharfinger.activity import Activity
     from wharfinger.approvals.grants import Grants
     from wharfinger.audit.book import Book
     from wharfinger.credentials.registry import Credentials
@@ -125,11 +126,19 @@ class Gate:
     ledger: Ledger
     reviews: Reviews
     grants: Grants
+    activity: Activity
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
         """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
-        decision_id = events.decision_id()
+        admission = await self._admission(events.decision_id(), request, session, presence)
+        refused = None if admission.refusal is None else admission.refusal.code
+        self.activity.note(session.who.agent_id, refused)
+        return admission
+
+    async def _admission(
+        self, decision_id: str, request: Request, session: Session, presence: Presence
+    ) -> Admission:
         try:
             return await self._admit(decision_id, request, session, presence)
         except BookUnavailable as error:

@@ -89,13 +89,17 @@ class Live:
             name: known[name] if name in known and known[name].id == agent.id else agent
             for name, agent in agents.items()
         }
+        self._observing = self._observes()
+        self._issue()
+        self._on_change()
+
+    def _issue(self) -> None:
+        """Make the placeholders of all agents; permits given before no longer hold."""
         self.placeholders: Placeholders = issued.placeholders(
-            configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
+            self.configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
         )
         self._sets.clear()
-        self._observing = self._observes()
         self.generation += 1
-        self._on_change()
 
     def _observes(self) -> frozenset[str]:
         now = self._clock.now()
@@ -119,8 +123,19 @@ class Live:
         return self.configuration.digest
 
     def update_agent(self, agent: Agent) -> None:
-        """Take an agent's new state: suspended, resumed, rotated."""
+        """Take an agent's new state: suspended, resumed, rotated, or added anew under a name of before."""
+        known = self.agents.get(agent.name)
         self.agents[agent.name] = agent
+        if known is None or known.id != agent.id:
+            self._issue()
+        self._on_change()
+
+    def retire_agent(self, agent: Agent) -> None:
+        """Refuse everything of an agent for good."""
+        known = self.agents.get(agent.name)
+        if known is not None and known.id == agent.id:
+            del self.agents[agent.name]
+        self.generation += 1
         self._on_change()
 
     def approve_tools(self, digests: frozenset[str]) -> None:

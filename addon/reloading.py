@@ -83,7 +83,11 @@ class Reloader:
         secrets.check_apart(runtime.channel_secrets, prepared.values.values())
         now = runtime.desk.clock.now()
         for name in sorted(set(before.agents) - set(configuration.agents)):
-            await runtime.desk.store.run(agents.retire, name, now)
+            retired = await runtime.desk.store.run(agents.find, name)
+            if retired is not None:
+                await runtime.desk.store.run(agents.retire, name, now)
+                await runtime.desk.grants.void_agent(retired.id, "its agent is no longer declared")
+                await runtime.desk.approvals.cancel_all(retired.id, None, "its agent is no longer declared")
         states = await runtime.desk.store.run(agents.seen_all, configuration.agents, now)
         await runtime.desk.grants.void(configuration)
         await self._record(person, "", configuration.digest)

@@ -23,6 +23,7 @@ from wharfinger.clock import SystemClock
 from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
+from wharfinger.credentials import issued
 from wharfinger.faults import Fault
 from wharfinger.gate import Session
 from wharfinger.office import Office
@@ -194,6 +195,9 @@ class Serving:
             reviews=runtime.desk.reviews,
             ledger=runtime.desk.ledger,
             grants=runtime.desk.grants,
+            activity=runtime.desk.activity,
+            agent_retired=runtime.live.retire_agent,
+            reach=lambda name: issued.reach(runtime.live.configuration, name),
             sessions=runtime.desk.sessions,
             denied=runtime.live.deny,
             configuration=lambda: runtime.live.configuration,

@@ -46,6 +46,8 @@ logger = logging.getLogger(__name__)
 
 SWEEP = 1.0
 """Seconds between two looks at deadlines."""
+ACTIVITY_SWEEP = 60
+"""Looks at deadlines between two at which it is written when agents were seen."""
 LEDGER_SWEEP = 3600
 """Looks at deadlines between two at counts that no limit needs any more."""
 
@@ -102,6 +104,9 @@ class Runtime:
             await self.desk.approvals.sweep()
             await self.desk.grants.sweep()
             turn = (turn + 1) % LEDGER_SWEEP
+            if turn % ACTIVITY_SWEEP == 0:
+                with contextlib.suppress(StoreUnavailable):
+                    await self.desk.activity.sweep()
             if turn == 0:
                 with contextlib.suppress(StoreUnavailable):
                     await self.desk.ledger.sweep()
@@ -174,7 +179,7 @@ async def assemble(
         live.deny(await desk.store.run(denials.every, desk.clock.now()))
         live.approve_tools(await desk.store.run(proposals.digests))
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
-        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants)
+        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants, desk.activity)
         await desk.grants.void(configuration)
         sessions = Sessions(gate.finish)
         live.watch(lambda: sessions.recheck(gate.objection))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ _AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign wit
 
 @click.group("agents")
 def agents_command() -> None:
-    """List, suspend, resume and rotate agents."""
+    """List, show, add, suspend, resume, rotate and retire agents."""
 
 
 def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None, *, signed: bool) -> JSON:
@@ -35,7 +36,14 @@ def _do(config: Path | None, action: str, args: dict[str, Any], person: str | No
 @json_option
 def list_agents(config: Path | None, *, as_json: bool) -> None:
     """All agents of the configuration, and how they stand."""
-    rows: Any = _do(config, "agents.list", {}, None, signed=False)
+    with control(here(config)) as at:
+        rows: Any = at.do("agents.list", {})
+        others: Any = at.do("agents.registered", {})
+    rows = [row | ({"status": "retired"} if row["name"] in others["retired"] else {}) for row in rows]
+    rows += [
+        {"owner": None, "environment": None, "description": "", "policies": [], "suspended": None} | row
+        for row in others["registered"]
+    ]
     if as_json:
         print_json(rows)
         return
@@ -43,7 +51,11 @@ def list_agents(config: Path | None, *, as_json: bool) -> None:
     for row in rows:
         status = row["status"] + (f" ({row['suspended']})" if row["suspended"] else "")
         table.add_row(
-            row["name"], row["owner"], row["environment"] or "", ", ".join(row["policies"]) or "none", status
+            row["name"],
+            row["owner"] or "",
+            row["environment"] or "",
+            ", ".join(row["policies"]) or "none",
+            status,
         )
     Console().print(table)
     if not rows:
@@ -56,6 +68,50 @@ def list_agents(config: Path | None, *, as_json: bool) -> None:
 def show_agent(config: Path | None, agent: str) -> None:
     """One agent, as JSON."""
     print_json(_do(config, "agents.show", {"agent": agent}, None, signed=False))
+
+
+@agents_command.command("add")
+@click.argument("agent")
+@click.option("--owner", required=True, help="The person who answers for it.")
+@click.option("--policy", "policies", multiple=True, help="What it may do; may be given more than once.")
+@click.option("--environment", help="Where it runs: prod, test, …")
+@click.option("--description", help="What it is for.")
+@config_option
+@_AS
+def add_agent(
+    config: Path | None,
+    agent: str,
+    person: str | None,
+    *,
+    owner: str,
+    policies: tuple[str, ...],
+    environment: str | None,
+    description: str | None,
+) -> None:
+    """Register an agent, and print what to write into agents.yaml: until then it can do nothing."""
+    row: Any = _do(config, "agents.add", {"agent": agent}, person, signed=True)
+    if row["status"] == "active":
+        click.echo(f"{agent} is registered anew; agents.yaml has it already", err=True)
+    else:
+        click.echo(f"{agent} is registered, and can do nothing until agents.yaml has it:", err=True)
+    entry: dict[str, Any] = {"owner": owner}
+    entry |= {"description": description} if description else {}
+    entry |= {"policies": list(policies)} if policies else {}
+    entry |= {"environment": environment} if environment else {}
+    keys = ", ".join(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items())
+    click.echo(f"agents:\n  {agent}: {{{keys}}}")
+
+
+@agents_command.command("retire")
+@click.argument("agent")
+@click.option("--reason", default="", help="Why; it stands in the audit log.")
+@config_option
+@_AS
+def retire_agent(config: Path | None, agent: str, reason: str, person: str | None) -> None:
+    """End an agent for good: its tokens, approvals and grants. Its name may be added anew."""
+    args = {"agent": agent, **({"reason": reason} if reason else {})}
+    _do(config, "agents.retire", args, person, signed=True)
+    click.echo(f"{agent} is retired; take it out of agents.yaml, or add it anew")
 
 
 @agents_command.command("suspend")

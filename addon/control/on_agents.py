@@ -16,18 +16,24 @@ from wharfinger.rules.types import JSON
 
 _NAME = Parameter("agent")
 _RUN_LIMIT = timedelta(days=7)
+MOST = 100
+"""Agents that one answer tells of, where not all are asked for."""
 
 
 def actions(services: Services) -> tuple[Action, ...]:
-    """Listing, showing, suspending, resuming and rotating agents; issuing and ending runs."""
+    """Listing, showing, suspending, resuming and rotating agents; issuing and ending runs.
+
+    Adding and retiring them is in `on_registering`.
+    """
     at = _Agents(services)
     reason = Parameter("reason", required=False)
     return (
-        Action("agents.list", at.listing),
+        Action("agents.list", at.listing, (Parameter("names", list, required=False),)),
+        Action("agents.suspended", at.suspended),
         Action("agents.show", at.show, (_NAME,)),
         Action("agents.suspend", at.suspend, (_NAME, reason), Role.ADMIN),
-        Action("agents.resume", at.resume, (_NAME,), Role.ADMIN),
-        Action("agents.rotate", at.rotate, (_NAME,), Role.ADMIN),
+        Action("agents.resume", at.resume, (_NAME, reason), Role.ADMIN),
+        Action("agents.rotate", at.rotate, (_NAME, reason), Role.ADMIN),
         Action("runs.issue", at.issue, (_NAME, reason), Role.APPROVER),
         Action("runs.end", at.end, (Parameter("run"),), Role.APPROVER),
     )
@@ -38,15 +44,33 @@ class _Agents:
         self._at = services
 
     async def listing(self, context: Context, args: Mapping[str, Any]) -> JSON:
-        seen = {agent.name: agent for agent in await self._at.store.run(agents.every)}
+        """All of them, or those of `names` that there are."""
         declared = self._at.configuration().agents
-        return [_shown(name, declared[name], seen.get(name)) for name in sorted(declared)]
+        if (wanted := args.get("names")) is None:
+            names = sorted(declared)
+            found = await self._at.store.run(agents.every)
+        else:
+            if len(wanted) > MOST:
+                raise ControlError(Code.BAD_REQUEST, f"agents.list: at most {MOST} names")
+            names = sorted({name for name in wanted if isinstance(name, str) and name in declared})
+            found = await self._at.store.run(agents.some, names)
+        seen = {agent.name: agent for agent in found}
+        return [_shown(name, declared[name], seen.get(name)) for name in names]
+
+    async def suspended(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        """Those that the store suspends, by name, with the reason; the first of them only, if there are many."""
+        declared = self._at.configuration().agents
+        found = await self._at.store.run(agents.suspended, MOST)
+        return {agent.name: agent.suspended for agent in found if agent.name in declared}
 
     async def show(self, context: Context, args: Mapping[str, Any]) -> JSON:
         name = args["agent"]
         declared = self._declared(name)
-        shown = _shown(name, declared, await self._at.store.run(agents.find, name))
-        return shown | {"limits": await used(self._at, name)}
+        agent = await self._at.store.run(agents.find, name)
+        shown = _shown(name, declared, agent)
+        reach = None if self._at.reach is None else sorted(self._at.reach(name))
+        shown |= _activity(self._at, agent)
+        return shown | {"credentials": reach, "limits": await used(self._at, name)}
 
     async def suspend(self, context: Context, args: Mapping[str, Any]) -> JSON:
         reason = args.get("reason") or f"by {context.name}"
@@ -60,6 +84,7 @@ class _Agents:
 
     async def rotate(self, context: Context, args: Mapping[str, Any]) -> JSON:
         agent = await self._change(args["agent"], agents.rotate)
+        await self._at.grants.void_agent(agent.id, "the agent's tokens have been replaced", agent.generation)
         return _shown(agent.name, self._declared(agent.name), agent)
 
     async def issue(self, context: Context, args: Mapping[str, Any]) -> JSON:
@@ -105,6 +130,19 @@ class _Agents:
         return declared
 
 
+def _activity(services: Services, agent: Agent | None) -> dict[str, JSON]:
+    """When it was last seen, what came of its requests, and what of it waits or is granted."""
+    counts = services.activity.of(agent.id) if services.activity is not None and agent is not None else None
+    told: dict[str, JSON] = {"last_seen": None, "allowed": 0, "asked": 0, "denied": 0}
+    if counts is not None:
+        told |= counts.as_json()
+    if agent is not None:
+        told["pending"] = services.approvals.pending(agent.id)
+        told["flooding"] = services.approvals.floods().get(agent.id, 0)
+        told["grants"] = len(services.grants.of(agent.id, agent.generation))
+    return told
+
+
 def _shown(name: str, declared: DeclaredAgent, agent: Agent | None) -> dict[str, JSON]:
     """Name, owner and standing; of configuration and store the stricter."""
     suspended = agent.suspended if agent is not None else None
@@ -115,6 +153,7 @@ def _shown(name: str, declared: DeclaredAgent, agent: Agent | None) -> dict[str,
         "id": None if agent is None else agent.id,
         "owner": declared.owner,
         "environment": declared.environment,
+        "description": declared.description,
         "policies": list(declared.policies),
         "status": "active" if suspended is None else "suspended",
         "suspended": suspended,

@@ -15,6 +15,7 @@ from wharfinger.signin.session import Kind
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from wharfinger.activity import Activity
     from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
     from wharfinger.approvals.grants import Grants
@@ -44,6 +45,11 @@ class DeclaredAgent(Protocol):
     @property
     def environment(self) -> str | None:
         """Where it runs."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it is for."""
         ...
 
     @property
@@ -161,6 +167,12 @@ class Services:
     status: Callable[[], Awaitable[JSON]] | None = None
     explain: Callable[[Mapping[str, Any]], Awaitable[JSON]] | None = None
     """Takes the arguments of `explain` (`on_runtime`); sends nothing."""
+    activity: Activity | None = None
+    """When agents were last seen."""
+    agent_retired: Callable[[Agent], None] | None = None
+    """Told in the same step in which an agent has been retired for good."""
+    reach: Callable[[str], Iterable[str]] | None = None
+    """Gives the names of the credentials that an agent's policies can reach."""
     screen: Callable[[Mapping[str, str]], Iterable[str]] | None = None
     """Takes variables by name, gives the names of those whose value holds a credential."""
     files: Callable[[], tuple[Mapping[str, bytes], str]] | None = None

@@ -40,6 +40,7 @@ def placeholders(configuration: Configuration, ids: Mapping[str, str], keys: Key
                 agent, name
             )
             for agent in configuration.agents
+            if agent in ids
             for name in sorted(reach(configuration, agent))
         }
     )

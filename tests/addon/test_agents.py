@@ -96,3 +96,17 @@ def test_a_run_with_an_end_is_not_open_beyond_it_whatever_the_zone(run):
     started = run(agents.begin_run, "bot", NOW.astimezone(zone), LATER.astimezone(zone))
     assert run(agents.open_runs, NOW) == (started,)
     assert run(agents.open_runs, LATER) == ()
+
+
+def test_one_retired_for_good_is_nobody_until_it_is_added_anew(run):
+    first = run(agents.seen, "bot", NOW)
+    run(agents.retire_for_good, "bot", "alice", LATER)
+    assert run(agents.seen_all, ["bot", "other"], LATER).keys() == {"other"}
+    assert run(agents.retired_names) == {"bot"}
+    with pytest.raises(UnknownAgent, match='"bot" has been retired'):
+        run(agents.seen, "bot", LATER)
+    second = run(agents.add, "bot", LATER)
+    assert second.id != first.id
+    assert run(agents.seen, "bot", LATER) == second
+    with pytest.raises(UnknownAgent, match="already"):
+        run(agents.add, "bot", LATER)

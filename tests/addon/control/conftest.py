@@ -37,6 +37,7 @@ class FakeAgent:
     policies: tuple[str, ...] = ("support",)
     environment: str | None = None
     status: str = "active"
+    description: str = ""
 
 
 @dataclass(frozen=True)

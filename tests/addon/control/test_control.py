@@ -30,6 +30,8 @@ CHANGES = {
     "agents.suspend": {"agent": "bot"},
     "agents.resume": {"agent": "bot"},
     "agents.rotate": {"agent": "bot"},
+    "agents.add": {"agent": "new"},
+    "agents.retire": {"agent": "bot"},
     "runs.issue": {"agent": "bot"},
     "runs.end": {"run": "x"},
     "people.register": {"person": "alice", "public_key": "00"},
