@@ -121,4 +121,4 @@ async def _end(process: asyncio.subprocess.Process) -> None:
             await asyncio.wait_for(process.wait(), _FAREWELL_SECONDS)
         except TimeoutError:
             process.kill()
-            await process.wait()
+            await process.communicate()  # `wait` would wait for its output to be read, too

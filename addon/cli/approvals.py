@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
+from wharfinger.cli.approvals_watch import watch
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.granting import terms, terms_options
@@ -25,6 +26,9 @@ _REASON = click.option("--reason", help="Why; the agent is told, and it stands i
 @click.group("approvals")
 def approvals_command() -> None:
     """List, show, approve and deny what waits for a person."""
+
+
+approvals_command.add_command(watch)
 
 
 @approvals_command.command("list")

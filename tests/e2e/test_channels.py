@@ -316,3 +316,45 @@ def test_no_secret_of_a_channel_is_anywhere(town: Town):
         code = re.search(r"^  (\d{4}-\d{4})\r?$", parts(mail)[0], re.MULTILINE)
         assert code is not None
         assert code[1].encode() not in book
+
+
+def test_approved_on_a_terminal(town: Town):
+    """`approvals watch`: the question comes up, and a key answers it; then a denial with a reason."""
+    import os
+    import pty
+    import select
+    import time
+
+    pid, terminal = pty.fork()
+    if pid == 0:
+        typed = town.operator.typed("approvals", "watch", "--as", "bob")
+        os.chdir(town.operator.home / "work")
+        os.execve(typed[0], typed, town.operator.environment | {"TERM": "xterm", "LINES": "40"})
+    shown = ""
+
+    def screen(text: str) -> bool:
+        nonlocal shown
+        while select.select([terminal], [], [], 0.05)[0]:
+            shown += os.read(terminal, 65536).decode(errors="replace")
+        return text in shown
+
+    try:
+        wait("the board", lambda: screen("nothing waits for a person"))
+        refunding = town.refund(7109)
+        wait("the question", lambda: screen("amount = 7109"))
+        time.sleep(1)
+        os.write(terminal, b"a")
+        wait("the answer", lambda: screen("is approved"), 5)
+        assert town.agent.end(refunding).out == "re_7109\n"
+        refunding = town.refund(7110)
+        wait("the question", lambda: screen("amount = 7110"))
+        time.sleep(1)
+        os.write(terminal, b"d")
+        wait("the prompt", lambda: screen("reason (Enter sends"))
+        os.write(terminal, "nicht heute ö".encode())
+        os.write(terminal, b"\r")
+        assert "Bob has denied this: nicht heute ö" in town.agent.end(refunding).out
+        os.write(terminal, b"q")
+        wait("the end", lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+    finally:
+        os.close(terminal)

@@ -298,4 +298,6 @@ async def test_an_interaction_by_http(bench: Bench):
     for _ in range(2):
         bench.channel.interact(Interaction(1, *given))
     assert [reply.status for reply in bench.of(Replied)] == [200, 401]
+    await bench.until(lambda: bool(bench.of(Answer)))
+    await asyncio.sleep(0.05)
     assert [answer.value for answer in bench.of(Answer)] == ["wb_approve_a_3_x"]
