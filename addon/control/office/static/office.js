@@ -55,7 +55,11 @@
     k: () => move(-1),
     a: () => answer("approve"),
     d: () => answer("deny"),
-    "/": () => document.querySelector("input[type=search]")?.focus() ?? location.assign("/audit"),
+    "/": () => {
+      const search = document.querySelector("input[type=search]");
+      if (search) { search.focus(); search.select(); }
+      else location.assign("/audit");
+    },
     g: () => { go.wanted = true; setTimeout(() => { go.wanted = false; }, 1500); },
   };
 
