@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from wharfinger.rules.reach import Way, ways
 from wharfinger.rules.types import Verdict
@@ -75,24 +75,37 @@ def listed(found: Iterable[Way]) -> Iterator[str]:
 
 def mermaid(found: Iterable[Way]) -> str:
     """A flowchart from agents over policies and tools to hosts and credentials."""
-    found = list(found)
-    drawing = _Drawing(together=len({way.tool for way in found}) > FEW)
-    for way in found:
-        drawing.add(way)
-    return "\n".join(drawing.lines()) + "\n"
+    return "\n".join(Drawing.of(found).lines()) + "\n"
 
 
-class _Drawing:
+class Drawing:
+    """The nodes and edges of a graph of ways."""
+
     def __init__(self, *, together: bool) -> None:
+        """With `together`, tools of one API that are alike are one node."""
         self.together = together
         self.nodes: dict[tuple[str, str], str] = {}
-        """Kind and key of each node, and its id."""
+        """Kind (`agent`, `policy`, `tool`, `host`, `credential`) and key of each node, and its id."""
         self.members: dict[tuple[str, str], dict[str, None]] = {}
         """The tools that stand together, by node."""
         self.kinds: dict[str, str] = {}
+        """The effect of each tool, by its node's id."""
         self.edges: dict[tuple[str, str], str] = {}
+        """Mermaid's arrow between two nodes, by their ids."""
+        self.verdicts: dict[tuple[str, str], tuple[Verdict, bool]] = {}
+        """Of the edges from policies to tools: the verdict, and whether it depends on anything."""
+
+    @classmethod
+    def of(cls, found: Iterable[Way]) -> Self:
+        """All that is to be drawn of these ways."""
+        found = list(found)
+        drawing = cls(together=len({way.tool for way in found}) > FEW)
+        for way in found:
+            drawing.add(way)
+        return drawing
 
     def add(self, way: Way) -> None:
+        """Draw one way."""
         agent = self.node("agent", way.agent)
         effect = "unknown" if way.effect is None else way.effect.value
         key = way.tool
@@ -107,15 +120,23 @@ class _Drawing:
             label = way.verdict.value + (" if" if way.conditional else "")
             arrow = f"-. {label} .->" if way.verdict is Verdict.ASK else f"-- {label} -->"
             self.edges.setdefault((policy, tool), arrow)
+            self.verdicts.setdefault((policy, tool), (way.verdict, way.conditional))
         for host in way.hosts:
             self.edges.setdefault((tool, self.node("host", host)), "-->")
         for credential in way.credentials:
             self.edges.setdefault((tool, self.node("credential", credential)), "-. with .->")
 
     def node(self, kind: str, key: str) -> str:
+        """The id of a node, made on first sight."""
         return self.nodes.setdefault((kind, key), f"{kind[0]}{len(self.nodes)}")
 
+    def label(self, kind: str, key: str) -> str:
+        """What a node is called: the tool, or how many it stands for."""
+        names = list(self.members.get((kind, key), (key,)))
+        return names[0] if len(names) == 1 else self.summary(key, len(names))
+
     def lines(self) -> Iterator[str]:
+        """The graph as Mermaid writes it."""
         yield "flowchart LR"
         for (kind, key), name in self.nodes.items():
             yield f"  {name}{self.shape(kind, key)}"
@@ -130,12 +151,12 @@ class _Drawing:
                 yield f"  class {name} {self.kinds[name]}"
 
     def shape(self, kind: str, key: str) -> str:
+        """A node as Mermaid writes it."""
         match kind:
             case "agent":
                 return f"([{_text(key)}])"
             case "tool":
-                names = list(self.members[kind, key])
-                return f"[{_text(names[0] if len(names) == 1 else self.summary(key, len(names)))}]"
+                return f"[{_text(self.label(kind, key))}]"
             case "host":
                 return f"{{{{{_text(key)}}}}}"
             case "credential":
@@ -145,6 +166,7 @@ class _Drawing:
 
     @staticmethod
     def summary(key: str, number: int) -> str:
+        """Tools that stand together, in words."""
         api, effect, *_ = key.split(" ")
         return f"{api}: {number} tools, {effect}"
 

@@ -17,6 +17,7 @@ from wharfinger.rules.types import UNMATCHED, Effect, RuleRef, Verdict
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.places import Endpoint
+    from wharfinger.rules.template import Text
     from wharfinger.rules.tools import Tool
 
 
@@ -74,6 +75,18 @@ def ways(configuration: Configuration, agent: str) -> Iterator[Way]:
             yield way
     if (way := reader.unmatched()) is not None:
         yield way
+
+
+def way(configuration: Configuration, agent: str, tool: Tool) -> Way | None:
+    """How one tool comes to be in an agent's reach; None where it is not."""
+    return _Reader(configuration, agent).way(tool)
+
+
+def address(tool: Tool) -> str:
+    """Where the tool's requests go, as its template writes it; the first place of several."""
+    endpoint = tool.endpoints[0]
+    path = "".join(f"/{_written(segment)}" for segment in tool.path.segments)
+    return f"{endpoint.scheme}://{_shown(endpoint)}{path}"
 
 
 class _Reader:
@@ -144,9 +157,10 @@ def _always(rule: Rule) -> bool:
 
 def _shown(endpoint: Endpoint) -> str:
     """The host as a template writes it, with its port where that is not the scheme's own."""
-    labels = (
-        "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in label.parts)
-        for label in endpoint.labels
-    )
     usual = DEFAULT_PORTS.get(endpoint.scheme) == endpoint.port
-    return ".".join(labels) + ("" if usual else f":{endpoint.port}")
+    return ".".join(map(_written, endpoint.labels)) + ("" if usual else f":{endpoint.port}")
+
+
+def _written(text: Text) -> str:
+    """A text as a template writes it."""
+    return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in text.parts)

@@ -8,6 +8,7 @@ from wharfinger.control import (
     on_agents,
     on_approvals,
     on_channels,
+    on_configuration,
     on_denials,
     on_grants,
     on_limits,
@@ -27,6 +28,7 @@ def actions(services: Services, record: Record) -> tuple[Action, ...]:
     """Every action, on these services."""
     return (
         *on_runtime.actions(services),
+        *on_configuration.actions(services),
         *on_approvals.actions(services),
         *on_grants.actions(services),
         *on_channels.actions(services),

@@ -34,7 +34,12 @@ def actions(services: Services) -> tuple[Action, ...]:
         Action("agents.suspend", at.suspend, (_NAME, reason), Role.ADMIN),
         Action("agents.resume", at.resume, (_NAME, reason), Role.ADMIN),
         Action("agents.rotate", at.rotate, (_NAME, reason), Role.ADMIN),
-        Action("runs.issue", at.issue, (_NAME, reason), Role.APPROVER),
+        Action(
+            "runs.issue",
+            at.issue,
+            (_NAME, reason, Parameter("isolated", bool, required=False)),
+            Role.APPROVER,
+        ),
         Action("runs.end", at.end, (Parameter("run"),), Role.APPROVER),
     )
 
@@ -58,7 +63,7 @@ class _Agents:
         return [_shown(name, declared[name], seen.get(name)) for name in names]
 
     async def suspended(self, context: Context, args: Mapping[str, Any]) -> JSON:
-        """Those that the store suspends, by name, with the reason; the first of them only, if there are many."""
+        """Those that the store suspends, with the reason; the first of them by name, if there are many."""
         declared = self._at.configuration().agents
         found = await self._at.store.run(agents.suspended, MOST)
         return {agent.name: agent.suspended for agent in found if agent.name in declared}
@@ -102,7 +107,7 @@ class _Agents:
         ends = now + _RUN_LIMIT
         run = await self._at.store.run(agents.begin_run, name, now, ends)
         agent = await self._at.store.run(agents.get, name)
-        self._at.run_began(run.id, args.get("reason"))
+        self._at.run_began(run.id, name, args.get("reason"), isolated=args.get("isolated", False))
         token = self._at.keys.agent_token(agent.id, agent.generation, run.id, ends)
         return {"run": run.id, "agent": name, "agent_id": agent.id, "token": token, "ends": ends.isoformat()}
 

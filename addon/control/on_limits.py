@@ -27,8 +27,11 @@ async def used(services: Services, agent: str | None = None) -> list[JSON]:
     configuration = services.configuration()
     if agent is not None and agent not in configuration.agents:
         raise ControlError(Code.FAILED, f'there is no agent "{agent[:100]}"', "see: wharfinger agents list")
-    ids = {one.name: one.id for one in await services.store.run(agents.every)}
-    names = configuration.agents if agent is None else [agent]
+    names = list(configuration.agents) if agent is None else [agent]
+    found = await (
+        services.store.run(agents.every) if agent is None else services.store.run(agents.some, names)
+    )
+    ids = {one.name: one.id for one in found}
     runs: dict[str, list[str]] = {}
     for run in await services.store.run(agents.open_runs, services.clock.now()):
         runs.setdefault(run.agent_id, []).append(run.id)

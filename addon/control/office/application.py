@@ -34,6 +34,8 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
     templates.globals["navigation"] = NAVIGATION
     office = Office(Site.of(port, url), Runtime(data), Tail(data / _BOOK), templates)
 
+    office.tail.told.append(office.activity.take)
+
     async def health(request: Request) -> Response:
         good = await office.runtime.serving()
         return JSONResponse({"proxy": "serving" if good else "unreachable"}, 200 if good else 503)

@@ -40,6 +40,7 @@ def environment(assets: Assets) -> Environment:
         "inline": inline,
         "left": left,
         "capital": capital,
+        "raw_text": raw_text,
     }
     return made
 
@@ -87,6 +88,11 @@ def cut(value: object, limit: int = WORDS) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]} … {len(text[limit:].encode('utf-8', 'surrogatepass'))} more bytes"
+
+
+def raw_text(value: object) -> Markup:
+    """A text to be edited: as it is, for what is sent back must be the same."""
+    return escape(str(value))
 
 
 def inline(values: Mapping[str, Any], limit: int = 160) -> str:

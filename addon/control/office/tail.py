@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,8 @@ class Tail:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._latest: dict[str, int] = {}
+        self.told: list[Callable[[list[Record]], object]] = []
+        """Called with events as they are read, on the tail's thread; maybe again with those of before."""
         self.trouble = ""
         """Why the book cannot be read at the moment."""
         self.loaded = False
@@ -182,6 +184,8 @@ class Tail:
         if not records:
             return
         latest = {record.kind: record.seq for record in records}
+        for tell in self.told:
+            tell(records)
         with self._lock:
             for record in records:
                 self._kept.append(_Kept(record.seq, record.line))

@@ -19,7 +19,10 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from wharfinger.control.dispatcher import Role
+from wharfinger.control.office.activity import Activity
+from wharfinger.control.office.known import Configurations, Loaded
 from wharfinger.control.office.runtime import Runtime
+from wharfinger.control.office.shelf import Shelf
 from wharfinger.control.office.site import Site
 from wharfinger.control.office.tail import Tail
 from wharfinger.control.protocol import Code, ControlError
@@ -38,6 +41,13 @@ class Office:
     runtime: Runtime
     tail: Tail
     templates: Environment
+    configurations: Configurations = field(default_factory=Configurations)
+    activity: Activity = field(default_factory=Activity)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The built-in tool files."""
+        return self.configurations.shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +93,10 @@ class Visit:
         """Have a control action done by this person; see `Runtime.ask`. What is None is left out."""
         given = {name: value for name, value in args.items() if value is not None}
         return await self.office.runtime.ask(self.token, action, given, background=self.background)
+
+    async def configuration(self) -> Loaded:
+        """The configuration in force."""
+        return await self.office.configurations.current(self.ask)
 
     def page(self, template: str, /, status: int = 200, **values: Any) -> Response:
         """A page, or a part of one."""

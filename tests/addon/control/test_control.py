@@ -45,6 +45,7 @@ CHANGES = {
     "tools.withdraw": {"tools": ["x"]},
     "people.password": {"password": "correct horse battery staple"},
     "people.link": {"person": "alice"},
+    "configuration.files": {},
     "sessions.end": {"id": "s_1"},
     "sessions.list": {},
     "sessions.show": {},

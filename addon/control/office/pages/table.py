@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from wharfinger.control.office.pages import account, approvals, audit, overview
+from wharfinger.control.office.pages import (
+    account,
+    agents,
+    approvals,
+    audit,
+    graph,
+    overview,
+    playground,
+    policies,
+    preflight,
+    tools,
+)
 from wharfinger.control.office.pages.page import Page
 
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *approvals.PAGES,
+    *agents.PAGES,
+    *tools.PAGES,
+    *policies.PAGES,
     *audit.PAGES,
+    *graph.PAGES,
+    *preflight.PAGES,
+    *playground.PAGES,
     *account.PAGES,
 )
 

@@ -116,7 +116,8 @@ class Overlaid:
 STATUS = {
     "running": True, "version": "0", "proxy": "http://127.0.0.1:1", "policy_digest": "d" * 64,
     "configuration": "/etc/wharfinger", "generation": 1, "refused_reload": None, "book": "writable",
-    "connections": 0, "runs": 0, "observed": [], "denials": 0,
+    "self_test": [],
+    "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [],
 }  # fmt: skip
 
 
@@ -142,8 +143,15 @@ async def proxy(tmp_path: Path) -> AsyncIterator[House]:
         async def stop(person: str, reason: str) -> None:
             stopped.append(f"{person}: {reason}")
 
+        files = {name: text.encode() for name, text in FILES.items()}
         held = {each.name: getattr(desk, each.name) for each in fields(Services) if hasattr(desk, each.name)}
-        services = Services(**held, configuration=lambda: overlaid, status=status, stop=stop)
+        services = Services(
+            **held,
+            configuration=lambda: overlaid,
+            files=lambda: (files, loaded.digest),
+            status=status,
+            stop=stop,
+        )
         control = ControlServer(desk.data.root, actions.dispatcher(services, desk.record))
         await control.start()
         stack.push_async_callback(control.close)
