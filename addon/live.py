@@ -7,9 +7,11 @@ decision already made come out otherwise; a permit carries the one it was made a
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
@@ -24,7 +26,7 @@ from wharfinger.rules.limits import UNCOUNTED
 from wharfinger.rules.placeholders import Owner, Placeholders
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.redirecting import Pass
-from wharfinger.rules.types import Decision, Facts, Request
+from wharfinger.rules.types import Decision, Facts, Origin, Request
 
 if TYPE_CHECKING:
     from wharfinger.agents import Agent
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from wharfinger.rules.recognise import Streamed
 
 
+PROBE = "(self-test)"
+"""Who asks in the self-test; no agent can have that name."""
 LARGE_BODY = 16 * 1024
 """Bytes of a body from which on a decision is made off the event loop."""
 LONG_SEARCH = 2_000_000
@@ -71,6 +75,9 @@ class Live:
         self.redirects = Redirects(clock.now)
         """What agents may follow of what answers led to."""
         self._stopped: str | None = None
+        self._closed: str | None = None
+        self.probe = (PROBE, token_urlsafe(32))
+        """Name and token by which this proxy knows its own self-test."""
         self._on_change: Callable[[], object] = lambda: None
         self._all: tuple[int, SecretSet] | None = None
         self._concealed: Mapping[str, str] = {}
@@ -176,8 +183,19 @@ class Live:
         self._stopped = reason
         self._on_change()
 
+    def close(self, reason: str | None) -> None:
+        """Refuse everything of everyone while the self-test has not passed (None: it has).
+
+        But for the self-test's own request, which is never sent and is refused for another reason.
+        """
+        self._closed = reason
+        self._on_change()
+
     def identify(self, name: str, token: str) -> Session | None:
         """The session of whoever presents this name and token, None for anyone unknown."""
+        if name == PROBE:
+            known = hmac.compare_digest(token.encode(), self.probe[1].encode())
+            return Session(Who(PROBE, identified_by="self-test"), origin=Origin.TEST) if known else None
         agent = self.agents.get(name)
         if agent is None or name not in self.configuration.agents:
             return None
@@ -197,6 +215,8 @@ class Live:
         who = session.who
         if self._stopped is not None:
             return self._stopped
+        if self._closed is not None and session.origin is not Origin.TEST:
+            return self._closed
         agent = self.agents.get(who.agent)
         if agent is None or agent.id != who.agent_id or who.agent not in self.configuration.agents:
             return "this agent is no longer registered"

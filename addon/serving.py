@@ -33,6 +33,7 @@ from wharfinger.rules import observing
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
+from wharfinger.selftest import SelfTest
 from wharfinger.shipping.beside import Beside, setup_of
 from wharfinger.signin import first
 from wharfinger.snapshot import Snapshot
@@ -54,6 +55,7 @@ class Serving:
         self._ready_file = ready_file
         self._for_runs = for_runs
         self._stopping = "stopped"
+        self._selftest = SelfTest(runtime)
         self._office: Office | None = None
         self._channels: Channels | None = None
 
@@ -73,6 +75,8 @@ class Serving:
         copies = self._copies()
         try:
             await _first(ready, serving)
+            await self._selftest.begin()
+            runtime.tasks.start(self._selftest.watch(), name="self-test")
             await control.start()
             settings = runtime.live.configuration.settings
             self._office = await Office.start(
@@ -228,6 +232,7 @@ class Serving:
             "refused_reload": self._reloader.refused,
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
             "credentials": list(runtime.credentials.names()),
+            "self_test": list(self._selftest.missed),
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
             "channels_down": self._channels_down(),

@@ -79,7 +79,7 @@ OWN = {
 CLOSED = {
     # A part of the application: who may import it.
     "wharfinger.flow": ("wharfinger.flow", "wharfinger.wiring"),
-    "wharfinger.wiring": ("wharfinger.serving", "wharfinger.reloading"),
+    "wharfinger.wiring": ("wharfinger.serving", "wharfinger.reloading", "wharfinger.selftest"),
     "wharfinger.serving": ("wharfinger.cli.up",),
     "wharfinger.cli": ("wharfinger.cli",),
     "wharfinger.demo": ("wharfinger.demo", "wharfinger.cli.demo"),

@@ -89,6 +89,8 @@ def status(standing: Standing) -> Iterator[Finding]:
     """How the proxy is."""
     said = standing.status
     yield ok("proxy", f"process {said['pid']} serves on {said['proxy']}, console {said['console']}")
+    for missed in said["self_test"]:
+        yield fail("self-test", f"all is refused, for {missed}", "mend it; the test is made again by itself")
     if said["refused_reload"]:
         text = "the last reload was refused: the configuration in force is an older one"
         yield fail("proxy", text, "wharfinger check, then wharfinger reload")

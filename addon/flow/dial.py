@@ -22,6 +22,15 @@ CONNECT_TIMEOUT = 15.0
 RESOLVE_TIMEOUT = 10.0
 """Seconds for one name to be resolved."""
 
+FORBIDDEN = (
+    ("169.254.169.254", 80),
+    ("[::ffff:169.254.169.254]", 80),
+    ("[fe80::1]", 443),
+    ("224.0.0.1", 443),
+    ("0.0.0.0", 443),  # noqa: S104 - it is not listened on
+)
+"""Some of what no setting lets anybody dial, to see whether the guard is there."""
+
 
 class DialRefused(OSError):
     """A place that may not be dialled, or a name without an address that may."""
@@ -70,6 +79,18 @@ class Dialer:
             if not self.allowed(name, address) or self._is_own(address, port):
                 raise DialRefused(f"{name} resolves to an address that may not be dialled")
         return [(address, port) for address in found]
+
+    async def gaps(self) -> list[str]:
+        """Addresses that this would dial though it must not, in plain words: none, if it does its work."""
+        own = [(f"[{host}]" if ":" in host else host, port) for host, port in self._own()]
+        found: list[str] = []
+        for name, port in (*FORBIDDEN, *own):
+            try:
+                await self.resolve(name, port)
+            except DialRefused:
+                continue
+            found.append(f"{name}:{port} would be dialled")
+        return found
 
     async def _look_up(self, name: str, port: int) -> list[Address]:
         try:

@@ -42,6 +42,14 @@ class Table:
         }
         """What `Hook.args` gives, which looks for the names each time. Every hook is a dataclass."""
 
+    def handled(self) -> frozenset[tuple[str, str]]:
+        """Which hook is handled by which class."""
+        return frozenset(
+            (name, type(getattr(handler, "__self__", handler)).__name__)
+            for name, handlers in self._handlers.items()
+            for handler in handlers
+        )
+
     def run(self, hook: hooks.Hook) -> Awaitable[None] | None:
         """Run `hook`. Returns None when all of it ran at once, else an awaitable for the rest."""
         handlers = self._handlers.get(hook.name)

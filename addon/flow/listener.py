@@ -6,9 +6,10 @@ Takes the place of mitmproxy's `Proxyserver` and keeps its name and options, whi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from mitmproxy import options as moptions
 from mitmproxy.addons import proxyserver
@@ -42,6 +43,7 @@ class Listener(proxyserver.Proxyserver):
         self._server: asyncio.Server | None = None
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
+        self._reserved: set[int] = set()
 
     def configure(self, updated: set[str]) -> None:
         """Check options as mitmproxy does, but for its modes: there is one listener, and it is ours."""
@@ -53,7 +55,7 @@ class Listener(proxyserver.Proxyserver):
         return True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= self._most:
+        if len(self._open) >= self._most and writer.get_extra_info("peername")[1] not in self._reserved:
             writer.close()
             return
         handler = self._make(reader, writer, self._options, self._mode)
@@ -64,6 +66,15 @@ class Listener(proxyserver.Proxyserver):
             await handler.handle_client()
         finally:
             self._open.pop(handler, None)
+
+    @contextlib.contextmanager
+    def reserved(self, port: int) -> Iterator[None]:
+        """Have a place, however many are taken, for a connection from this port: it is our own."""
+        self._reserved.add(port)
+        try:
+            yield
+        finally:
+            self._reserved.discard(port)
 
     def listen_addrs(self) -> list[Address]:
         """Where the proxy listens."""

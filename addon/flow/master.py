@@ -58,6 +58,25 @@ def concerns(parts: Parts, edge: Edge) -> tuple[object, ...]:
     )
 
 
+ADDONS = ("core", "proxyserver", "optionlock")
+"""mitmproxy's addon chain: no onboarding page, no scripts, no rewriting, no TLS addon of its own."""
+HANDLED = frozenset(
+    {
+        ("http_connect", "Identity"),
+        ("requestheaders", "Identity"),
+        ("next_layer", "Tunnel"),
+        ("tls_clienthello", "Tunnel"),
+        ("tls_start_client", "Tls"),
+        ("tls_start_server", "Tls"),
+        ("requestheaders", "Admission"),
+        ("requestopening", "Admission"),
+        ("request", "Admission"),
+        ("agent_message", "Admission"),
+    }
+)
+"""Which hook is whose."""
+
+
 class ProxyMaster(master.Master):
     """Runs the proxy until `shutdown`."""
 
@@ -67,7 +86,7 @@ class ProxyMaster(master.Master):
         self.parts = parts
         self.table = Table(concerns(parts, edge) if hooks is None else hooks, edge.observers)
         self.listener = Listener(edge.sock, self._handler, self.options, parts.limits.connections)
-        self._dialer = edge.dialer
+        self.dialer = edge.dialer
         self.addons.add(core.Core(), self.listener)
         self.options.update(**{name: value for name, value in LOCKED.items() if name in self.options})
         self.addons.add(OptionLock(self.options))
@@ -88,17 +107,25 @@ class ProxyMaster(master.Master):
             self._settled,
             mode,
             table=self.table,
-            dialer=self._dialer,
+            dialer=self.dialer,
             sessions=self.parts.sessions,
         )
 
     def check(self) -> None:
         """Raise `Unsafe` if the options in force, or the roots, would not keep the promises."""
-        wrong = deviations(self.options)
-        with open(certifi.where(), "rb") as roots:  # noqa: PTH123 - a path of the package, read once
-            wrong.extend(f"the trust store holds {name}" for name in bundle.check_roots(roots.read()))
+        wrong = [*deviations(self.options), *_bad_roots()]
         if wrong:
             raise Unsafe("; ".join(wrong))
+
+    def deviations(self) -> list[str]:
+        """In what the proxy, as it runs now, is not the one that was meant: options, addons, hooks."""
+        wrong = deviations(self.options)
+        addons = tuple(getattr(addon, "name", type(addon).__name__.lower()) for addon in self.addons.chain)
+        if addons != ADDONS:
+            wrong.append(f"the addons are {', '.join(addons)}")
+        wrong.extend(f"hook {name} of {owner} is missing" for name, owner in HANDLED - self.table.handled())
+        wrong.extend(f"hook {name} of {owner} is foreign" for name, owner in self.table.handled() - HANDLED)
+        return wrong
 
     async def serve(self, ready: asyncio.Event) -> None:
         """Accept connections until `shutdown`; `ready` is set once they are accepted."""
@@ -114,6 +141,11 @@ class ProxyMaster(master.Master):
     def addresses(self) -> Collection[tuple[str, int]]:
         """Where the proxy listens."""
         return [(str(host), int(port)) for host, port, *_ in self.listener.listen_addrs()]
+
+
+def _bad_roots() -> list[str]:
+    with open(certifi.where(), "rb") as roots:  # noqa: PTH123 - a path of the package, read once
+        return [f"the trust store holds {name}" for name in bundle.check_roots(roots.read())]
 
 
 def _settled(held: options.Options) -> options.Options:

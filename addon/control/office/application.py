@@ -37,8 +37,8 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
     office.tail.told.append(office.activity.take)
 
     async def health(request: Request) -> Response:
-        good = await office.runtime.serving()
-        return JSONResponse({"proxy": "serving" if good else "unreachable"}, 200 if good else 503)
+        found = await office.runtime.health()
+        return JSONResponse({"proxy": found}, 200 if found == "serving" else 503)
 
     async def missing(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)

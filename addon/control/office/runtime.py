@@ -35,13 +35,15 @@ class Runtime:
         async with self._room:
             return await run_in_threadpool(self._ask, session, action, args, background)
 
-    async def serving(self) -> bool:
-        """Whether the proxy answers."""
+    async def health(self) -> str:
+        """`serving`, `unreachable`, or `closed` while the proxy refuses everything for its self-test."""
         try:
             status = await self.ask(None, "status")
         except Fault:
-            return False
-        return isinstance(status, dict) and status.get("running") is True
+            return "unreachable"
+        if not isinstance(status, dict) or status.get("running") is not True:
+            return "unreachable"
+        return "closed" if status.get("self_test") else "serving"
 
     def _ask(self, session: str | None, action: str, args: Mapping[str, Any] | None, background: bool) -> Any:
         with Client.connect(self.data, _SECONDS) as client:

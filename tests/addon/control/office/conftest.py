@@ -117,6 +117,7 @@ STATUS = {
     "running": True, "version": "0", "proxy": "http://127.0.0.1:1", "policy_digest": "d" * 64,
     "configuration": "/etc/wharfinger", "generation": 1, "refused_reload": None, "book": "writable",
     "self_test": [],
+    "self_test": [],
     "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [],
 }  # fmt: skip
 
