@@ -146,6 +146,38 @@ def test_a_refund_is_denied_on_a_phone_and_the_agent_is_told_why(
     assert not watch.connected
 
 
+def test_calls_like_one_are_granted_and_that_is_revoked(
+    operator: Operator, agent: Agent, sign_in: Any
+) -> None:
+    watch = Watch(operator, apis.STRIPE)
+    page = sign_in(APPROVER)
+    refunding = begin(agent, 7201)
+    page.goto(f"{operator.told['console']}/approvals")
+    page.locator(".card").filter(has_text="7201").get_by_role("link", name="All of it").click()
+    page.get_by_text("Grant calls like this one").click()
+    amount = page.get_by_role("group", name="amount")
+    amount.get_by_label("At most").fill("7300")
+    amount.get_by_label("is at most").check()
+    page.get_by_label("How often").fill("3")
+    shoot(page, "grant")
+    page.get_by_role("button", name="Approve, and grant these").click()
+    page.wait_for_url("**/grants#*")
+    card = page.locator(".card")
+    assert "at most 7300" in card.inner_text()
+    assert agent.end(refunding).out == "re_7201\n"
+    assert agent.end(begin(agent, 7299)).out == "re_7299\n"
+    assert [seen.form["amount"] for seen in watch.requests] == ["7201", "7299"]
+    over = begin(agent, 7301)
+    page.goto(f"{operator.told['console']}/approvals")
+    held = page.locator(".card").filter(has_text="7301")
+    held.wait_for()
+    held.get_by_role("button", name="Deny").click()
+    assert "PermissionError" in agent.end(over).out
+    page.goto(f"{operator.told['console']}/grants")
+    page.get_by_role("button", name="Revoke").click()
+    page.get_by_text("There are none").wait_for()
+
+
 def test_what_somebody_types_is_not_taken_away_by_what_comes_in(
     operator: Operator, agent: Agent, sign_in: Any
 ) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
+from wharfinger.control.office.pages.grants import LONGS
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
@@ -87,7 +88,9 @@ async def one(visit: Visit) -> Response:
 
 async def _one(visit: Visit, status: int = 200, trouble: ControlError | None = None) -> Response:
     approval = await visit.ask("approvals.show", id=visit.path["id"])
-    return visit.page("approval.html", status, card=card(visit, approval), limit=None, trouble=trouble)
+    return visit.page(
+        "approval.html", status, card=card(visit, approval), limit=None, trouble=trouble, longs=LONGS
+    )
 
 
 async def approve(visit: Visit) -> Response:

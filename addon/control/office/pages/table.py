@@ -7,6 +7,7 @@ from wharfinger.control.office.pages import (
     agents,
     approvals,
     audit,
+    grants,
     graph,
     overview,
     playground,
@@ -19,6 +20,7 @@ from wharfinger.control.office.pages.page import Page
 PAGES: tuple[Page, ...] = (
     *overview.PAGES,
     *approvals.PAGES,
+    *grants.PAGES,
     *agents.PAGES,
     *tools.PAGES,
     *policies.PAGES,

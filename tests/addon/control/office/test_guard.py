@@ -15,6 +15,9 @@ CHANGING = [
     "/account/tokens/revoke",
     "/approvals/a_x/approve",
     "/approvals/a_x/deny",
+    "/approvals/a_x/grant",
+    "/grants/g_x/approve",
+    "/grants/g_x/revoke",
     "/sign-out",
 ]
 
@@ -134,7 +137,7 @@ async def test_get_and_head_change_nothing(real) -> None:
             answer = await browser.http.request(
                 method, path, headers={"User-Agent": agents[number % 3], "Origin": browser.origin}
             )
-            assert answer.status_code < 500
+            assert answer.status_code in ({405} if path.partition("?")[0] in CHANGING else {200, 303})
 
     await asyncio.gather(*(once(number) for number in range(1000)))
     assert [event async for event in numbered(real)] == before

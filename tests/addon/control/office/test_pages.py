@@ -325,3 +325,16 @@ async def test_the_streams_of_one_session_are_bounded(real) -> None:
             kept.append(stream.aiter_lines())
             await anext(kept[-1])
         assert (await browser.http.get("/live")).status_code == 429
+
+
+async def test_the_grants_that_there_are_and_a_form_without_one(house) -> None:
+    browser = await house.signed_in("bob")
+    assert "There are none" in (await browser.get("/grants")).text
+    approval = await hold(house)  # no grant can be made of it: it was not decided in earnest
+    assert "Grant calls like this one" not in (await browser.get(f"/approvals/{approval.id}")).text
+    form = {"digest": approval.digest, "uses": "5", "for": "1h"}
+    for wrong in ({"uses": "0"}, {"uses": "101"}, {"uses": "x"}, {"for": "9y"}, {"digest": "e" * 64}):
+        assert (await browser.post(f"/approvals/{approval.id}/grant", form | wrong)).status_code == 400
+    assert (await browser.post(f"/approvals/{approval.id}/grant", form)).status_code == 409
+    assert (await house.desk.approvals.show(approval.id)).state is State.PENDING
+    assert (await browser.post("/grants/g_none/revoke")).status_code == 409
