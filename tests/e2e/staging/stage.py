@@ -82,7 +82,7 @@ class Operator:
         command, *rest = arguments
         group = (
             [rest.pop(0)]
-            if command in {"approvals", "people", "audit", "agents", "ca", "limits", "deny"}
+            if command in {"approvals", "people", "audit", "agents", "ca", "limits", "deny", "grants"}
             else []
         )
         return [
