@@ -335,7 +335,10 @@ def test_approved_on_a_terminal(town: Town):
     def screen(text: str) -> bool:
         nonlocal shown
         while select.select([terminal], [], [], 0.05)[0]:
-            shown += os.read(terminal, 65536).decode(errors="replace")
+            try:
+                shown += os.read(terminal, 65536).decode(errors="replace")
+            except OSError:  # it has ended
+                break
         return text in shown
 
     try:
@@ -355,6 +358,6 @@ def test_approved_on_a_terminal(town: Town):
         os.write(terminal, b"\r")
         assert "Bob has denied this: nicht heute ö" in town.agent.end(refunding).out
         os.write(terminal, b"q")
-        wait("the end", lambda: os.waitpid(pid, os.WNOHANG)[0] == pid)
+        wait("the end", lambda: screen("") and os.waitpid(pid, os.WNOHANG)[0] == pid)
     finally:
         os.close(terminal)

@@ -41,3 +41,9 @@ def test_a_value_is_for_one_channel_and_one_request(channel: str, digest: str):
 def test_any_text_is_read_without_an_error(text: str):
     said = buttons.read(text)
     assert said is None or not OURS.holds(said, "slack", "d")
+
+
+def test_a_value_is_for_one_move():
+    said = buttons.read(VALUE.replace("approve", "deny"))
+    assert said is not None
+    assert not OURS.holds(said, "slack", "d")

@@ -104,10 +104,13 @@ async def test_a_link_outlives_the_process_and_its_tries_do(house: Any):
         await later.decide(text, code)
 
 
-async def test_a_link_of_another_digest(house: Any):
-    """The store's row is what was signed: one that was changed there is refused."""
+@pytest.mark.parametrize(
+    "change", ["digest = 'x'", "person = 'bob'", "expires = '2999-01-01T00:00:00+00:00'"]
+)
+async def test_a_link_whose_row_is_not_what_was_signed(house: Any, change: str):
     text, code = await house.links.make(await house.ask(), "alice")
-    await house.store.run(lambda conn: conn.execute("UPDATE approval_links SET digest = 'x', person = 'bob'"))
+    await house.links.find(text)
+    await house.store.run(lambda conn: conn.execute(f"UPDATE approval_links SET {change}"))
     with pytest.raises(NoLink):
         await house.links.decide(text, code)
 

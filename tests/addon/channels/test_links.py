@@ -87,7 +87,8 @@ def test_a_signature_is_for_one_link(other: dict[str, object]):
 
 def test_the_signature_is_bound_to_its_purpose():
     """A signature by the same key over the same words, without the line that says what for, is none."""
-    bare = SIGNER._key.sign(LINK.message().partition(b"\n")[2])
+    words = LINK.message()[LINK.message().index(b"[") :]
+    bare = SIGNER._key.sign(words)
     forged = f"wl_{SIGNER.tag}{links._text(bytes.fromhex(LINK.id) + bare)}"
     assert SIGNER.id_of(forged) == LINK.id
     assert not SIGNER.holds(forged, LINK)
@@ -108,3 +109,15 @@ def test_a_wrong_code(wrong: str):
 
 def test_codes_are_spread():
     assert len({SIGNER.code(made()) for _ in range(1000)}) > 990
+
+
+def test_the_other_alphabet_of_base64_says_no_link():
+    """Python's decoder takes `+` and `/` even where it is told `-` and `_`."""
+    head = len("wl_") + len(SIGNER.tag)
+    tried = 0
+    for link in (made() for _ in range(20)):
+        text = SIGNER.text(link)
+        other = text[:head] + text[head:].replace("-", "+").replace("_", "/")
+        assert other == text or not SIGNER.holds(other, link)
+        tried += other != text
+    assert tried

@@ -118,7 +118,7 @@ STATUS = {
     "configuration": "/etc/wharfinger", "generation": 1, "refused_reload": None, "book": "writable",
     "self_test": [],
     "self_test": [],
-    "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [],
+    "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [], "channels_down": [],
 }  # fmt: skip
 
 
@@ -152,6 +152,7 @@ async def proxy(tmp_path: Path) -> AsyncIterator[House]:
             files=lambda: (files, loaded.digest),
             status=status,
             stop=stop,
+            channels=lambda: made.courier,
         )
         control = ControlServer(desk.data.root, actions.dispatcher(services, desk.record))
         await control.start()
