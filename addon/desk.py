@@ -19,6 +19,7 @@ from wharfinger.approvals.states import Move
 from wharfinger.approvals.watching import Change, Flood
 from wharfinger.audit import events
 from wharfinger.audit.book import Book
+from wharfinger.audit.folder import segment_name
 from wharfinger.clock import Clock, SystemClock
 from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher, Done
@@ -93,6 +94,7 @@ class Desk:
                 signing_key=keys.derive(Purpose.CHECKPOINTS),
                 clock=clock,
                 durable=settings.audit.durable,
+                keep=settings.audit.keep,
             )
             undo.callback(book.close)
             approvals = Approvals(
@@ -125,6 +127,17 @@ class Desk:
         if done.by:
             detail["by"] = done.by
         return await self.book.write(events.control(done.action, done.person, reason=done.why, detail=detail))
+
+    async def resume_book(self, person: str) -> JSON:
+        """Check the book and let it go on in a new file; that is the first thing it tells of."""
+        number = await asyncio.to_thread(self.book.resume)
+        detail: dict[str, JSON] = {"file": segment_name(number)}
+        await self.book.write(events.control("audit.resume", person, detail=detail))
+        return dict(detail)
+
+    async def forget_segment(self, number: int) -> JSON:
+        """Destroy the key of the sensitive inputs in one file of the book."""
+        return {"file": segment_name(number), "done": await asyncio.to_thread(self.book.forget, number)}
 
     async def close(self) -> None:
         """Let go of everything."""
@@ -213,6 +226,7 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             reach=lambda name: issued.reach(configuration, name),
             sessions=desk.sessions,
             configuration=lambda: configuration,
+            forget_segment=desk.forget_segment,
         )
         yield actions.dispatcher(services, desk.record)
     finally:

@@ -215,6 +215,8 @@ class Serving:
             channels=lambda: None if self._channels is None else self._channels.courier,
             files=lambda: (runtime.snapshot.files, runtime.live.policy_digest),
             reload=self._reload,
+            resume_book=runtime.desk.resume_book,
+            forget_segment=runtime.desk.forget_segment,
             stop=self._kill,
         )
 
@@ -231,6 +233,7 @@ class Serving:
             "generation": runtime.live.generation,
             "refused_reload": self._reloader.refused,
             "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
+            "checkpoint": _checkpoint(runtime),
             "credentials": list(runtime.credentials.names()),
             "self_test": list(self._selftest.missed),
             "connections": len(runtime.sessions),
@@ -275,6 +278,13 @@ _ASSUMED: Final = (
     "suspensions, placeholders, denials and what limits have counted are those of the running proxy",
     "where a limit counts by run: a run that has made no calls",
 )
+
+
+def _checkpoint(runtime: Runtime) -> JSON:
+    """How far the book is signed, and what keeps it from being."""
+    book = runtime.desk.book
+    size = book.checkpoint.checkpoint.size if book.checkpoint is not None else 0
+    return {"size": size, "trouble": book.checkpoint_trouble, "full": book.full}
 
 
 def _set_aside() -> None:

@@ -2,33 +2,34 @@
 
 Rules: an event has its sequence number, time and links from the moment it is taken, so the order in the
 log is the order of the calls; whoever awaits a write and is cancelled takes nothing back; once a write has
-failed, nothing is taken any more until the book is opened again.
+failed, nothing is taken any more until a person resumes the book, and then the log goes on in a new file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import hmac
-import secrets
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import orjson
-from wharfinger.audit import events
-from wharfinger.audit.chain import GENESIS, VERSION, ascii_json, leaf_of, link, seal
-from wharfinger.audit.errors import BookBusy, BookUnavailable
+from wharfinger.audit import events, retention, salts
+from wharfinger.audit.errors import BookBusy, BookFull, BookUnavailable
 from wharfinger.audit.events import Event, EventKind, Outcome, Who
-from wharfinger.audit.folder import Folder, System
+from wharfinger.audit.folder import Folder, System, segment_name
 from wharfinger.audit.notes import Signed, SigningKey, origin_of
+from wharfinger.audit.placing import Placing
 from wharfinger.audit.published import Position
 from wharfinger.audit.recovery import Tail, recover
-from wharfinger.audit.render import render
+from wharfinger.audit.render import SIZE_LIMIT
 from wharfinger.audit.signer import Signer
-from wharfinger.audit.writer import Entry, Receipt, Waiter, Writer
+from wharfinger.audit.writer import FAILED, Entry, Receipt, Waiter, Writer
 from wharfinger.clock import Clock
+from wharfinger.rules.types import JSON
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 BACKLOG = 4096
@@ -36,34 +37,39 @@ PATIENCE = 0.01
 """Seconds that events nobody waits for are kept for company, so that they cost no sync of their own."""
 _ENDS = 2
 """Ends of requests already under way are taken up to this many times the backlog."""
+_DAY = timedelta(days=1)
+_KEPT_FOR = {EventKind.OUTCOME, EventKind.CONTROL, EventKind.STOPPED}
+"""What the last room on a full disk is kept for."""
 
 
-def segment_key(hmac_key: bytes, log: str, segment: int) -> bytes:
-    """The key for the sensitive inputs in one file of one log."""
-    return hmac.digest(hmac_key, b"segment\x00%b\x00%d" % (log.encode(), segment), "sha256")
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a book is written."""
+
+    hmac_key: bytes
+    """For sensitive inputs."""
+    clock: Clock
+    signing_key: bytes | None = None
+    """For checkpoints; without it there are none."""
+    durable: bool = True
+    """False: events are written before anything is sent, but not synced, and each says so."""
+    segment_bytes: int = SEGMENT_BYTES
+    """The size at which a new file begins."""
+    backlog: int = BACKLOG
+    keep: timedelta | None = None
+    """How long files are kept; None for ever."""
+    listeners: Sequence[Callable[[Signed], None]] = ()
+    """Hear of checkpoints, in a thread of their own."""
 
 
 class Book:
     """The audit log of one runtime, open for writing. Trusts its caller to hold the data folder's lock."""
 
-    def __init__(
-        self,
-        folder: Folder,
-        tail: Tail,
-        writer: Writer,
-        *,
-        hmac_key: bytes,
-        clock: Clock,
-        segment_bytes: int,
-        backlog: int,
-    ) -> None:
+    def __init__(self, path: Path, terms: Terms, system: System) -> None:
         """Use `Book.open`."""
-        self._folder = folder
-        self._writer = writer
-        self._clock = clock
-        self._hmac_key = hmac_key
-        self._segment_bytes = segment_bytes
-        self._backlog = backlog
+        self._path = path
+        self._terms = terms
+        self._system = system
         self._lock = threading.Lock()
         self._waiting: list[Entry] = []
         """Taken, and not yet handed to the writer: what one turn of the event loop brings goes together."""
@@ -71,76 +77,83 @@ class Book:
         self._soon: tuple[asyncio.AbstractEventLoop, bool] | None = None
         """Where a handing over is scheduled, and whether it is for the next turn."""
         self._closed = False
-        self._last = datetime.min.replace(tzinfo=UTC)
-        self._open = dict(tail.open)
-        self._tree = tail.tree
+        self._stopped = True
+        """Whether nothing is open."""
+        self._resuming = False
         self._signer: Signer | None = None
-        self._at = tail.position or Position(secrets.token_hex(16), 0, 0, 0, GENESIS)
-        self._key = segment_key(hmac_key, self._at.log, self._at.segment)
 
     @classmethod
     def open(
-        cls,
-        folder: Path,
-        *,
-        hmac_key: bytes,
-        clock: Clock,
-        signing_key: bytes | None = None,
-        listeners: Sequence[Callable[[Signed], None]] = (),
-        durable: bool = True,
-        segment_bytes: int = SEGMENT_BYTES,
-        backlog: int = BACKLOG,
-        system: System | None = None,
+        cls, folder: Path, terms: Terms | None = None, *, system: System | None = None, **given: Any
     ) -> Book:
         """Open the log in `folder`, making it where there is none; blocks while it is read and mended.
 
-        `hmac_key` is for sensitive inputs; with `signing_key` there are checkpoints, of which `listeners`
-        hear in a thread of their own. With `durable` false events are written before anything is sent, but
-        not synced, and each says so. `segment_bytes` is the size at which a new file begins.
-        Raises `BookDamaged` where the log is not as it was left, else `BookUnavailable`.
+        On these `terms`, or on those `given` by their names. Raises `BookDamaged` where the log is not as it
+        was left, else `BookUnavailable`.
         """
-        system = system or System()
-        place = Folder.open(folder.absolute(), create=True)
+        book = cls(folder.absolute(), terms or Terms(**given), system or System())
+        tail = book._start()
         try:
-            tail = recover(place, system)
-            writer = Writer(place, system, tail.position, durable=durable)
-        except OSError as error:
-            place.close()
-            raise BookUnavailable(f"the book in '{folder}' cannot be opened: {error.strerror}") from error
-        except BaseException:
-            place.close()
-            raise
-        book = cls(
-            place,
-            tail,
-            writer,
-            hmac_key=hmac_key,
-            clock=clock,
-            segment_bytes=segment_bytes,
-            backlog=backlog,
-        )
-        try:
-            if signing_key is not None:
-                book._sign(signing_key, system, listeners)
-            book._settle_accounts(tail)
+            book._settle_accounts(tail, ended=True)
         except BaseException:
             book.close()
             raise
         return book
 
-    def _sign(self, seed: bytes, system: System, listeners: Sequence[Callable[[Signed], None]]) -> None:
+    def _start(self, *, anew: bool = False) -> Tail:
+        """Read and mend what there is, and make ready to go on behind it: `anew`, in a new file."""
+        terms, system = self._terms, self._system
+        folder = Folder.open(self._path, create=True)
+        try:
+            tail = recover(folder, system)
+            at = tail.position
+            salt = salts.read(folder, at.segment) if at is not None else None
+            anew = anew or folder.has(FAILED)  # pages of that file may be lost, and look clean
+            self._placing = Placing(
+                tail, None if anew else salt, terms.hmac_key, terms.clock, durable=terms.durable
+            )
+            self._writer = Writer(folder, system, at, durable=terms.durable)
+        except OSError as error:
+            folder.close()
+            raise BookUnavailable(f"the book in '{self._path}' cannot be opened: {error.strerror}") from error
+        except BaseException:
+            folder.close()
+            raise
+        self._folder, self._stopped = folder, False
+        try:
+            self._sign()
+            if anew:
+                self._begin_anew()
+        except BaseException:
+            self._stop(30)
+            raise
+        return tail
+
+    def _sign(self) -> None:
+        if self._terms.signing_key is None:
+            return
         writer = self._writer
         self._signer = Signer(
             self._folder,
-            system,
-            SigningKey(origin_of(self._at.log), seed),
+            self._system,
+            SigningKey(origin_of(self._placing.at.log), self._terms.signing_key),
             lambda: writer.position,
             synced=writer.durable,
             alarm=writer.fail,
-            listeners=listeners,
+            listeners=self._terms.listeners,
+            chores=self.expire if self._terms.keep is not None else None,
         )
         self._signer.begin()
         writer.committed = self._signer.committed
+
+    def _begin_anew(self) -> None:
+        """Begin another file, after one that was not to be gone on with."""
+        header: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
+        with self._lock:
+            self._waiting.append(self._placing.begin(header))
+            self._give_waiting()
+        header.result()
+        self._folder.remove(FAILED)
 
     @property
     def checkpoint(self) -> Signed | None:
@@ -148,9 +161,19 @@ class Book:
         return self._signer.latest if self._signer is not None else None
 
     @property
+    def checkpoint_trouble(self) -> str:
+        """Why the last checkpoint could not be kept, if so."""
+        return self._signer.trouble if self._signer is not None else ""
+
+    @property
     def trouble(self) -> BookUnavailable | None:
         """Why nothing can be written any more, if so."""
         return self._writer.trouble
+
+    @property
+    def full(self) -> bool:
+        """Whether the disk has no room, so that only ends and commands are taken."""
+        return self._writer.full
 
     @property
     def position(self) -> Position | None:
@@ -160,7 +183,7 @@ class Book:
     @property
     def unsettled(self) -> int:
         """How many intents have no outcome yet."""
-        return len(self._open)
+        return len(self._placing.open)
 
     async def write(self, event: Event) -> Receipt:
         """Answer when `event` is durable. If the caller is cancelled it is written all the same.
@@ -225,6 +248,12 @@ class Book:
                 return
             self._closed = True
             self._give_waiting()
+        self._stop(timeout)
+
+    def _stop(self, timeout: float) -> None:
+        if self._stopped:
+            return
+        self._stopped = True
         try:
             self._writer.close(timeout)
         finally:
@@ -232,75 +261,43 @@ class Book:
                 self._signer.close(timeout)
             self._folder.close()
 
+    # What is taken.
+
     def _take(self, event: Event, waiter: Waiter) -> None:
         self._accepting(event)
-        if self._at.segment == 0 or self._at.length >= self._segment_bytes:
-            self._begin_segment()
-        self._put(render(event, self._key), waiter)
-        if event.kind is EventKind.INTENT:
-            self._open[event.decision] = event.who.agent if event.who else ""
-        elif event.kind is EventKind.OUTCOME:
-            self._open.pop(event.decision, None)
+        age = None if self._terms.keep is None else min(self._terms.keep, _DAY)
+        if self._placing.full(self._terms.segment_bytes, age) and (self._placing.fresh or not self.full):
+            self._waiting.append(self._placing.begin())
+        self._waiting.append(self._placing.event(event, waiter))
 
     def _accepting(self, event: Event) -> None:
         if (trouble := self._writer.trouble) is not None:
             raise type(trouble)(trouble.reason, trouble.hint)
-        if self._closed:
-            raise BookUnavailable("the book is closed")
-        most = self._backlog * (_ENDS if event.kind is EventKind.OUTCOME else 1)
+        if self._closed or self._resuming:
+            raise BookUnavailable("the book is closed" if self._closed else "the book is being resumed")
+        if self._writer.full and not self._has_room(event):
+            self._writer.poke()
+            raise BookFull("the disk of the book is full", "free some space: it goes on by itself then")
+        most = self._terms.backlog * (_ENDS if event.kind is EventKind.OUTCOME else 1)
         if len(self._waiting) + self._handed - self._writer.taken >= most:
             raise BookBusy(f"{most} events wait to be written: the disk is too slow for this load")
 
-    def _begin_segment(self) -> None:
-        at = self._at
-        self._at = Position(at.log, at.segment + 1, 0, at.seq, at.prev)
-        self._key = segment_key(self._hmac_key, at.log, self._at.segment)
-        header: dict[str, object] = {"kind": EventKind.SEGMENT, "log": at.log, "segment": self._at.segment}
-        header |= {"tree": [part.hex() for part in self._tree.full], "open": self._open}
-        self._put(ascii_json(orjson.dumps(header)), None, begins=True)
+    def _has_room(self, event: Event) -> bool:
+        """Whether what is left on a full disk is for events like this."""
+        left = self._writer.allocated - self._placing.at.length
+        return event.kind in _KEPT_FOR and left > 2 * SIZE_LIMIT
 
-    def _put(self, members: bytes, waiter: Waiter | None, *, begins: bool = False) -> None:
-        """Give rendered members their place."""
-        at, now = self._at, self._clock.now()
-        if now.tzinfo is not UTC:
-            now = now.astimezone(UTC)
-        body = (
-            b'{"version":%d,"seq":%d,"prev":"%b","id":"e_%b_%d","time":"%bZ","mono_ns":%d,%b%b'
-            % (
-                VERSION,
-                at.seq,
-                at.prev.encode(),
-                at.log[:8].encode(),
-                at.seq,
-                now.isoformat(timespec="microseconds")[:26].encode(),  # in UTC, so that the rest is "+00:00"
-                int(self._clock.monotonic() * 1e9),
-                self._remarks(now),
-                members[1:],
-            )
-        )
-        line = seal(body)
-        after = Position(at.log, at.segment, at.length + len(line) + 1, at.seq + 1, link(line))
-        self._at, self._last = after, now
-        self._tree.append(leaf_of(line))
-        self._waiting.append(Entry(line + b"\n", Receipt(at.seq, now), after, begins, waiter))
-
-    def _remarks(self, now: datetime) -> bytes:
-        """Members for what is out of the ordinary: not synced, or a wall clock that went back."""
-        remarks = b"" if self._writer.durable else b'"durable":false,'
-        if now < self._last:
-            remarks += b'"clock_back_us":%d,' % ((self._last - now).total_seconds() * 1e6)
-        return remarks
-
-    def _settle_accounts(self, tail: Tail) -> None:
-        """Write what recovery found: what was cut off, and that nobody knows how open intents ended."""
-        if not tail.dropped and not tail.open:
+    def _settle_accounts(self, tail: Tail, *, ended: bool) -> None:
+        """Write what was cut off and, if the proxy `ended`, that nobody knows how open intents did."""
+        open_ = tail.open if ended else {}
+        if not tail.dropped and not open_:
             return
         found = Event(
             EventKind.RECOVERED,
             detail={
                 "dropped_bytes": sum(size for _, size, _ in tail.dropped),
                 "dropped": [{"file": f, "bytes": n, "sha256": digest} for f, n, digest in tail.dropped],
-                "unknown": len(tail.open),
+                "unknown": len(open_),
             },
         )
         unknown = [
@@ -310,7 +307,7 @@ class Book:
                 Outcome.UNKNOWN,
                 reason="the proxy ended before the outcome was written",
             )
-            for decision, agent in tail.open.items()
+            for decision, agent in open_.items()
         ]
         waiters: list[concurrent.futures.Future[Receipt]] = []
         with self._lock:
@@ -320,6 +317,53 @@ class Book:
             self._give_waiting()
         for waiter in waiters:
             waiter.result()
+
+    # What a person commands, and what time does.
+
+    def resume(self) -> int:
+        """After trouble: check what is there, and go on in a new file. Blocks; the number of that file.
+
+        Raises `BookUnavailable` where there is no trouble, or it is there still; then nothing has changed.
+        """
+        with self._lock:
+            trouble = self._writer.trouble
+            if trouble is None or self._closed:
+                raise BookUnavailable("the book is not stopped: there is nothing to resume")
+            self._resuming = True
+            self._give_waiting()  # to the writer, which tells them that they were not written
+        try:
+            with contextlib.suppress(OSError, BookUnavailable):
+                self._stop(30)
+            self._handed, self._signer = 0, None
+            tail = self._start(anew=True)
+        except BookUnavailable:
+            self._writer.fail(trouble)
+            raise
+        finally:
+            self._resuming = False
+        self._settle_accounts(tail, ended=False)
+        return self._placing.at.segment
+
+    def forget(self, number: int) -> bool:
+        """Destroy the key of the sensitive inputs in one finished file; False where that was done before."""
+        if not 1 <= number < self._placing.at.segment:
+            raise BookUnavailable(
+                f"file {number} is not a finished file of the log",
+                f"the one that is written is {self._placing.at.segment}",
+            )
+        return salts.destroy(self._folder, number, self._system)
+
+    def expire(self) -> list[int]:
+        """Remove the files that are older than events are kept; blocks. The numbers of those removed."""
+        if self._terms.keep is None or (signed := self.checkpoint) is None:
+            return []
+        before = self._terms.clock.now() - self._terms.keep
+        numbers = retention.expired(self._folder, before, signed.checkpoint.size)
+        for number in numbers:
+            detail: dict[str, JSON] = {"file": segment_name(number), "before": before.isoformat()}
+            self.record(events.notice("audit.expired", "events are kept no longer than this", detail=detail))
+            retention.remove(self._folder, number, self._system)
+        return numbers
 
 
 def _looked_at(future: asyncio.Future[Receipt]) -> None:

@@ -16,5 +16,9 @@ class BookBusy(BookUnavailable):
     """More events wait to be written than may: this one was not taken. Not final."""
 
 
+class BookFull(BookUnavailable):
+    """There is no room on the disk: this event was not taken. Not final."""
+
+
 class BookDamaged(BookUnavailable):
     """The stored log is not as it was written; it is never continued as if it were."""

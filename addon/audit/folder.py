@@ -6,12 +6,14 @@ proxy is noticed instead of written to.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from wharfinger.audit import room
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
 
 _NAME = re.compile(r"book-([0-9]{6,12})(\.[a-z]+)")
@@ -40,6 +42,10 @@ class System:
     def pwrite(self, fd: int, data: bytes, offset: int) -> int:
         """As `os.pwrite`."""
         return os.pwrite(fd, data, offset)
+
+    def allocate(self, fd: int, offset: int, length: int) -> None:
+        """As fallocate(2), leaving the size as it is."""
+        room.allocate(fd, offset, length)
 
     def open(self, name: str, flags: int, mode: int, folder: int) -> int:
         """As `os.open`, below `folder`."""
@@ -96,6 +102,19 @@ class Folder:
         names = os.listdir(self.fd)  # noqa: PTH208 - the folder that was opened, whatever has its name now
         found = [match for name in names if (match := _NAME.fullmatch(name))]
         return sorted(int(match[1]) for match in found if match[2] == ending)
+
+    def has(self, name: str) -> bool:
+        """Whether there is anything of this name."""
+        try:
+            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.fd)
 
     def open_file(self, name: str, flags: int, system: System | None = None) -> int:
         """A descriptor of a regular file of ours; O_EXCL and O_CREAT as given in `flags`."""

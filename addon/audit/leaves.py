@@ -19,8 +19,6 @@ from wharfinger.audit.errors import BookDamaged
 from wharfinger.audit.folder import Folder, segment_name
 from wharfinger.audit.merkle import Tree
 
-_LEAF_LINE = 65
-
 
 def leaves_name(number: int) -> str:
     """File of the leaf hashes of the log's part `number`."""
@@ -35,14 +33,12 @@ class Removed:
     segment: int
     first: int
     """Sequence number of its first event."""
-    link: str
-    """SHA-256 of its last line: what the next file's first line continues."""
     leaves: tuple[bytes, ...]
 
     def stored(self) -> bytes:
         """The file's content."""
         head = {"version": 1, "log": self.log, "segment": self.segment, "first": self.first,
-                "count": len(self.leaves), "link": self.link}  # fmt: skip
+                "count": len(self.leaves)}  # fmt: skip
         return b"".join([orjson.dumps(head), b"\n", *(leaf.hex().encode() + b"\n" for leaf in self.leaves)])
 
 
@@ -55,7 +51,7 @@ def removed(folder: Folder, number: int) -> Removed:
     try:
         head = orjson.loads(first)
         hashes = tuple(bytes.fromhex(line.decode("ascii")) for line in lines[:-1])
-        found = Removed(head["log"], head["segment"], head["first"], head["link"], hashes)
+        found = Removed(head["log"], head["segment"], head["first"], hashes)
         good = found.stored() == data and found.segment == number
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         good = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 
 from wharfinger.audit import published
@@ -37,6 +38,8 @@ class Tail:
     """Decision ids of intents without an outcome → their agent."""
     tree: Tree = field(default_factory=Tree)
     """Of all events before that place."""
+    began: datetime | None = None
+    """When its last file was begun."""
     dropped: list[tuple[str, int, str]] = field(default_factory=list)
     """What was cut off: file, bytes, SHA-256 of them."""
 
@@ -111,6 +114,7 @@ class _Segment:
                 break
             if start == 0:
                 tail.tree = tree_before(self.folder, self.number, members)
+                tail.began = datetime.fromisoformat(members["time"])
             tail.tree.append(leaf_of(data[start:end]))
             _follow(tail.open, members)
             self.good = end + 1

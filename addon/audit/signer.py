@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from wharfinger.audit import checkpoints
@@ -26,6 +27,11 @@ EVERY = 1.0
 EVENTS = 1000
 """Events after which there is one sooner."""
 
+CHORES = 3600.0
+"""Seconds between two rounds of what is to be done now and then."""
+_SOON = 60.0
+"""Seconds after the start until the first of them."""
+
 _HINT = "keep a copy of the folder and run `wharfinger audit verify`: the log was rewritten or cut off"
 
 
@@ -42,8 +48,12 @@ class Signer:
         synced: bool,
         alarm: Callable[[BookUnavailable], None],
         listeners: Sequence[Callable[[Signed], None]] = (),
+        chores: Callable[[], object] | None = None,
     ) -> None:
-        """`alarm` is told what ends the book; `listeners` hear of each checkpoint once it is kept."""
+        """`alarm` is told what ends the book; `listeners` hear of each checkpoint once it is kept.
+
+        `chores` is called each hour, after what is there has been signed.
+        """
         self.key = key
         self.latest: Signed | None = None
         self.trouble = ""
@@ -54,6 +64,8 @@ class Signer:
         self._synced = synced
         self._alarm = alarm
         self._listeners = listeners
+        self._chores = chores
+        self._chores_at = time.monotonic() + min(CHORES, _SOON)
         self._size = 0
         """Events that the last checkpoint is of."""
         self._due: list[tuple[int, Signed]] = []
@@ -131,7 +143,7 @@ class Signer:
                 if not self._synced:
                     reading.sync()
             self._keep()
-        except BookUnavailable as damaged:
+        except BookDamaged as damaged:
             _log.critical("%s: every request is refused from now on", damaged.reason)
             self._alarm(damaged)
             self._ending = True
@@ -140,6 +152,15 @@ class Signer:
             _log.exception("a checkpoint could not be made")
         else:
             self.trouble = ""
+            self._do_chores()
+
+    def _do_chores(self) -> None:
+        if self._chores is not None and not self._ending and time.monotonic() >= self._chores_at:
+            self._chores_at = time.monotonic() + CHORES
+            try:
+                self._chores()
+            except Exception:  # noqa: BLE001 - tried again in an hour; the log itself is well
+                _log.exception("what is to be done now and then with the audit log could not be done")
 
     def _read_on(self, reading: ReadBack, position: Position) -> None:
         """Read back up to `position`; sign the end of each file on the way, and where it ends."""

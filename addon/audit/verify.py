@@ -177,7 +177,7 @@ class _Verifier:
 
     def _removed(self, first: int) -> None:
         """Take up the leaf hashes of the files that were removed before the first that is kept."""
-        tree, prev, log = Tree(), None, None
+        tree, log = Tree(), None
         for number in range(1, first):
             try:
                 kept = leaves.removed(self.folder, number)
@@ -192,8 +192,8 @@ class _Verifier:
             for leaf in kept.leaves:
                 tree.append(leaf)
                 self.claims.compare(tree, kept.log)
-            prev, log = kept.link, kept.log
-        self.walk, self.tree = Walk(seq=tree.size, prev=prev, log=log), tree
+            log = kept.log
+        self.walk, self.tree = Walk(seq=tree.size, log=log), tree
 
     def _file(self, number: int, position: Position | None) -> None:
         name = segment_name(number)

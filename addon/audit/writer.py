@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import logging
 import os
 import queue
@@ -16,13 +17,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from wharfinger.audit import published
+from wharfinger.audit import published, room, salts
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
 from wharfinger.audit.folder import Folder, System, segment_name
 from wharfinger.audit.published import Position
 
 _log = logging.getLogger(__name__)
 
+FAILED = "book.failed"
+"""There while a write or sync has failed, and nobody has begun another file since."""
 _BATCH = 1024 * 1024
 """Bytes written and synced at a time, so that nobody waits for more than that."""
 
@@ -46,8 +49,8 @@ class Entry:
     receipt: Receipt
     after: Position
     """Where the log is once this line is durable."""
-    begins: bool = False
-    """Whether it is the header of a new file."""
+    salt: bytes = b""
+    """Where it is the header of a new file: the salt of that file's key."""
     waiter: Waiter | None = None
 
 
@@ -66,6 +69,10 @@ class Writer:
         """Told in the writer's thread how far the log is durable; must not block."""
         self.taken = 0
         """How many entries have come off the queue."""
+        self.full = False
+        """Whether no more room can be had on the disk."""
+        self.allocated = 0
+        """Bytes of the file that there is room for, if that can be said; else 0."""
         self._path = ""
         self._fd = -1
         self._identity = (0, 0)
@@ -88,7 +95,7 @@ class Writer:
         finally:
             os.close(self._head)
             if self._fd >= 0:
-                os.close(self._fd)
+                self._release()
 
     def fail(self, trouble: BookUnavailable) -> None:
         """Take nothing any more; for what others find wrong. From any thread."""
@@ -101,12 +108,15 @@ class Writer:
             batch, open_ = self._take()
             try:
                 if self.trouble is None:
+                    if not batch and self.position is not None and self._fd >= 0:
+                        self._ahead(self.position.length)
                     for part in _by_segment(batch):
                         self._commit(part)
                         _settle(part)
                     continue
             except BaseException as error:  # noqa: BLE001 - whatever it is, nothing may pass as written
                 self.trouble = self._explain(error)
+                self._mark()
                 _log.critical("%s: every request is refused from now on", self.trouble.reason)
             _settle(batch, self.trouble)
 
@@ -125,21 +135,22 @@ class Writer:
         return batch, False
 
     def _commit(self, batch: Sequence[Entry]) -> None:
-        if batch[0].begins:
-            self._begin(batch[0].after.segment)
+        if batch[0].salt:
+            self._begin(batch[0].after.segment, batch[0].salt)
         else:
             self._unchanged()
         self.system.write_all(self._fd, b"".join([entry.data for entry in batch]))
         if self.durable:
             self.system.fdatasync(self._fd)
         self._publish(batch[-1].after)
+        self._ahead(batch[-1].after.length)
 
-    def _begin(self, number: int) -> None:
-        """Make the next file; its name is durable before any line in it."""
+    def _begin(self, number: int, salt: bytes) -> None:
+        """Make the next file; its name, and the salt of its key, are durable before any line in it."""
         if self._fd >= 0:
             self._unchanged()
-            os.close(self._fd)
-            self._fd = -1
+            self._release()
+        salts.keep(self.folder, number, salt, self.system)
         self._use(number, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
         self.system.fsync(self.folder.fd)
 
@@ -149,6 +160,33 @@ class Writer:
         self._path = str(self.folder.path / name)
         found = os.fstat(self._fd)
         self._identity = (found.st_dev, found.st_ino)
+        self._ahead(found.st_size, anew=True)
+
+    def _ahead(self, length: int, *, anew: bool = False) -> None:
+        """Take room behind byte `length`, where there is too little."""
+        if not anew and (not self.allocated or self.allocated - length > room.LOW):
+            return
+        try:
+            self.system.allocate(self._fd, length, room.AHEAD)
+        except OSError as error:
+            self.full = room.lacks_room(error)
+            if anew:
+                self.allocated = length if self.full else 0
+        else:
+            self.allocated, self.full = length + room.AHEAD, False
+
+    def _release(self) -> None:
+        """Close the file, giving back the room behind its end."""
+        try:
+            if self.trouble is None and self.allocated and self.position is not None:
+                os.ftruncate(self._fd, self.position.length)
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+
+    def poke(self) -> None:
+        """Look once more whether there is room. From any thread."""
+        self.queue.put(())
 
     def _unchanged(self) -> None:
         """Notice that the file was moved, removed, replaced, cut or added to by somebody else."""
@@ -166,13 +204,21 @@ class Writer:
         self.position = position
         self.committed(position)
 
+    def _mark(self) -> None:
+        """Leave word that this file is not to be gone on with: its pages may be lost and look clean.
+
+        Not synced: after the next boot nothing of it is in memory, and the file is what it is.
+        """
+        with contextlib.suppress(OSError, BookUnavailable):
+            os.close(self.folder.open_file(FAILED, os.O_WRONLY | os.O_CREAT, System()))
+
     def _explain(self, error: BaseException) -> BookUnavailable:
         if isinstance(error, BookUnavailable):
             return error
         what = error.strerror if isinstance(error, OSError) else type(error).__name__
         return BookUnavailable(
             f"the book '{self._path}' cannot be written: {what}",
-            "see to the disk, then start the proxy again: what was written is checked at start",
+            "see to the disk, then `wharfinger audit resume`, or start the proxy again",
         )
 
 
@@ -184,7 +230,7 @@ def _by_segment(batch: list[Entry]) -> list[list[Entry]]:
     """A batch, parted before each header."""
     parts: list[list[Entry]] = []
     for entry in batch:
-        if entry.begins or not parts:
+        if entry.salt or not parts:
             parts.append([])
         parts[-1].append(entry)
     return parts

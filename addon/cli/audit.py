@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 from wharfinger.audit import reader
 from wharfinger.audit.reader import Query, Record, printable
-from wharfinger.cli import audit_export, audit_proofs
+from wharfinger.cli import audit_export, audit_keeping, audit_proofs
 from wharfinger.cli.audit_proofs import book_folder
 from wharfinger.cli.common import config_option, fail, json_option
 from wharfinger.cli.moments import moment
@@ -27,7 +27,7 @@ def audit_command() -> None:
     """Read and verify the audit log."""
 
 
-for command in (*audit_proofs.COMMANDS, *audit_export.COMMANDS):
+for command in (*audit_proofs.COMMANDS, *audit_export.COMMANDS, *audit_keeping.COMMANDS):
     audit_command.add_command(command)
 
 

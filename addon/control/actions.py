@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from wharfinger.control import (
     on_agents,
     on_approvals,
+    on_audit,
     on_channels,
     on_configuration,
     on_denials,
@@ -30,6 +31,7 @@ def actions(services: Services, record: Record) -> tuple[Action, ...]:
         *on_runtime.actions(services),
         *on_configuration.actions(services),
         *on_approvals.actions(services),
+        *on_audit.actions(services),
         *on_grants.actions(services),
         *on_channels.actions(services),
         *on_agents.actions(services),

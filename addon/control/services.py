@@ -181,6 +181,9 @@ class Services:
     """Takes the person, and writes the event by itself, with the new policy digest."""
     channels: Callable[[], Courier | None] | None = None
     """The channels of a running proxy; None where it has none."""
+    resume_book: Callable[[str], Awaitable[JSON]] | None = None
+    """Takes the person, and writes the event by itself, once the book goes on."""
+    forget_segment: Callable[[int], Awaitable[JSON]] | None = None
     stop: Callable[[str, str], Awaitable[object]] | None = None
     """Takes the person and a reason, and returns before anything has stopped."""
 

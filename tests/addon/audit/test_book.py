@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from wharfinger.audit import reader
-from wharfinger.audit.book import Book, segment_key
+from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookBusy, BookDamaged, BookUnavailable
 from wharfinger.audit.events import Event, EventKind, Outcome, Who, outcome, started, stopped
 from wharfinger.audit.render import input_hmac
+from wharfinger.audit.salts import segment_key
 from wharfinger.audit.verify import verify
 
 type Open = Callable[..., Book]
@@ -43,7 +44,12 @@ async def test_an_event_gets_its_place_and_time(opened: Open, folder: Path, inte
 async def test_files_and_folder_are_for_their_owner_only(opened: Open, folder: Path) -> None:
     await opened().write(started("5" * 64))
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
-    assert modes == {"audit": 0o700, "book-000001.jsonl": 0o600, "book.head": 0o600}
+    assert modes == {
+        "audit": 0o700,
+        "book-000001.jsonl": 0o600,
+        "book-000001.salt": 0o600,
+        "book.head": 0o600,
+    }
 
 
 async def test_nobody_is_told_before_the_event_is_synced(
@@ -118,7 +124,7 @@ async def test_the_first_error_is_final(
     system.fail[call] = number
     with pytest.raises(BookUnavailable, match=os.strerror(number)) as raised:
         await book.write(intent_of("d_2"))
-    assert "start the proxy again" in raised.value.hint
+    assert "audit resume" in raised.value.hint
     system.fail.clear()
     calls = len(system.diary)
     for _ in range(3):
@@ -261,7 +267,8 @@ async def test_each_file_has_its_own_key_for_sensitive_inputs(
     found = lines(folder)
     seen = [line["calls"][0]["hmac"]["card"] for line in found if line["kind"] == "intent"]
     log = found[0]["log"]
-    assert seen == [input_hmac(segment_key(b"k" * 32, log, n), "card", "4242") for n in (1, 2)]
+    keys = [segment_key(b"k" * 32, log, n, (folder / f"book-{n:06d}.salt").read_bytes()) for n in (1, 2)]
+    assert seen == [input_hmac(key, "card", "4242") for key in keys]
     assert seen[0] != seen[1]
 
 
