@@ -58,9 +58,10 @@ class Live:
         denials: Iterable[Mapping[str, Any]],
     ) -> Live:
         """Made of what the actions of the proxy gave."""
+        suspended = agent["suspended"]
         return cls(
             agent["id"] or "",
-            agent["suspended"],
+            None if suspended is None else f"this agent is suspended: {suspended}",
             frozenset(one["digest"] for one in approved),
             tuple(map(_denial, denials)),
         )
@@ -144,6 +145,13 @@ def value_of(each: Input, text: str) -> Any:
         if "string" in each.kinds:
             return text
         raise Unmade(f'the input "{each.name}" is not {each.what}', "write it as JSON") from None
+
+
+def choices(each: Input) -> list[str]:
+    """The texts that an input may be, where they are few; none where it may be any."""
+    if each.kinds != ("string",) or not each.enum:
+        return []
+    return sorted(str(json.loads(value)) for value in each.enum)
 
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:

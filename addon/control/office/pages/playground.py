@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wharfinger.control.office.known import Altered, Loaded
 from wharfinger.control.office.pages.page import Page
-from wharfinger.control.office.playing import PREFIX, Asked, Live, Typed, answer, asked, past
+from wharfinger.control.office.playing import PREFIX, Asked, Live, Typed, answer, asked, choices, past
 from wharfinger.control.office.visit import Visit
 from wharfinger.faults import Fault
 from wharfinger.rules import cases
@@ -55,6 +55,7 @@ async def _form(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
         "tool": configuration.tools.get(given.get("tool", "")),
         "decision": given.get("decision", ""),
         "prefix": PREFIX,
+        "choices": choices,
         "files": files,
         "file": file,
         "text": text or "",

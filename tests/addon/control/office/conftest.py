@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from wharfinger.audit import events
 from wharfinger.control import actions
 from wharfinger.control.office.application import application
 from wharfinger.control.server import ControlServer
@@ -80,6 +81,22 @@ class House:
     browsers: list[httpx2.AsyncClient] = field(default_factory=list)
     app: Starlette | None = None
     """The office, where it is in this process."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Of the configuration in force."""
+    overlaid: Any = None
+    courier: Any = None
+    """The channels, where a test has any."""
+
+    @property
+    def policy_digest(self) -> str:
+        return str(self.overlaid.digest)
+
+    async def reload(self, **changed: str) -> None:
+        """Put other texts in force; in names, `__` stands for `/`, and `.yaml` is left out."""
+        texts = {f"{name.replace('__', '/')}.yaml": text.encode() for name, text in changed.items()}
+        self.files = self.files | texts
+        self.overlaid._configuration = load(Sources(self.files))
+        await self.desk.book.write(events.control("reload", "alice", policy_digest=self.policy_digest))
 
     @property
     def port(self) -> int:
@@ -117,7 +134,6 @@ STATUS = {
     "running": True, "version": "0", "proxy": "http://127.0.0.1:1", "policy_digest": "d" * 64,
     "configuration": "/etc/wharfinger", "generation": 1, "refused_reload": None, "book": "writable",
     "self_test": [],
-    "self_test": [],
     "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [], "channels_down": [],
 }  # fmt: skip
 
@@ -144,12 +160,11 @@ async def proxy(tmp_path: Path) -> AsyncIterator[House]:
         async def stop(person: str, reason: str) -> None:
             stopped.append(f"{person}: {reason}")
 
-        files = {name: text.encode() for name, text in FILES.items()}
         held = {each.name: getattr(desk, each.name) for each in fields(Services) if hasattr(desk, each.name)}
         services = Services(
             **held,
             configuration=lambda: overlaid,
-            files=lambda: (files, loaded.digest),
+            files=lambda: (made.files, made.policy_digest),
             status=status,
             stop=stop,
             channels=lambda: made.courier,
@@ -157,7 +172,8 @@ async def proxy(tmp_path: Path) -> AsyncIterator[House]:
         control = ControlServer(desk.data.root, actions.dispatcher(services, desk.record))
         await control.start()
         stack.push_async_callback(control.close)
-        made = House(desk, "http://127.0.0.1:8081", declared, stopped)
+        made = House(desk, "http://127.0.0.1:8081", declared, stopped, overlaid=overlaid)
+        made.files = {name: text.encode() for name, text in FILES.items()}
         yield made
         for browser in made.browsers:
             await browser.aclose()
