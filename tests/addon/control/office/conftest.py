@@ -81,8 +81,6 @@ class House:
     browsers: list[httpx2.AsyncClient] = field(default_factory=list)
     app: Starlette | None = None
     """The office, where it is in this process."""
-    courier: Any = None
-    """The channels, where a test has any."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Of the configuration in force."""
     overlaid: Any = None
