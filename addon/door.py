@@ -25,13 +25,16 @@ class Door:
     """Where one agent goes out, and as whom."""
 
     agent: str
-    token: str
+    token: str | None
+    """None where the socket says who it is."""
     proxy: str
     """`http://host:port`, without credentials."""
 
     @property
     def url(self) -> str:
-        """The proxy's URL with the agent's credentials."""
+        """The proxy's URL, with the agent's credentials where it needs any."""
+        if self.token is None:
+            return self.proxy
         parts = urlsplit(self.proxy)
         return f"{parts.scheme}://{self.agent}:{self.token}@{parts.netloc}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
@@ -46,6 +46,19 @@ LONG_SEARCH = 2_000_000
 """Nanoseconds that patterns may take at worst from which on it is, too."""
 
 
+ISOLATED = "isolated"
+"""The confinement of a run whose only way out is its door."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that has not ended."""
+
+    agent: str
+    reason: str | None
+    isolated: bool
+
+
 class Live:
     """See the module's head. Used from the event loop only."""
 
@@ -69,7 +82,7 @@ class Live:
         self._clock = clock
         self._confinement = confinement
         self._approved_tools: frozenset[str] = frozenset()
-        self._runs: dict[str, str | None] = {}
+        self._runs: dict[str, OpenRun] = {}
         self.begun = 0
         """How many runs there have been."""
         self.redirects = Redirects(clock.now)
@@ -151,9 +164,9 @@ class Live:
         self.generation += 1
         self._on_change()
 
-    def begin_run(self, run_id: str, reason: str | None) -> None:
-        """Accept tokens of this run."""
-        self._runs[run_id] = reason
+    def begin_run(self, run_id: str, agent: str, reason: str | None, *, isolated: bool = False) -> None:
+        """Accept tokens of this run; of one that is `isolated`, at its own door only."""
+        self._runs[run_id] = OpenRun(agent, reason, isolated)
         self.begun += 1
 
     def end_run(self, run_id: str) -> None:
@@ -204,11 +217,33 @@ class Live:
             return None
         run, how, reason = "", "token", None
         if identity.run_id is not None:
-            if identity.run_id not in self._runs:
+            found = self._runs.get(identity.run_id)
+            if found is None or found.isolated or found.agent != name:
                 return None
-            run, how, reason = identity.run_id, "run token", self._runs[identity.run_id]
+            run, how, reason = identity.run_id, "run token", found.reason
         who = Who(name, agent.id, run, how, self._confinement)
         return Session(who, reason, generation=agent.generation)
+
+    def identify_at_door(self, run_id: str, name: str, token: str) -> Session | None:
+        """The session of an isolated run, whose agent and token these must be, at its own door."""
+        if not self.has_run(run_id, isolated=True) or not self.knows_token(run_id, name, token):
+            return None
+        agent = self.agents[name]
+        who = Who(name, agent.id, run_id, "socket", ISOLATED)
+        return Session(who, self._runs[run_id].reason, generation=agent.generation)
+
+    def knows_token(self, run_id: str, name: str, token: str) -> bool:
+        """Whether this is the token of that open run, and the run is of that agent."""
+        agent, found = self.agents.get(name), self._runs.get(run_id)
+        if agent is None or found is None or found.agent != name or name not in self.configuration.agents:
+            return False
+        identity = self._keys.verify_token(token, agent.id, agent.generation, self._clock.now())
+        return identity is not None and identity.run_id == run_id
+
+    def has_run(self, run_id: str, *, isolated: bool) -> bool:
+        """Whether this run is open, and is isolated or not as said."""
+        found = self._runs.get(run_id)
+        return found is not None and found.isolated is isolated
 
     def barred(self, session: Session) -> str | None:
         """Why this agent may do nothing at the moment, if so."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from wharfinger import __version__, explaining, people, private, snapshot, wiring
+from wharfinger import __version__, agents, explaining, people, private, snapshot, wiring
 from wharfinger.audit.events import Who
 from wharfinger.channels import opening
 from wharfinger.channels.opening import Channels
@@ -24,6 +24,7 @@ from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.credentials import issued
+from wharfinger.doors import Doors
 from wharfinger.faults import Fault
 from wharfinger.gate import Session
 from wharfinger.office import Office
@@ -65,6 +66,7 @@ class Serving:
         control = ControlServer(
             runtime.desk.data.root, actions.dispatcher(self._services(), runtime.desk.record)
         )
+        doors = Doors(runtime.desk.data.root, runtime.live, runtime.master.listener, self._end_run)
         ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -78,6 +80,7 @@ class Serving:
             await self._selftest.begin()
             runtime.tasks.start(self._selftest.watch(), name="self-test")
             await control.start()
+            await doors.start()
             settings = runtime.live.configuration.settings
             self._office = await Office.start(
                 settings.console, runtime.desk.data.root, settings.channels.url or ""
@@ -93,6 +96,7 @@ class Serving:
         finally:
             if self._office is not None:
                 await self._office.stop()
+            await doors.close()
             await control.close()
             runtime.stop()
             await asyncio.gather(serving, return_exceptions=True)
@@ -266,6 +270,12 @@ class Serving:
     def _screen(self, values: Mapping[str, str]) -> list[str]:
         secrets = self._runtime.live.all_secrets()
         return [name for name, value in values.items() if secrets.redact(value.encode())[1]]
+
+    async def _end_run(self, run_id: str) -> JSON:
+        desk = self._runtime.desk
+        self._runtime.live.end_run(run_id)
+        await desk.store.run(agents.end_run, run_id, desk.clock.now())
+        return None
 
     async def _kill(self, person: str, reason: str) -> object:
         said = f"stopped by {person}" + (f": {reason}" if reason else "")

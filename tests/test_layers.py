@@ -45,6 +45,7 @@ LIBRARIES = {
         "wharfinger.credentials.command",
         "wharfinger.demo",
         "wharfinger.doctor",
+        "wharfinger.isolation.sandbox",
     ),
     "yaml": ("wharfinger.rules.documents", "wharfinger.importing.reading", "wharfinger.adapting"),
     "cel_expr_python": ("wharfinger.rules.cel",),

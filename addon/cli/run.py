@@ -17,18 +17,25 @@ from typing import Any
 
 import click
 from wharfinger import door, private
+from wharfinger.certs.environment import ClientFiles
 from wharfinger.certs.errors import CertificateError
+from wharfinger.cli import isolated
 from wharfinger.cli.common import config_option
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.env import placeholders
+from wharfinger.cli.isolated import Isolation
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client, NotRunning
 from wharfinger.desk import DataFolder
 from wharfinger.door import Door
 from wharfinger.faults import Fault
+from wharfinger.isolation import sandbox
+from wharfinger.isolation.attaching import Hello, attach
+from wharfinger.isolation.sandbox import ADDRESS
 from wharfinger.keys import Keys
 from wharfinger.people import PersonKey
 
+_FOLDER = click.Path(exists=True, path_type=Path, resolve_path=True)
 OWN_FAILURE = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
@@ -50,6 +57,8 @@ class Run:
 
     run_id: str
     door: Door
+    hello: Hello
+    files: ClientFiles
     environment: Mapping[str, str]
     removed: tuple[str, ...]
 
@@ -89,22 +98,26 @@ def _start(place: Here) -> Client:
 
 
 @contextlib.contextmanager
-def issued(place: Here, agent: str, reason: str | None, person: str | None) -> Iterator[Run]:
+def issued(
+    place: Here, agent: str, reason: str | None, person: str | None, *, isolate: bool
+) -> Iterator[Run]:
     """A run of `agent`, ended when the block ends."""
     key = person_key(person)
     with connect(place) as client:
-        args = {"agent": agent, **({"reason": reason} if reason else {})}
+        args = {"agent": agent, "isolated": isolate, **({"reason": reason} if reason else {})}
         given: Any = client.do("runs.issue", args, key)
         rows: Any = client.do("agents.list")
         status: Any = client.do("status")
         removed: Any = client.do("screen", {"values": dict(os.environ)})
     keys = Keys.open(place.data)
     files = door.client_files(DataFolder(place.data), place.configuration, place.found.snapshot.folder)
-    at_door = Door(agent, given["token"], status["proxy"])
+    at_door = Door(agent, None if isolate else given["token"], ADDRESS if isolate else status["proxy"])
     base = door.without(os.environ, frozenset(removed))
     variables = door.environment(at_door, place.configuration, files, placeholders(place, rows, keys), base)
     try:
-        yield Run(given["run"], at_door, base | variables, tuple(sorted(set(removed) - set(variables))))
+        taken_out = tuple(sorted(set(removed) - set(variables)))
+        hello = Hello(given["run"], agent, given["token"])
+        yield Run(given["run"], at_door, hello, files, base | variables, taken_out)
     finally:
         _end(place, given["run"], key)
 
@@ -144,10 +157,21 @@ def execute(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
 @click.option("--agent", required=True, metavar="NAME")
 @click.option("--reason", metavar="R", help="The reason for whatever the command calls.")
 @click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
-@click.option("--no-isolate", is_flag=True, help="Without isolation (the only way there is in this version).")
+@click.option(
+    "--isolate/--no-isolate",
+    default=False,
+    help="In a sandbox with no way out but the proxy (Linux, bubblewrap); or not, which is the default.",
+)
+@click.option(
+    "--read", "read", multiple=True, type=_FOLDER, metavar="PATH", help="Show this to the sandbox, as well."
+)
+@click.option(
+    "--write", "write", multiple=True, type=_FOLDER, metavar="DIR", help="Let the sandbox write here, too."
+)
+@click.option("--shell", is_flag=True, help="Run a shell, and no COMMAND.")
 @click.option("--print", "only_print", is_flag=True, help="Show the environment, and run nothing.")
 @config_option
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run_command(
     config: Path | None,
     agent: str,
@@ -155,14 +179,24 @@ def run_command(
     person: str | None,
     command: tuple[str, ...],
     *,
-    no_isolate: bool,
+    isolate: bool,
+    read: tuple[Path, ...],
+    write: tuple[Path, ...],
+    shell: bool,
     only_print: bool,
 ) -> None:
     """Run COMMAND behind the proxy as the agent NAME; its exit code is COMMAND's.
 
     Own failures are 125, a command that is not executable 126, one that is not found 127.
+
+    In a sandbox COMMAND sees the system's programs, its working folder, which it may write, and an empty
+    folder in place of yours; it has no network but the proxy.
     """
-    del no_isolate
+    command = (os.environ.get("SHELL") or "/bin/sh",) if shell and not command else command
+    if not (command or only_print) or ((read or write) and not isolate):
+        wrong = "--read and --write go with --isolate" if read or write else "name a COMMAND, or --shell"
+        click.echo(f"error: {wrong}", err=True)
+        sys.exit(OWN_FAILURE)
     try:
         place = here(config)
     except SystemExit:  # it has said why
@@ -171,18 +205,25 @@ def run_command(
         known = ", ".join(sorted(place.configuration.agents)) or "none is declared"
         click.echo(f'error: there is no agent "{agent}"\n  hint: declared in agents.yaml: {known}', err=True)
         sys.exit(OWN_FAILURE)
-    _check_folders(place)
+    _check_folders(place, isolate=isolate)
     try:
-        with issued(place, agent, reason, person) as run:
+        if isolate:
+            sandbox.bubblewrap()
+        with issued(place, agent, reason, person, isolate=isolate) as run:
             if run.removed:
                 click.echo(f"note: taken out, they hold credentials: {', '.join(run.removed)}", err=True)
-            click.echo(UNPROTECTED, err=True)
+            if not isolate:
+                click.echo(UNPROTECTED, err=True)
             if only_print:
                 for name, value in sorted(run.environment.items()):
                     click.echo(f"{name}={value}")
                 code = 0
+            elif isolate:
+                asked = Isolation(read, write)
+                code = isolated.execute(place, asked, run.hello, run.files, run.environment, command)
             else:
-                code = execute(command, run.environment)
+                with attach(place.data, run.hello, None):
+                    code = execute(command, run.environment)
     except (Fault, CertificateError) as fault:
         click.echo(f"error: {fault.message}", err=True)
         if fault.hint:
@@ -191,13 +232,15 @@ def run_command(
     sys.exit(code)
 
 
-def _check_folders(place: Here) -> None:
+def _check_folders(place: Here, *, isolate: bool) -> None:
     """Refuse a configuration that others could have written; say where the command could write it."""
     if place.found.snapshot.open_to_others:
         names = ", ".join(place.found.snapshot.open_to_others[:3])
         click.echo(f"error: others may write the configuration: {names}", err=True)
         click.echo(f'  hint: chmod -R go-w "{place.found.snapshot.folder}"', err=True)
         sys.exit(OWN_FAILURE)
+    if isolate:  # the sandbox hides them
+        return
     work = Path.cwd().resolve()
     for what, folder in (("configuration", place.found.snapshot.folder), ("data", place.data)):
         if folder.resolve().is_relative_to(work):

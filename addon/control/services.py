@@ -141,6 +141,14 @@ class Tokens(Protocol):
         ...
 
 
+class BeginRun(Protocol):
+    """What accepts the token of a run from now on: `wharfinger.live.Live.begin_run`."""
+
+    def __call__(self, run_id: str, agent: str, reason: str | None, *, isolated: bool = False) -> None:
+        """Only at its own door, where it is isolated."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Services:
     """Everything the actions need. What only a running proxy can do is None without one."""
@@ -161,8 +169,8 @@ class Services:
     """Told in the same step in which a suspension, its end or a rotation has become durable."""
     tools_changed: Callable[[frozenset[str]], None] | None = None
     """Told the digests of all approved tools, in the same step in which a change of them is durable."""
-    run_began: Callable[[str, str | None], None] | None = None
-    """Told the id of a run and its reason, before its token is given out."""
+    run_began: BeginRun | None = None
+    """Told of a run before its token is given out."""
     run_ended: Callable[[str], None] | None = None
     status: Callable[[], Awaitable[JSON]] | None = None
     explain: Callable[[Mapping[str, Any]], Awaitable[JSON]] | None = None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
     from wharfinger.flow.dispatch import Table
     from wharfinger.flow.sessions import Sessions
+    from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +69,10 @@ class ClientHandler(server.LiveConnectionHandler):
         table: Table,
         dialer: Dialer,
         sessions: Sessions,
+        door: Hello | None = None,
     ) -> None:
         super().__init__(reader, writer, options, mode)
+        self.door = door
         self.layer = modes.HttpProxy(self.layer.context)
         self.sessions = sessions
         self._table = table
@@ -85,7 +88,7 @@ class ClientHandler(server.LiveConnectionHandler):
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        link = self.sessions.connected(self.client, self.cut, self._withdraw)
+        link = self.sessions.connected(self.client, self.cut, self._withdraw, self.door)
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
         io.reader = cast(asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), link.may_read))

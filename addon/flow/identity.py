@@ -2,6 +2,8 @@
 
 The proxy credentials (RFC 9110 section 11.7) are taken off the flow as soon as they are read: no view,
 dump or upstream sees them. One connection serves one agent; another identity on it is 407 and close.
+At the door of an isolated run the socket says who speaks: credentials are not needed there, and those of
+anyone else are refused.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from wharfinger.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link
 from wharfinger.gate import Session
+from wharfinger.isolation.attaching import Hello
 from wharfinger.rules import spelling
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
@@ -65,7 +68,7 @@ class Identity:
         values = flow.request.headers.get_all("proxy-authorization")
         for name in ("proxy-authorization", "proxy-connection"):
             flow.request.headers.pop(name, None)
-        session = self._session(values)
+        session = self._session(values) if link.door is None else self._at_door(values, link.door)
         if session is None:
             return replace(_CHALLENGE, close=link.session is not None)
         if link.session is None:
@@ -76,24 +79,35 @@ class Identity:
         return None if link.session.who == session.who else _OTHER
 
     def _session(self, values: list[str]) -> Session | None:
-        if len(values) != 1:
+        presented = _presented(values)
+        return None if presented is None else self._parts.live.identify(*presented)
+
+    def _at_door(self, values: list[str], door: Hello) -> Session | None:
+        if values and _presented(values) != (door.agent, door.token):
             return None
-        scheme, _, encoded = values[0].partition(" ")
-        if scheme.lower() != "basic":
-            return None
-        try:
-            user, colon, token = (
-                base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
-            )
-        except (binascii.Error, ValueError):
-            return None
-        return self._parts.live.identify(user, token) if colon else None
+        return self._parts.live.identify_at_door(door.run, door.agent, door.token)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, session: Session | None) -> Answer:
         who = session.who if session is not None else None
         answered = self._parts.gate.reject_soon(answer, who)
         flow.response = as_response(answered)
         return answered
+
+
+def _presented(values: list[str]) -> tuple[str, str] | None:
+    """Name and token of the one Basic login there is, None for anything else."""
+    if len(values) != 1:
+        return None
+    scheme, _, encoded = values[0].partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        user, colon, token = (
+            base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
+        )
+    except (binascii.Error, ValueError):
+        return None
+    return (user, token) if colon else None
 
 
 def as_response(answer: Answer) -> http.Response:

@@ -1,5 +1,7 @@
 """The listener: accepts agents' connections, within limits, and hands each to its handler.
 
+There is one socket that all agents share, and one for each isolated run: its door.
+
 Takes the place of mitmproxy's `Proxyserver` and keeps its name and options, which its console asks for.
 """
 
@@ -7,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import socket
 from collections.abc import Callable, Iterator
@@ -16,11 +19,13 @@ from mitmproxy.addons import proxyserver
 from mitmproxy.connection import Address
 from mitmproxy.proxy import mode_specs
 from wharfinger.flow.handler import ClientHandler
+from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
 
 type MakeHandler = Callable[
-    [asyncio.StreamReader, asyncio.StreamWriter, moptions.Options, mode_specs.ProxyMode], ClientHandler
+    [asyncio.StreamReader, asyncio.StreamWriter, moptions.Options, mode_specs.ProxyMode, Hello | None],
+    ClientHandler,
 ]
 
 BACKLOG = 256
@@ -30,7 +35,7 @@ CLOSE_TIMEOUT = 5.0
 
 
 class Listener(proxyserver.Proxyserver):
-    """One listening socket."""
+    """The shared socket, and the doors."""
 
     name = "proxyserver"
 
@@ -43,6 +48,7 @@ class Listener(proxyserver.Proxyserver):
         self._server: asyncio.Server | None = None
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
+        self._doors: dict[str, asyncio.Server] = {}
         self._reserved: set[int] = set()
 
     def configure(self, updated: set[str]) -> None:
@@ -54,11 +60,27 @@ class Listener(proxyserver.Proxyserver):
         self._server = await asyncio.start_server(self._serve, sock=self._socket, backlog=BACKLOG)
         return True
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if len(self._open) >= self._most and writer.get_extra_info("peername")[1] not in self._reserved:
+    async def open_door(self, sock: socket.socket, door: Hello) -> None:
+        """Accept on the socket of an isolated run, whose connections are all its own."""
+        serve = functools.partial(self._serve, door=door)
+        self._doors[door.run] = await asyncio.start_server(serve, sock=sock, backlog=BACKLOG)
+
+    def close_door(self, run_id: str) -> None:
+        """Accept nothing more there, and end what is open."""
+        if (server := self._doors.pop(run_id, None)) is not None:
+            server.close()
+        for handler in tuple(self._open):
+            if handler.door is not None and handler.door.run == run_id:
+                handler.cut()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Hello | None = None
+    ) -> None:
+        own = door is None and writer.get_extra_info("peername")[1] in self._reserved
+        if len(self._open) >= self._most and not own:
             writer.close()
             return
-        handler = self._make(reader, writer, self._options, self._mode)
+        handler = self._make(reader, writer, self._options, self._mode, door)
         task = asyncio.current_task()
         if task is not None:
             self._open[handler] = task
@@ -84,6 +106,8 @@ class Listener(proxyserver.Proxyserver):
         """Stop accepting, and end every open connection: what was under way on it is recorded by then."""
         if self._server is not None:
             self._server.close()
+        for run_id in tuple(self._doors):
+            self.close_door(run_id)
         serving = tuple(self._open.values())
         for handler in tuple(self._open):
             handler.cut()

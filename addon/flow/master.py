@@ -33,6 +33,7 @@ from wharfinger.flow.options import LOCKED, OptionLock, Unsafe, deviations
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.tls import Tls, TrustFor
 from wharfinger.flow.tunnel import Tunnel
+from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,7 @@ class ProxyMaster(master.Master):
         writer: asyncio.StreamWriter,
         _: options.Options,
         mode: mode_specs.ProxyMode,
+        door: Hello | None,
     ) -> ClientHandler:
         return ClientHandler(
             reader,
@@ -109,6 +111,7 @@ class ProxyMaster(master.Master):
             table=self.table,
             dialer=self.dialer,
             sessions=self.parts.sessions,
+            door=door,
         )
 
     def check(self) -> None:

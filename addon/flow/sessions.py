@@ -17,6 +17,7 @@ from mitmproxy.connection import Client, Connection
 from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome
 from wharfinger.gate import Admission, Ending, Permit, Session
+from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
 
 
@@ -95,6 +96,8 @@ class Link:
     """The same for what its upstreams send."""
     withdraw: Callable[[str, str], bool] = lambda _flow_id, _reason: False
     """Tell the layers that a flow is not allowed any more, and why; whether the connection ends by that."""
+    door: Hello | None = None
+    """The run whose own door it came in by; None where it came to the listener that all share."""
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
@@ -118,9 +121,10 @@ class Sessions:
         client: Client,
         close: Callable[[], None],
         withdraw: Callable[[str, str], bool] = lambda _flow_id, _reason: False,
+        door: Hello | None = None,
     ) -> Link:
-        """A client has connected; `close` cuts both sides of it off. For `withdraw` see `Link`."""
-        link = self._links[client.id] = Link(close, withdraw=withdraw)
+        """A client has connected; `close` cuts both sides of it off. For the rest see `Link`."""
+        link = self._links[client.id] = Link(close, withdraw=withdraw, door=door)
         link.may_read.set()
         link.may_hear.set()
         return link
