@@ -52,6 +52,8 @@ CHANGES = {
     "tokens.add": {"label": "x"},
     "tokens.list": {},
     "tokens.revoke": {"id": "t_1"},
+    "audit.resume": {},
+    "audit.forget": {"segment": 1},
 }
 
 
@@ -65,6 +67,8 @@ ADMIN = [
     "stop",
     "tools.approve",
     "tools.withdraw",
+    "audit.resume",
+    "audit.forget",
 ]
 
 

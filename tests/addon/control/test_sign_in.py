@@ -242,10 +242,12 @@ async def test_a_token_that_was_revoked_is_over(served, signed_in, within):
 
 
 def test_a_machine_cannot_make_itself_a_way_in(house):
-    """What gives a lasting way in needs a person who signed in, or their key."""
+    """What gives a lasting way in, or cannot be undone, needs a person who signed in, or their key."""
     actions = house.dispatcher._actions
     personal = {name: action.proof for name, action in actions.items() if action.proof is not Proof.TOKEN}
     assert personal == {
+        "audit.forget": Proof.KEY,
+        "audit.resume": Proof.KEY,
         "sessions.end": Proof.SESSION,
         "people.password": Proof.SESSION,
         "people.register": Proof.KEY,
