@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wharfinger.rules import fieldnames, identity, inputs, places, template, trees
+from wharfinger.rules import fieldnames, identity, inputs, placements, places, template, trees
 from wharfinger.rules.bodies import Media
 from wharfinger.rules.inputs import Input
-from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.places import Place
@@ -19,6 +18,7 @@ from wharfinger.rules.template import TemplateError
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.trees import Fields, Node
 from wharfinger.rules.types import Effect, Placement
+from wharfinger.rules.types import Place as Where
 
 READS = frozenset({"GET", "HEAD"})
 MEDIA = {
@@ -105,6 +105,7 @@ class _Compiler:
         query = self._query(sites)
         fields = self._headers()
         body = self._body()
+        placed = self._placements(sites, query, body)
         specs = self._inputs()
         reason = self._reason(specs)
         if self.failed or not sites or not isinstance(query, Fields):
@@ -132,9 +133,9 @@ class _Compiler:
             redirects=self.run.redirects,
             extra=self.run.extra == "allow" if self.run.extra else effect is Effect.READ,
             inputs=specs,
-            placements=_placements(auth),
+            placements=placed,
             auth_own=auth is not None and auth.own,
-            auth_optional=auth is None or auth.own or auth.optional,
+            auth_optional=auth is None or all(place.optional for place in auth.places),
             passed=self.passed | frozenset(fields) | form.passed | (_UNREAD if unread else frozenset()),
             volatile=frozenset(name.lower() for name in self.file.headers.volatile),
             redact=definition.redact,
@@ -155,6 +156,7 @@ class _Compiler:
             others=self._others(),
             proposed=not (self.file.approved if definition.approved is None else definition.approved),
             timeout=self.run.timeout,
+            withheld=frozenset(each.name for each in placed if each.place is Where.PATH),
         )
 
     def _others(self) -> tuple[Tool, ...]:
@@ -277,6 +279,19 @@ class _Compiler:
             return "json"
         return self.encodings.get(sites[0].endpoint.shape, "json")
 
+    # Credentials
+
+    def _placements(self, sites: list[Place], query: Node | None, body: Node | None) -> tuple[Placement, ...]:
+        auth = self.run.auth or self.file.auth
+        if auth is None or not sites or self.failed:
+            return ()
+        template = placements.Template(self.form, sites[0].path, sites[0].endpoint.labels, query, body)
+        made = placements.of(auth, template, self.error)
+        for each in made:
+            if each.place is Where.PATH:
+                self.named.pop(each.name, None)
+        return made
+
     # Inputs
 
     def _inputs(self) -> dict[str, Input]:
@@ -361,10 +376,3 @@ def effect_of(methods: tuple[str, ...]) -> Effect:
     if "DELETE" in methods:
         return Effect.DESTRUCTIVE
     return Effect.READ if READS.issuperset(methods) else Effect.WRITE
-
-
-def _placements(auth: Auth | None) -> tuple[Placement, ...]:
-    if auth is None or auth.own:
-        return ()
-    also = tuple(name.lower() for name in auth.also)
-    return (Placement(auth.secret, auth.place, auth.name, auth.format, also),)

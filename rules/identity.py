@@ -72,7 +72,8 @@ def digest(
 @lru_cache(maxsize=256)
 def _auth(auth: Auth) -> dict[str, JSON]:
     """What is said of the credential; most tools of a file share it."""
-    return auth.model_dump(mode="json") | {"own": auth.own}
+    said = auth.model_dump(mode="json", exclude={"more"}) | {"own": auth.own}
+    return said | {"more": [_auth(each) for each in auth.more]} if auth.more else said
 
 
 def _canonical(form: dict[str, Any]) -> bytes:

@@ -101,9 +101,11 @@ def fit(tool: Tool, endpoint: Endpoint, reading: Reading) -> Fit | None:
     in_query: dict[str, JSON] = {}
     if found.extras:
         in_query, found.extras = found.extras, in_query
-        _set_aside(tool, in_query)
+        _set_aside(tool, in_query, Place.QUERY)
     if not _read_body(tool, reading.body, found):
         return None
+    if found.extras:
+        _set_aside(tool, found.extras, Place.BODY)
     values, problems = inputs.bind(tool.inputs, found.bound)
     problems = [*found.problems, *problems] if found.problems else problems
     beyond = in_query | found.extras if in_query else found.extras
@@ -124,7 +126,8 @@ def _read_place(tool: Tool, endpoint: Endpoint, reading: Reading, found: Found) 
     if in_path is None:
         return False
     for name, value in in_path.items():
-        found.bound.append((name, value, True))
+        if name not in tool.withheld:
+            found.bound.append((name, value, True))
     return True
 
 
@@ -149,11 +152,11 @@ def _read_body(tool: Tool, body: Body, found: Found) -> bool:
     return trees.read(node, body.value, found, textual=body.media in _TEXTUAL)
 
 
-def _set_aside(tool: Tool, query: dict[str, JSON]) -> None:
-    """Take the credential's own place out of the extras: what stands there is judged as a credential."""
+def _set_aside(tool: Tool, held: dict[str, JSON], place: Place) -> None:
+    """Take the credentials' own places out of the extras: what stands there is judged as a credential."""
     for placement in tool.placements:
-        if placement.place is Place.QUERY and isinstance(query.get(placement.name), str):
-            del query[placement.name]
+        if placement.place is place and isinstance(held.get(placement.name), str):
+            del held[placement.name]
 
 
 def _extras(tool: Tool, query: Mapping[str, JSON], body: Mapping[str, JSON]) -> str | None:

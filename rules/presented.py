@@ -1,6 +1,6 @@
 """What credential a request presents, and whether it may (DESIGN 3, invariant 5).
 
-A placeholder is exchanged at the one place its tool declares, for the hosts its credential declares, over
+A placeholder is exchanged at a place its tool declares, for the hosts its credential declares, over
 https, for the agent it was issued to. Anywhere else, in whatever spelling, the request is refused as
 misuse. So is a credential of the agent's own making sent to a host that has one bound, unless the tool
 says `auth: own`. A placeholder in a login field of its own host is no misuse where no tool fits: what an
@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wharfinger.rules import headers
+from wharfinger.rules import headers, placing
 from wharfinger.rules.headers import Fields, Names
 from wharfinger.rules.models.agents import Credential
 from wharfinger.rules.placeholders import Owner
 from wharfinger.rules.protocols import websocket
 from wharfinger.rules.recognised import Recognised
-from wharfinger.rules.refusal import Refusal
+from wharfinger.rules.refusal import Refusal, Refused
 from wharfinger.rules.tools import Tool
 from wharfinger.rules.transient import transient
 from wharfinger.rules.types import Code, Facts, Place, Placement, Request
@@ -90,14 +90,10 @@ class _Look:
         placements = tool.placements if tool is not None else ()
         found = tuple([placement for placement in placements if self._at_its_place(placement)])
         exchanged: tuple[str, ...] = ()
-        parameters: tuple[str, ...] = ()
         for placement in found:
-            if placement.place is Place.QUERY:
-                parameters += (placement.name,)
-            else:
-                exchanged += placement.fields
+            exchanged += placement.fields
         known = exchanged if tool is not None else self._at_home()
-        self._nowhere_else(known, parameters)
+        self._nowhere_else(known, found)
         logins = self.fields.names.logins
         spoken = websocket.PROTOCOL_FIELD in self.fields
         own = self._own_logins(tool, known) if (logins and logins != known) or spoken else ()
@@ -106,7 +102,7 @@ class _Look:
             refusal = self._absent(tool, placements, found)
         placed = found
         if self.facts.assume_placeholder:
-            placed = tuple(each for each in placements if each in found or self._unusable(each) is None)
+            placed = self._assumed(placements, found)
         return Presented(
             self.fields.names, () if refusal else placed, refusal, exchanged, own, self.credentialed
         )
@@ -122,14 +118,9 @@ class _Look:
 
     def _at_its_place(self, placement: Placement) -> bool:
         """Whether the agent's placeholder is where the tool declares it; anything else there is misuse."""
-        if placement.place is Place.QUERY:
-            pairs = self.read.target.query if self.read.target is not None else ()
-            presented = [(value, [value]) for name, value in pairs if name == placement.name and value]
-        else:
-            values = [value for name in placement.fields for value in self.fields.get(name, ())]
-            if len(values) == 1 and self._is_mine(values[0], placement):
-                return True
-            presented = [(value, spelled(value, placement.format)) for value in values if value]
+        presented = self._presented(placement)
+        if presented is None:
+            return True
         candidates = [(value, texts) for value, texts in presented if any(texts)]
         if not candidates:
             return False
@@ -146,6 +137,56 @@ class _Look:
             f"the request holds a credential of your own where {placement.credential} goes",
             self._use(placement.credential),
         )
+
+    def _presented(self, placement: Placement) -> list[tuple[str, list[str]]] | None:
+        """What stands at a place, and what each value may mean; None for the placeholder itself."""
+        match placement.place:
+            case Place.QUERY:
+                pairs = self.read.target.query if self.read.target is not None else ()
+                return [(value, [value]) for name, value in pairs if name == placement.name and value]
+            case Place.PATH:
+                return self._in_path(placement)
+            case Place.COOKIE:
+                pairs = self._cookies()
+                return [(value, [value]) for name, value in pairs if name == placement.name and value]
+            case Place.BODY:
+                return self._in_body(placement)
+        values = [value for name in placement.fields for value in self.fields.get(name, ())]
+        if len(values) == 1 and self._is_mine(values[0], placement):
+            return None
+        return [(value, spelled(value, placement.format)) for value in values if value]
+
+    def _in_path(self, placement: Placement) -> list[tuple[str, list[str]]]:
+        segments = self.read.target.path.segments if self.read.target is not None else ()
+        if placement.segment >= len(segments):
+            return []
+        text = segments[placement.segment]
+        before, _, after = placement.format.partition("${secret}")
+        text = text[len(before) : len(text) - len(after)]
+        return [] if text == placement.unfilled else [(text, [text])]
+
+    def _in_body(self, placement: Placement) -> list[tuple[str, list[str]]]:
+        body = self.read.body.value
+        value = body.get(placement.name) if isinstance(body, Mapping) else None
+        if value is None or value == "":
+            return []
+        text = value if isinstance(value, str) else str(value)
+        if self._around(placement) is None:
+            raise _Misuse(
+                f"the place of {placement.credential} holds what cannot be exchanged",
+                self._use(placement.credential),
+            )
+        return [(text, [text])]
+
+    def _around(self, placement: Placement) -> placing.Around | None:
+        """The body around the place of a credential."""
+        return placing.in_body(self.read.body, self.request.body or b"", placement.name)
+
+    def _cookies(self) -> tuple[tuple[str, str], ...]:
+        try:
+            return placing.cookies(self.fields.get("cookie", ()))
+        except Refused as refused:
+            raise _Misuse(refused.refusal.reason, refused.refusal.help) from None
 
     def _is_mine(self, value: str, placement: Placement) -> bool:
         """Whether a value is, to the letter, what the tool's format makes of the agent's placeholder."""
@@ -164,14 +205,27 @@ class _Look:
     ) -> Refusal | None:
         if tool is None or tool.auth_optional or self.facts.assume_placeholder:
             return None
+        there = {placement.credential for placement in found}
         for placement in placements:
-            if placement not in found:
+            if placement.credential not in there:
                 return Refusal(
                     Code.DENIED,
                     f"the request has no credential, and {tool.name} needs {placement.credential}",
                     self._use(placement.credential),
                 )
         return None
+
+    def _assumed(
+        self, placements: tuple[Placement, ...], found: tuple[Placement, ...]
+    ) -> tuple[Placement, ...]:
+        """The places that hold a placeholder, and the first of each other credential that could be put in."""
+        held = {placement.credential: None for placement in found}
+        placed = [*found]
+        for each in placements:
+            if each.credential not in held and self._unusable(each) is None:
+                held[each.credential] = None
+                placed.append(each)
+        return tuple(each for each in placements if each in placed)
 
     def _unplaceable(self, tool: Tool | None, found: tuple[Placement, ...]) -> Refusal | None:
         """Why one of the credentials that the call needs cannot be put in here, if so."""
@@ -226,18 +280,16 @@ class _Look:
             name in self.credentials and self.credentials[name].goes_to(self.read.host) for name in mine
         )
 
-    def _nowhere_else(self, known: tuple[str, ...], parameters: tuple[str, ...]) -> None:
+    def _nowhere_else(self, known: tuple[str, ...], found: tuple[Placement, ...]) -> None:
         """Refuse a placeholder in any other byte of the request."""
-        target = self.request.target
-        if parameters and self.read.target is not None:
-            rest = (f"{k}={v}" for k, v in self.read.target.query if k not in parameters)
-            target = "&".join((target.partition("?")[0], *rest))
-        texts = [target, *self.fields]
+        texts = [self._other_target(found), *self.fields]
         for name, values in self.fields.items():
             if name not in known:
                 texts.extend(values)
+        if "cookie" in known:
+            texts.extend(self._other_cookies(found))
         placeholders = self.facts.placeholders
-        body = self.request.body if self.request.body is not None else self.request.opening
+        body = self._other_body(found)
         head = "\0".join(texts).encode("latin-1", "replace")
         if body is None or len(body) > APART:
             owners = {*placeholders.scan(head), *placeholders.scan(body or b"")}
@@ -251,6 +303,40 @@ class _Look:
                 "the request holds a link or a code that people decide by",
                 "They are for the person they were sent to, and nobody else may pass them on.",
             )
+
+    def _other_target(self, found: tuple[Placement, ...]) -> str:
+        """The target without the places of the credentials found in it."""
+        target = self.request.target
+        parameters = [each.name for each in found if each.place is Place.QUERY]
+        if parameters and self.read.target is not None:
+            rest = (f"{k}={v}" for k, v in self.read.target.query if k not in parameters)
+            target = "&".join((target.partition("?")[0], *rest))
+        numbers = sorted({each.segment for each in found if each.place is Place.PATH}, reverse=True)
+        for number in numbers:
+            target = placing.without_segment(target, number)
+        return target
+
+    def _other_cookies(self, found: tuple[Placement, ...]) -> Iterator[str]:
+        """Cookies beside those that hold credentials: a login of the agent's own, which has no place here."""
+        names = {each.name for each in found if each.place is Place.COOKIE}
+        for name, value in self._cookies():
+            if name not in names:
+                yield f"{name}={value}"
+                if not self.facts.placeholders.scan(f"{name}={value}"):
+                    raise _Misuse(
+                        "the request holds a cookie of your own beside the credential's",
+                        "Send the credential's cookie alone.",
+                    )
+
+    def _other_body(self, found: tuple[Placement, ...]) -> bytes | None:
+        """The body, or what has been read of it, without the credentials found in it."""
+        body = self.request.body if self.request.body is not None else self.request.opening
+        for placement in found:
+            if placement.place is Place.BODY and body is not None:
+                around = placing.in_body(self.read.body, body, placement.name)
+                if around is not None:
+                    body = b"%b\0%b" % (around.before, around.after)
+        return body
 
     def _misused(self, owners: set[Owner]) -> None:
         for owner in sorted(owners, key=lambda o: (o.agent == self.request.agent, o.agent, o.credential)):

@@ -20,7 +20,7 @@ from wharfinger.rules.protocols.speech import Asked, Protocol, Speech
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.spelling import DEFAULT_PORTS, Pairs, canonical_pairs
 from wharfinger.rules.trees import ABSENT, Fields, Node
-from wharfinger.rules.types import JSON, Code, Effect, Message, Placement, Request
+from wharfinger.rules.types import JSON, Code, Effect, Message, Place, Placement, Request
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 CONTENT_TYPES = {"json": "application/json", "form": FORM_TYPE, "text": "text/plain; charset=utf-8"}
@@ -130,6 +130,8 @@ class Tool:
     """Whether it is refused until a person has approved its digest (`approved: false`)."""
     timeout: timedelta | None = None
     """How long an exchange may take, from its first byte."""
+    withheld: frozenset[str] = frozenset()
+    """Variables of the path that stand for a credential, and so are no inputs."""
 
     @property
     def hosts(self) -> frozenset[str]:
@@ -167,6 +169,7 @@ class Tool:
         texts = {
             name: trees.spell(value) for name, value in good.items() if not isinstance(value, list | dict)
         }
+        texts |= {each.name: each.unfilled for each in self.placements if each.place is Place.PATH}
         endpoint = self.endpoints[0]
         query = self._query(good)
         target = self.path.write(texts) + (f"?{canonical_pairs(query)}" if query else "")

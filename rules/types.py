@@ -78,6 +78,9 @@ class Place(enum.StrEnum):
     HEADER = "header"
     BASIC = "basic"
     QUERY = "query"
+    PATH = "path"
+    COOKIE = "cookie"
+    BODY = "body"
 
 
 class Message(enum.StrEnum):
@@ -163,17 +166,30 @@ class Placement:
     credential: str
     place: Place
     name: str
-    """Header field or query parameter."""
+    """Header field, query parameter, variable of the path, cookie, or field of the body."""
     format: str = "${secret}"
-    """What is sent, with `${secret}` for the value. For `basic`: the text before base64."""
+    """What is sent, with `${secret}` for the value. For `basic`: the text before base64; for `path`: the
+    whole segment."""
     also: tuple[str, ...] = ()
     """Other header fields (lower case) in which the agent's client may send its placeholder."""
+    segment: int = -1
+    """Of the path: which segment of it."""
     fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The header fields (lower case) in which the placeholder is looked for."""
 
     def __post_init__(self) -> None:
         """Put the names together once."""
-        object.__setattr__(self, "fields", (self.name.lower(), *self.also))
+        fields: tuple[str, ...] = ()
+        if self.place in {Place.HEADER, Place.BASIC}:
+            fields = (self.name.lower(), *self.also)
+        elif self.place is Place.COOKIE:
+            fields = ("cookie",)
+        object.__setattr__(self, "fields", fields)
+
+    @property
+    def unfilled(self) -> str:
+        """What stands in a path where nobody has put a credential or placeholder yet."""
+        return f"{{{self.name}}}"
 
 
 @dataclass(frozen=True, slots=True)

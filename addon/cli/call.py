@@ -21,7 +21,7 @@ from wharfinger.desk import DataFolder
 from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.refusal import Refused
-from wharfinger.rules.tools import FilledRequest, Tool
+from wharfinger.rules.tools import CONTENT_TYPES, FORM_TYPE, FilledRequest, Tool
 from wharfinger.rules.types import Place
 
 _ANSWER_SECONDS = 600.0  # models take minutes over an answer
@@ -118,7 +118,8 @@ def _filled(tool: Tool, values: Mapping[str, Any]) -> FilledRequest:
 
 def with_placeholders(tool: Tool, filled: FilledRequest, held: Mapping[str, str]) -> FilledRequest:
     """The request with the placeholders that the agent holds in the places of their credentials."""
-    fields, url = list(filled.headers), filled.url
+    fields, url, body = list(filled.headers), filled.url, filled.body
+    cookies: list[str] = []
     for placed in tool.placements:
         placeholder = held.get(placed.credential)
         if placeholder is None:
@@ -128,9 +129,26 @@ def with_placeholders(tool: Tool, filled: FilledRequest, held: Mapping[str, str]
             url += f"{'&' if '?' in url else '?'}{quote(placed.name, safe='')}={quote(text, safe='')}"
         elif placed.place is Place.BASIC:
             fields.append((placed.name, f"Basic {base64.b64encode(text.encode()).decode()}"))
+        elif placed.place is Place.PATH:
+            url = url.replace(quote(placed.unfilled), quote(placeholder, safe=""), 1)
+        elif placed.place is Place.COOKIE:
+            cookies.append(f"{placed.name}={text}")
+        elif placed.place is Place.BODY:
+            body, filled = _with_field(body, placed.name, text, filled)
         else:
             fields.append((placed.name, text))
-    return replace(filled, headers=tuple(fields), url=url)
+    if cookies:
+        fields.append(("Cookie", "; ".join(cookies)))
+    return replace(filled, headers=tuple(fields), url=url, body=body)
+
+
+def _with_field(body: bytes, name: str, text: str, filled: FilledRequest) -> tuple[bytes, FilledRequest]:
+    """The body with one more field, and the request with a body's type."""
+    if filled.content_type == FORM_TYPE:
+        return body + f"{'&' if body else ''}{name}={quote(text, safe='')}".encode(), filled
+    held = json.loads(body) if body else {}
+    written = json.dumps({**held, name: text}, ensure_ascii=False, separators=(",", ":")).encode()
+    return written, replace(filled, content_type=filled.content_type or CONTENT_TYPES["json"])
 
 
 def _send(place: Here, run: Run, tool: Tool, filled: FilledRequest, reason: str | None) -> Answer:

@@ -14,7 +14,7 @@ _PASSWORD_MIN = 8
 
 
 def render(placement: Placement, secret: Secret) -> str:
-    """The text to put where `placement` says: a field's value, or a query parameter's, percent-encoded."""
+    """The text to put where `placement` says; for a query percent-encoded, else plain."""
     text = placement.format.replace(_VARIABLE, secret.reveal())
     if placement.place is Place.BASIC:
         return f"Basic {_base64(text)}"  # RFC 7617

@@ -74,6 +74,8 @@ class Passage:
     answer: Answer | None = None
     """The refusal the agent is to see in place of a protocol error."""
     scan: StreamScan | None = None
+    body: bytes | None = None
+    """The sealed copy's, where it is not streamed."""
     asked: http.Request | None = None
     """The sealed copy, where it asks for a WebSocket."""
     relay: Relay | None = None
@@ -436,15 +438,15 @@ class SealedHttpLayer(base.HttpLayer):
                 yield from self._refuse_stream(event.stream_id, passage)
             return
         passage.exchange.move(Stage.SENT)
-        passage.permit = permit
+        passage.permit, passage.body = permit, sealed.body
         passage.sent_at = time.monotonic()
         if peer := stream.flow.server_conn.peername:
             passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
             passage.scan = StreamScan(self._parts.live.placeholders)
         if permit.decision.response.switch:
-            passage.asked = sealed
-        yield from self._pass(child, replace(event, request=sealed))
+            passage.asked = sealed.head
+        yield from self._pass(child, replace(event, request=sealed.head))
         if (timeout := permit.decision.timeout) is not None:
             passage.over_at = passage.sent_at + timeout.total_seconds()
             yield from self._wake()
@@ -458,8 +460,7 @@ class SealedHttpLayer(base.HttpLayer):
         self, child: layer.Layer, event: RequestData, passage: Passage
     ) -> layer.CommandGenerator[None]:
         if passage.scan is None:
-            permit = passage.permit
-            data = permit.request.body if permit is not None else b""
+            data = passage.body
         else:
             data, found = passage.scan.feed(event.data)
             if found is not None:

@@ -7,42 +7,84 @@ bytes that leave.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from mitmproxy import http
 from wharfinger.credentials import kinds
 from wharfinger.flow import websocket_handshake
-from wharfinger.gate import Permit
-from wharfinger.rules import headers
-from wharfinger.rules.types import Place
+from wharfinger.gate import Permit, Withdrawn
+from wharfinger.rules import headers, placing
+from wharfinger.rules.types import Place, Placement
 
 _OWN = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
 
 
-def sealed(permit: Permit, flow_request: http.Request) -> http.Request:
-    """The request to send for `permit`, with its credentials put in."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Sealed:
+    """What goes to the upstream socket."""
+
+    head: http.Request
+    body: bytes | None
+    """None where the body is streamed."""
+
+
+@dataclass(slots=True, repr=False)
+class _Copy:
+    """A request, while credentials are put into it."""
+
+    target: str
+    body: bytes | None
+    content_type: tuple[str, ...]
+    fields: list[tuple[bytes, bytes]]
+    cookies: list[str]
+
+    def put(self, placement: Placement, value: str) -> None:
+        """Put one credential in its place. Raises `Withdrawn` if the place is not there."""
+        target: str | None = self.target
+        match placement.place:
+            case Place.QUERY:
+                self.target = kinds.with_query(self.target, placement.name, value)
+            case Place.PATH:
+                target = placing.with_segment(self.target, placement.segment, value)
+                self.target = _there(target, placement)
+            case Place.BODY:
+                body = placing.with_value(self.content_type, self.body or b"", placement.name, value)
+                self.body = _there(body, placement)
+            case Place.COOKIE:
+                self.cookies.append(f"{placement.name}={value}")
+            case _:
+                self.fields.append((placement.name.encode("latin-1"), value.encode("latin-1")))
+
+
+def _there[T](made: T | None, placement: Placement) -> T:
+    if made is None:
+        raise Withdrawn(f"the place of {placement.credential} cannot be found in the request")
+    return made
+
+
+def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
+    """The request to send for `permit`, with its credentials put in. Raises `Withdrawn` if one cannot be."""
     request = permit.request
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
     for name, value in permit.decision.forward:
         raw = name.encode("latin-1")
         if raw.lower() not in _OWN:
             fields.append((raw, value.encode("latin-1")))
-    target = request.target
+    copy = _Copy(request.target, request.body, request.values("content-type"), fields, [])
     for placement, (secret, _) in zip(permit.decision.placements, permit.secrets, strict=True):
-        value = kinds.render(placement, secret)
-        if placement.place is Place.QUERY:
-            target = kinds.with_query(target, placement.name, value)
-        else:
-            fields.append((placement.name.encode("latin-1"), value.encode("latin-1")))
+        copy.put(placement, kinds.render(placement, secret))
+    if copy.cookies:
+        fields.append((b"Cookie", "; ".join(copy.cookies).encode("latin-1")))
     if permit.decision.response.switch:
         fields.extend(websocket_handshake.asking())
-    fields.extend(_framing(request.body, request.method, flow_request))
-    return http.Request(
+    fields.extend(_framing(copy.body, request.method, flow_request))
+    head = http.Request(
         host=request.host,
         port=request.port,
         method=request.method.encode("ascii"),
         scheme=request.scheme.encode("ascii"),
         authority=b"",
-        path=target.encode("ascii"),
+        path=copy.target.encode("ascii"),
         http_version=b"HTTP/1.1",
         headers=http.Headers(fields),
         content=None,
@@ -50,6 +92,7 @@ def sealed(permit: Permit, flow_request: http.Request) -> http.Request:
         timestamp_start=time.time(),
         timestamp_end=None,
     )
+    return Sealed(head, copy.body)
 
 
 def _framing(body: bytes | None, method: str, flow_request: http.Request) -> list[tuple[bytes, bytes]]:

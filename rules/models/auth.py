@@ -1,29 +1,49 @@
-"""`auth:` of tools: the one place where a tool's credential goes (DESIGN 5.2)."""
+"""`auth:` of tools: the places where a tool's credentials go (DESIGN 5.2)."""
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
 from wharfinger.rules.models.values import HeaderName, Variable
-from wharfinger.rules.nodes import MappingNode
+from wharfinger.rules.nodes import MappingNode, SequenceNode
+from wharfinger.rules.problems import Problems
 from wharfinger.rules.types import Place
 
-LATER_PLACES = frozenset({"path", "cookie", "body", "sigv4"})
+MAX_PLACES: Final = 4
+_COOKIE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", re.ASCII)
+_FIELD: Final = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_MISSING: Final = {
+    Place.QUERY: "name the query parameter that holds the credential",
+    Place.PATH: "name the variable of the URL that stands for the credential",
+    Place.COOKIE: "name the cookie that holds the credential",
+    Place.BODY: "name the field of the body that holds the credential",
+}
 
 
 class Auth(Written):
-    """Where the credential goes; the text `own` lets the agent's own login pass."""
+    """Where the credential goes; a list where there are several places; `own` lets the agent's login pass."""
 
-    short: ClassVar[dict[str, Any] | None] = {"const": "own"}
+    short: ClassVar[dict[str, Any] | None] = {
+        "anyOf": [
+            {"const": "own"},
+            {"type": "array", "items": {"type": "object"}, "minItems": 1, "maxItems": MAX_PLACES},
+        ]
+    }
     model_config = ConfigDict(json_schema_extra={"required": ["secret"]})
 
     own: bool = False
     secret: Variable = Field(default="", description="Name of the credential in credentials.yaml.")
-    place: Place = Field(default=Place.HEADER, alias="in", description="header, basic or query.")
-    name: Text = Field(default="Authorization", description="Header field or query parameter.")
+    place: Place = Field(
+        default=Place.HEADER, alias="in", description="header, basic, query, path, cookie or body."
+    )
+    name: Text = Field(
+        default="Authorization",
+        description="Header field, query parameter, variable of the path, cookie, or field of the body.",
+    )
     format: Text = Field(
         default="Bearer ${secret}",
         description="What is sent, with ${secret} for the value; for basic the text `user:password`.",
@@ -32,32 +52,58 @@ class Auth(Written):
         default=(), description="Other header fields in which clients send it; it goes out in `name`."
     )
     optional: Flag = Field(default=False, description="Whether a call may go without the credential.")
+    more: tuple[Auth, ...] = ()
+    """The places after the first, where a list is written."""
 
     @classmethod
     @cache
     def keys(cls) -> frozenset[str]:
-        """`own` is written as `auth: own`, not as a key."""
-        return super().keys() - {"own"}
+        """`own` is written as `auth: own`, and further places as a list, not as keys."""
+        return super().keys() - {"own", "more"}
+
+    @property
+    def places(self) -> tuple[Auth, ...]:
+        """Each place; none for `auth: own`."""
+        return () if self.own else (self, *self.more)
 
     @classmethod
     def normal(cls, data: Any) -> Any:
-        """The text `own`, or a mapping with the defaults of its place filled in."""
+        """The text `own`, or a mapping with the defaults of its place filled in; of a list, its first."""
         if isinstance(data, str):
             if data != "own":
                 raise wrong(f'auth "{data}" is not known', 'write "own", or a mapping like {secret: NAME}')
             return {"own": True}
+        if isinstance(data, SequenceNode):
+            return _listed(data)
         if not isinstance(data, MappingNode):
             return data
         if "secret" not in data:
             raise wrong('missing key "secret"', "name a credential of credentials.yaml, or write `auth: own`")
         place = data.get("in", "header")
-        if place in LATER_PLACES:
+        if place == "sigv4":
             raise later(f'the place "{place}"')
         filled = data.only(lambda key: True)
         for key, value in _place_defaults(place, data).items():
             if key not in filled:
                 filled.set(key, data.mark, value, data.mark)
         return filled
+
+    @classmethod
+    def _reported(cls, node: MappingNode, problems: Problems) -> MappingNode:
+        rest = node.get("more")
+        if not isinstance(rest, _Rest):
+            return super()._reported(node, problems)
+        known = super()._reported(node.only(lambda key: key != "more"), problems)
+        whole = known.only(lambda key: True)
+        whole.set("more", node.mark, rest, rest.mark)
+        return whole
+
+    @field_validator("more")
+    @classmethod
+    def _plain(cls, value: tuple[Auth, ...]) -> tuple[Auth, ...]:
+        if any(each.own or each.more for each in value):
+            raise wrong("a list of places holds mappings", "write each like {secret: NAME, name: X-Api-Key}")
+        return value
 
     @field_validator("format")
     @classmethod
@@ -73,12 +119,42 @@ class Auth(Written):
     @model_validator(mode="after")
     def _named(self) -> Self:
         if not self.own and not self.name:
-            raise wrong('missing key "name"', "name the query parameter that holds the credential")
+            raise wrong('missing key "name"', _MISSING.get(self.place, "name the header field"))
+        spelled = {Place.COOKIE: _COOKIE, Place.BODY: _FIELD, Place.PATH: _FIELD}.get(self.place)
+        if spelled is not None and not spelled.fullmatch(self.name):
+            raise wrong(f'the name "{self.name}" cannot be that of a {self.place}', "use a plain name")
+        if self.place is Place.PATH and self.format != "${secret}":
+            raise wrong("the path takes the credential alone", "write what stands around it into the URL")
+        if self.also and self.place is not Place.HEADER:
+            raise wrong("`also` is for header fields", "write a list of places")
         return self
 
 
+class _Rest(SequenceNode):
+    """The places after the first: nothing that could be written under the key `more`."""
+
+    __slots__ = ()
+
+
+def _listed(data: SequenceNode) -> MappingNode:
+    """The first of several places, with the others in it."""
+    if not 1 <= len(data) <= MAX_PLACES or not all(isinstance(each, MappingNode) for each in data):
+        raise wrong(
+            f"auth takes one to {MAX_PLACES} places", "write each like {secret: NAME, name: X-Api-Key}"
+        )
+    if any("more" in each for each in data):
+        raise wrong('unknown key "more"', "write all places in one list")
+    first: MappingNode = Auth.normal(data[0])
+    if data[1:]:
+        rest = _Rest(data.file, data.mark)
+        rest.extend(data[1:])
+        rest.items_at.extend(data.items_at[1:])
+        first.set("more", data.mark, rest, data.mark)
+    return first
+
+
 def _place_defaults(place: str, data: MappingNode) -> dict[str, str]:
-    if place == "query":
+    if place in {"query", "path", "cookie", "body"}:
         return {"name": "", "format": "${secret}"}
     if place == "basic":
         return {"name": "Authorization", "format": "${secret}"}

@@ -33,6 +33,8 @@ DUMMIES = {
     "zendesk-placeholder-0000000000": "ZENDESK_TOKEN",
     "pd-placeholder-00000000": "PAGERDUTY_TOKEN",
     "dd-placeholder-00000000": "DATADOG_API_KEY",
+    "dd-app-placeholder-00000000": "DATADOG_APP_KEY",
+    "123456:placeholder-000000000000000000000000": "TELEGRAM_BOT_TOKEN",
     "twilio-placeholder-0000000000": "TWILIO_AUTH",
     "SG.placeholder000000000000": "SENDGRID_API_KEY",
     "shpat_placeholder00000000": "SHOPIFY_ACCESS_TOKEN",
@@ -45,10 +47,16 @@ DUMMIES = {
     "cb-placeholder-00000000000000": "CODEBERG_TOKEN",
 }
 """What the recorder gave the clients for keys, taken here for the agent's own placeholders."""
-FIELDS = ("authorization", "x-api-key", "private-token", "dd-api-key", "x-shopify-access-token", "apikey")
+FIELDS = (
+    "authorization",
+    "x-api-key",
+    "private-token",
+    "dd-api-key",
+    "dd-application-key",
+    "x-shopify-access-token",
+    "apikey",
+)
 """Where clients put them."""
-TWO_KEYS = {"api.datadoghq.com"}
-"""Hosts that want a second key, for which a tool has no place: the agent's own is refused."""
 FACTS = Facts(Placeholders({dummy: Owner("agent", name) for dummy, name in DUMMIES.items()}), agent_id="1")
 LOGINS = {"claude_code", "codex"}
 
@@ -77,32 +85,28 @@ def hosts(catalogue: Toolset) -> dict[str, list[str]]:
     return {name: sorted(held) for name, held in found.items() if name in DUMMIES.values()}
 
 
-def presented(line) -> str | None:
-    """The credential whose dummy a recorded request holds, plain or inside Basic."""
+def presented(line) -> list[str]:
+    """The credentials whose dummies a recorded request holds: in its path, plain or inside Basic."""
+    found = [name for dummy, name in DUMMIES.items() if dummy in line.request.target]
     for value in (value for name in FIELDS for value in line.request.values(name)):
         scheme, space, rest = value.partition(" ")
         rest = rest if space else value
         text = base64.b64decode(rest).decode() if scheme.lower() == "basic" else rest
         for dummy, name in DUMMIES.items():
             if dummy in text:
-                return name
-    return None
+                found.append(name)
+    return list(dict.fromkeys(found))
 
 
 def test_a_recorded_request_goes_out_with_its_credential_and_nothing_of_the_placeholder(
     line, open_house: Configuration
 ) -> None:
     decision = decide(open_house, line.request, FACTS, NOW)
-    if line.request.host in TWO_KEYS:
-        assert decision.reason is not None
-        assert '"dd-application-key"' in decision.reason
-        return
     if open_house.tools.recognise(line.request).refusal is not None:
         assert decision.verdict is Verdict.DENY
         return
     assert decision.verdict is Verdict.ALLOW, decision.reason
-    name = presented(line)
-    assert [placement.credential for placement in decision.placements] == ([name] if name else [])
+    assert [placement.credential for placement in decision.placements] == presented(line)
     sent = repr(decision.forward)
     assert not [dummy for dummy in DUMMIES if dummy in sent]
     assert {"authorization", "x-api-key"}.isdisjoint(field.lower() for field, _ in decision.forward)
@@ -111,11 +115,12 @@ def test_a_recorded_request_goes_out_with_its_credential_and_nothing_of_the_plac
 def test_a_key_of_the_agents_own_is_refused_where_one_is_bound(line, open_house: Configuration) -> None:
     from dataclasses import replace
 
-    if presented(line) is None or line.request.host in TWO_KEYS:
+    if not presented(line):
         return
     headers = tuple(
         (n, "Bearer sk_live_of_the_agent_itself_0001") if n.lower() in FIELDS else (n, v)
         for n, v in line.request.headers
     )
-    decision = decide(open_house, replace(line.request, headers=headers), FACTS, NOW)
+    target = line.request.target.replace("/bot123456:placeholder", "/bot123456:of-its-own")
+    decision = decide(open_house, replace(line.request, headers=headers, target=target), FACTS, NOW)
     assert decision.verdict is Verdict.DENY

@@ -25,7 +25,7 @@ class Api:
     file: str = ""
     """The document, below the package's folder."""
     base: tuple[str, ...] = ()
-    auth: dict[str, Any] | None = None
+    auth: dict[str, Any] | list[dict[str, Any]] | None = None
     headers: dict[str, Any] | None = None
     """`headers:` of the file, beyond what the document says."""
     paths: tuple[str, ...] = ()

@@ -47,8 +47,12 @@ def imported(api: Api, specs: Path, hand: str, before: str) -> tuple[Imported, s
         only=api.only,
         skip=api.skip,
         parameters=api.kind == "aws",
-        secret=str((api.auth or {}).get("secret", "")),
-        auth=api.auth if api.auth is not None else held.get("auth"),
+        secret=str(_first(api.auth).get("secret", "")),
+        auth={}
+        if api.auth and not _is_plain(api.auth)
+        else api.auth
+        if api.auth is not None
+        else held.get("auth"),
         effects=api.effects or {},
         forms=api.forms or {},
         names=comparing.names(old) if old else {},
@@ -56,6 +60,16 @@ def imported(api: Api, specs: Path, hand: str, before: str) -> tuple[Imported, s
     )
     result = READERS[api.kind](api, specs, options)
     return _without(result, held, api), _source(api, specs)
+
+
+def _is_plain(auth: dict[str, Any] | list[dict[str, Any]]) -> bool:
+    """Whether one credential stands in the head of every request, so that a document can be read with it."""
+    return isinstance(auth, dict) and auth.get("in", "header") in {"header", "basic", "query"}
+
+
+def _first(auth: dict[str, Any] | list[dict[str, Any]] | None) -> dict[str, Any]:
+    """The first place of a credential; an empty one where there is none."""
+    return (auth[0] if isinstance(auth, list) else auth) or {}
 
 
 def _without(result: Imported, held: Mapping[str, Any], api: Api) -> Imported:
@@ -68,7 +82,7 @@ def _without(result: Imported, held: Mapping[str, Any], api: Api) -> Imported:
         tool for tool in result.file["tools"] if tool["tool"] not in names and not places & set(_places(tool))
     ]
     for tool in kept:
-        if "optional" in tool["run"].get("auth", {}) and not (api.auth or {}).get("optional"):
+        if "optional" in tool["run"].get("auth", {}) and not _first(api.auth).get("optional"):
             del tool["run"]["auth"]  # the document says that none is needed; the API answers otherwise
         _leave_out(tool, api.without)
         _spare(tool, api.spare)
@@ -80,8 +94,11 @@ def _without(result: Imported, held: Mapping[str, Any], api: Api) -> Imported:
             tool["run"]["extra"] = "allow"
     kept = _shortest(kept, api)
     for tool in kept if api.prefix else ():
-        _put_below(tool, api.prefix)
-    file = result.file | {"tools": kept}
+        _put_below(tool, api.prefix, _first(api.auth).get("name"))
+    head = {key: value for key, value in result.file.items() if key != "tools"}
+    if api.auth and not _is_plain(api.auth):
+        head["auth"] = api.auth
+    file = head | {"tools": kept}
     return Imported(file, Report(len(kept), result.report.dropped, result.report.notes))
 
 
@@ -136,13 +153,14 @@ def _leave_out(tool: dict[str, Any], names: tuple[str, ...]) -> None:
             del tool["input"]
 
 
-def _put_below(tool: dict[str, Any], prefix: str) -> None:
-    """Put the tool's path below a prefix, the variables of which are inputs of every tool."""
+def _put_below(tool: dict[str, Any], prefix: str, credential: str | None) -> None:
+    """Put the tool's path below a prefix, whose variables are inputs of every tool, or its credential."""
     tool["run"]["url"] = f"{prefix}{tool['run']['url']}"
     names = re.findall(r"\$\{(\w+)\}", prefix)
-    held = {name: {"type": "string", "sensitive": True} if name == "token" else "string" for name in names}
-    inputs = held | tool.get("input", {})
-    ordered = {key: tool[key] for key in ("tool", "description", "effect")} | {"input": inputs}
+    inputs = {name: "string" for name in names if name != credential} | tool.get("input", {})
+    ordered = {key: tool[key] for key in ("tool", "description", "effect")} | (
+        {"input": inputs} if inputs else {}
+    )
     rest = {key: value for key, value in tool.items() if key not in ordered}
     tool.clear()
     tool |= ordered | rest

@@ -154,14 +154,14 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
         (
             "tool: t\nauth: {secret: K, in: cookie}\nrun: {method: GET, url: /x, auth: {secret: K, in: query}}",
             [
-                '2:7 the place "cookie" is not supported yet | leave it out; this version would not enforce it',
+                '2:7 missing key "name" | name the cookie that holds the credential',
                 '3:35 missing key "name" | name the query parameter that holds the credential',
             ],
         ),
         (
             "tool: t\nauth: {secret: K, in: hedder, format: Bearer}\nrun: {method: GET, url: /x, auth: {secret: K, own: true, format: 'é${secret}'}}",
             [
-                '2:23 expected "header", "basic" or "query", not "hedder" | did you mean "header"?',
+                '2:23 expected "header", "basic", "query", "path", "cookie" or "body", not "hedder" | did you mean "header"?',
                 '2:39 the format "Bearer" does not hold "${secret}" once | write it like "Bearer ${secret}"',
                 '3:47 unknown key "own" | known keys: also, format, in, name, optional, secret',
                 "3:66 the format has characters that a header cannot hold | use printable ASCII",
