@@ -18,6 +18,7 @@ from staging.stage import Agent, Operator, Watch, until
 from staging.world import APPROVER, World
 from wharfinger import people
 from wharfinger.control.client import Client
+from wharfinger.control.office.pages.table import NAVIGATION
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")
@@ -33,7 +34,7 @@ try:
 except stripe.StripeError as error:
     print(type(error).__name__, error.user_message)
 """
-PAGES = ["/", "/approvals", "/audit", "/account"]
+PAGES = [*(path for path, _ in NAVIGATION), "/account", "/sign-in", "/sign-in/link"]
 
 
 def begin(agent: Agent, amount: int, **metadata: str) -> Any:
