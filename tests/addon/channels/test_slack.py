@@ -238,7 +238,7 @@ async def test_somebody_of_another_workspace_is_left_alone(bench: Bench, changed
     "broken",
     [
         lambda p: p | {"type": "message_action"}, lambda p: p | {"actions": []}, lambda p: p | {"user": None},
-        lambda p: p | {"actions": p["actions"] * 2}, lambda p: p | {"container": {"type": "view"}},
+        lambda p: p | {"actions": p["actions"] * 2}, lambda p: p | {"container": p["container"] | {"type": "view"}},
         lambda p: p | {"container": "message"}, lambda p: p | {"actions": [{"action_id": "other", "value": "x"}]},
         lambda p: {"type": "view_submission"}, lambda p: {}, lambda p: {"type": "shortcut"},
         lambda p: {"type": "view_submission", "user": {"id": "U1"}, "view": {"callback_id": blocks.REASON, "private_metadata": "{"}},
