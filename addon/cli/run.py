@@ -99,7 +99,7 @@ def _start(place: Here) -> Client:
 
 @contextlib.contextmanager
 def issued(
-    place: Here, agent: str, reason: str | None, person: str | None, *, isolate: bool
+    place: Here, agent: str, reason: str | None, person: str | None, *, isolate: bool = False
 ) -> Iterator[Run]:
     """A run of `agent`, ended when the block ends."""
     key = person_key(person)
