@@ -94,12 +94,12 @@ def test_an_approval_is_used_once_wherever_it_dies(
 
 
 @pytest.mark.parametrize(
-    ("point", "used"),
+    ("point", "counted"),
     [("grant before the store", 0), ("intent before the book", 1), ("grant after the check", 1)],
 )
 @pytest.mark.timeout(180)
 def test_a_grant_covers_no_call_more_wherever_it_dies(
-    separate: Callable[..., Operator], point: str, used: int
+    separate: Callable[..., Operator], point: str, counted: int
 ) -> None:
     operator = separate(hold="10m")
     start(operator, point)
@@ -113,9 +113,9 @@ def test_a_grant_covers_no_call_more_wherever_it_dies(
     assert not watch.requests
     operator.start()
     agent = Agent.of(operator)
-    assert operator.run("grants", "show", row["id"], "--json").json["used"] == used
+    assert operator.run("grants", "show", row["id"], "--json").json["used"] == counted
     again = agent.begin(*REFUND)
-    if used:
+    if counted:
         operator.run("approvals", "deny", question(operator)["id"], "--as", APPROVER)
-    assert ('"re_6000"' in agent.end(again).out) is not bool(used)
-    assert len(watch.requests) == 1 - used
+    assert ('"re_6000"' in agent.end(again).out) is not bool(counted)
+    assert len(watch.requests) == 1 - counted

@@ -26,6 +26,10 @@ async def take(watch, number: int) -> list[Change | Flood]:
 async def test_a_watcher_is_told_every_change_once_the_store_has_it(desk, request_, decision) -> None:
     approvals = await desk.approvals()
     with approvals.watch() as one, approvals.watch() as other:
+        desk.store.broken = True
+        with pytest.raises(OSError, match="gone"):
+            await approvals.ask("id1", request_, decision)
+        desk.store.broken = False
         approval = await approvals.ask("id1", request_, decision)
         await approvals.ask("id1", request_, decision)
         desk.store.broken = True

@@ -39,13 +39,7 @@ def _install(point: str) -> None:
 
     move, _, where = point.partition(" ")
     state = {"approve": "approved", "use": "used"}.get(move, "")
-    if where == "before the book":
-        _around(events, "approval", before=lambda *args, **kwargs: args[1] == state)
-    elif where == "before the store":
-        _around(rows, "change", before=lambda conn, before, new, made: made == move)
-    elif where == "before anybody is told":
-        _around(Waiters, "tell", before=lambda self, approval: approval.state == state)
-    elif point == "intent before the book":
+    if point == "intent before the book":
         _around(events, "intent", before=lambda *args, **kwargs: True)
     elif point == "send before the check":
         _around(Gate, "redeem", before=lambda *args, **kwargs: True)
@@ -55,6 +49,12 @@ def _install(point: str) -> None:
         _around(grant_rows, "use", before=lambda *args: True)
     elif point == "grant after the check":
         _around(Grants, "stands", before=None, after=True)
+    elif where == "before the book":
+        _around(events, "approval", before=lambda *args, **kwargs: args[1] == state)
+    elif where == "before the store":
+        _around(rows, "change", before=lambda conn, before, new, made: made == move)
+    elif where == "before anybody is told":
+        _around(Waiters, "tell", before=lambda self, approval: approval.state == state)
     else:
         raise ValueError(point)
 
