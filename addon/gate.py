@@ -18,6 +18,7 @@ from wharfinger.answers import Answer
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
 from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.audit.repeats import Repeats
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.faults import StoreUnavailable
 from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
@@ -128,6 +129,11 @@ class Gate:
     grants: Grants
     activity: Activity
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
+    _repeats: Repeats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Denials go to the book by way of what counts those that repeat."""
+        self._repeats = Repeats(self.book)
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
         """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
@@ -207,7 +213,7 @@ class Gate:
         self, decision_id: str, request: Request, session: Session, decision: Decision
     ) -> Admission:
         if session.origin is not Origin.TEST:  # what the self-test finds is recorded by itself
-            await self.book.write(events.refused(decision_id, session.who, request, decision))
+            await self._repeats.write(events.refused(decision_id, session.who, request, decision))
         return Admission(decision_id, refusal=answer(decision_id, decision, request))
 
     def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
@@ -309,7 +315,7 @@ class Gate:
             decision_id, who, code, reason, target=target, policy_digest=self.live.policy_digest
         )
         try:
-            await self.book.write(event)
+            await self._repeats.write(event)
         except BookUnavailable:
             logger.error("a refusal could not be recorded: %s", reason)
         return decision_id
@@ -336,7 +342,9 @@ class Gate:
             logger.error("an outcome could not be recorded: %s", error)
 
     async def drain(self) -> None:
-        """Wait until every outcome handed in so far is written."""
+        """Wait until every outcome handed in so far is written, and every denial that was counted."""
+        for counted in self._repeats.close():
+            self._keep(counted)
         while self._endings:
             await asyncio.gather(*tuple(self._endings), return_exceptions=True)
             # Where all of them are done already, nothing above has given way to the callbacks that drop them.

@@ -7,12 +7,15 @@ decided in one place, `render`. Sequence, time and chain are the book's to give.
 from __future__ import annotations
 
 import enum
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from wharfinger.rules.types import JSON, Call, Code, Decision, Observed, Request, Verdict
+
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
 class EventKind(enum.StrEnum):
@@ -159,11 +162,24 @@ class Event:
     action: str = ""
     detail: Mapping[str, JSON] = field(default_factory=dict)
     """Further facts of our own making: nothing an agent sent."""
+    trace: str = ""
+    """The trace id of the request's `traceparent` (W3C Trace Context), where it has a valid one."""
+    count: int = 0
+    """How many denials alike this one stands for; 0 where it stands for itself."""
+    decisions: tuple[str, ...] = ()
+    """The first of their decision ids."""
 
 
 def decision_id() -> str:
     """A new id for one request's decision and everything that follows from it."""
     return f"d_{secrets.token_hex(10)}"
+
+
+def trace_of(request: Request) -> str:
+    """The trace id of a request; empty where it has none, or not exactly one that is valid."""
+    given = request.values("traceparent")
+    found = _TRACEPARENT.fullmatch(given[0]) if len(given) == 1 else None
+    return found[1] if found is not None and found[1] != "0" * 32 else ""
 
 
 def _decided(
@@ -192,6 +208,7 @@ def _decided(
         request_digest=decision.digest,
         credentials=tuple(placement.credential for placement in decision.placements),
         dropped=decision.dropped,
+        trace=trace_of(request),
         approval=approval,
         approvers=approvers or tuple(name for use in decision.grants for name in use.given_by),
         grants=tuple(use.grant for use in decision.grants),

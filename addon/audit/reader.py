@@ -128,15 +128,14 @@ def show(path: Path, reference: str) -> list[Record]:
     wanted = {reference}
     if not reference.startswith("d_"):
         for record in records(path):
-            names = (str(record.seq), record.members.get("id"), record.members.get("approval"))
-            if reference in names and (decision := record.members.get("decision")):
+            if reference in _names(record) and (decision := record.members.get("decision")):
                 wanted.add(decision)
     return [record for record in records(path) if wanted & _names(record)]
 
 
 def _names(record: Record) -> set[str]:
     found = (record.members.get(name) for name in ("decision", "approval", "id"))
-    return {str(record.seq), *(name for name in found if name)}
+    return {str(record.seq), *(name for name in found if name), *record.members.get("decisions", ())}
 
 
 def tail(path: Path, count: int) -> list[Record]:

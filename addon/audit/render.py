@@ -147,6 +147,10 @@ class _Renderer:
             self._sent(out, event.sent)
         self._put(out, "person", event.person)
         self._put(out, "action", event.action)
+        self._own(out, "trace", event.trace)
+        if event.count:
+            out["count"] = event.count
+        self._list(out, "decisions", event.decisions)
         if event.detail:
             out["detail"] = self._values("detail", event.detail)
         if self.cut:

@@ -125,8 +125,10 @@ class _Verifier:
     def _published(self) -> Position | None:
         try:
             position = published.read(self.folder)
-        except BookDamaged as damaged:
-            self.findings.fail(published.NAME, 0, damaged.reason)
+        except (OSError, BookDamaged) as error:
+            self.findings.fail(
+                published.NAME, 0, getattr(error, "reason", None) or f"it cannot be read: {error}"
+            )
             return None
         if position is None:
             self.findings.note("no length was published: the last file was read to its end")

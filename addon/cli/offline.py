@@ -192,10 +192,14 @@ def _show_coverage(exercised: Iterable[Exercised]) -> None:
 @click.command("schema")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), required=False)
 def schema_command(folder: Path | None) -> None:
-    """Print the JSON Schemas of the configuration files, or write them into FOLDER, for an editor."""
+    """Print the JSON Schemas of the configuration files, and of the audit log's events.
+
+    Or write them into FOLDER, for an editor.
+    """
+    from wharfinger.audit.event_schema import event_schema
     from wharfinger.rules.schema import schemas
 
-    exported = schemas()
+    exported = {**schemas(), "audit-event": event_schema()}
     if folder is None:
         print_json(exported)
         return

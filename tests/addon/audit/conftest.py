@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
+from wharfinger.audit import reader
 from wharfinger.audit.book import Book
+from wharfinger.audit.errors import BookUnavailable
+from wharfinger.audit.event_schema import event_schema
 from wharfinger.audit.events import Event, Who, intent
 from wharfinger.audit.folder import System
+from wharfinger.audit.verify import verify
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 
 KEY = b"k" * 32
+SCHEMA = Draft202012Validator(event_schema())
 
 
 class SettableClock:
@@ -103,6 +109,27 @@ def opened(folder: Path, clock: SettableClock) -> Iterator[Callable[..., Book]]:
     yield open_book
     for book in books:
         book.close()
+    if books and _readable(folder):
+        wrong = [
+            f"event {record.seq}: {error.message}"
+            for record in reader.records(folder)
+            for error in SCHEMA.iter_errors(record.members)
+        ]
+        assert wrong == []
+
+
+def _readable(folder: Path) -> bool:
+    """Whether a test left the log as it was written."""
+    try:
+        return verify(folder).ok
+    except BookUnavailable:
+        return False
+
+
+@pytest.fixture
+def schema() -> Draft202012Validator:
+    """The published schema, which every event of every test here is held to."""
+    return SCHEMA
 
 
 @pytest.fixture

@@ -6,15 +6,28 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Event, EventKind, Outcome, Sent, Who, approval, control, intent, outcome
+from wharfinger.audit.events import (
+    Event,
+    EventKind,
+    Outcome,
+    Sent,
+    Target,
+    Who,
+    approval,
+    control,
+    intent,
+    outcome,
+    rejected,
+)
 from wharfinger.rules.grants import Use
-from wharfinger.rules.types import Observed, RuleRef, Verdict
+from wharfinger.rules.types import Code, Observed, RuleRef, Verdict
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit-format.md"
 
@@ -40,6 +53,8 @@ def log(opened: Callable[..., Book], folder: Path, who: Who, request_of: Any, de
     book.record(outcome("d_1", who, Outcome.COMPLETED, sent))
     book.record(approval("a_1", "used", person="alice"))
     book.record(control("reload", "alice", detail={"files": 3}))
+    counted = rejected("d_3", who, Code.DENIED, "no rule allows this", target=Target.of(request_of()))
+    book.record(replace(counted, trace="a" * 32, count=2, decisions=("d_3", "d_4")))
     for number in range(6):
         book.record(intent(f"d_{number + 10}", who, request_of(), decision_of()))
     return folder
@@ -92,3 +107,19 @@ def test_every_field_of_an_event_is_stored(log: Path) -> None:
     inner = {"who", "target", "sent"}
     assert {name for name in Event.__dataclass_fields__ if name not in inner} <= stored
     assert set(Sent.__dataclass_fields__) <= stored
+
+
+def test_the_published_schema_knows_every_member_and_no_other(log: Path, schema: Any) -> None:
+    """Every event of these tests is held to it; here, that it would tell."""
+    every = [dict(record.members) for record in reader.records(log)]
+    stored = {name for members in every for name in members}
+    assert stored <= schema.schema["properties"].keys()
+    for members in every:
+        assert schema.is_valid(members)
+        assert not schema.is_valid({**members, "unknown": 1})
+        assert not schema.is_valid({**members, "leaf": "x"})
+        assert not schema.is_valid({**members, "kind": "other"})
+    for members in (members for members in every if members["kind"] != "segment"):
+        assert not schema.is_valid({**members, "tree": []})
+    (counted,) = [members for members in every if "count" in members]
+    assert not schema.is_valid({name: counted[name] for name in counted if name != "code"})

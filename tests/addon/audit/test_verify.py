@@ -208,3 +208,9 @@ def test_progress_is_told(log: Path) -> None:
     told: list[tuple[int, int]] = []
     verify(log, progress=lambda done, total: told.append((done, total)))
     assert told[-1][0] == told[-1][1] == sum(path.stat().st_size for path in stored(log))
+
+
+def test_a_linked_head_is_told(log: Path, tmp_path: Path) -> None:
+    (log / "book.head").rename(tmp_path / "kept")
+    (log / "book.head").symlink_to(tmp_path / "kept")
+    assert "cannot be read" in str(verify(log).failures[0])
