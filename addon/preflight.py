@@ -54,12 +54,18 @@ class Known:
     confinement: str = "none"
 
 
-def findings(configuration: Configuration, agent: str, known: Known) -> Iterator[Finding]:
-    """Everything that is looked at, in the order of a request's way."""
+def findings(
+    configuration: Configuration, agent: str, known: Known, reached: Iterable[Way] | None = None
+) -> Iterator[Finding]:
+    """Everything that is looked at, in the order of a request's way.
+
+    `reached` is what is in the agent's reach, where that has been worked out already.
+    """
     if agent not in configuration.agents:
         yield fail("identity", f'there is no agent "{agent}"', "write it into agents.yaml")
         return
-    look = _Look(configuration, agent, known, tuple(ways(configuration, agent)))
+    found = ways(configuration, agent) if reached is None else reached
+    look = _Look(configuration, agent, known, tuple(found))
     for name, check in look.checks:
         yield from looked_at(name, partial(check))
 

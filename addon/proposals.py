@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wharfinger.store import Connection
+    from wharfinger.store import Connection, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,22 @@ def withdraw(connection: Connection, names: Iterable[str]) -> frozenset[str]:
 def every(connection: Connection) -> tuple[Approved, ...]:
     """All approvals, by name of the tool."""
     rows = connection.execute("SELECT tool, digest, person, at FROM approved_tools ORDER BY tool")
-    return tuple(
-        Approved(row["tool"], row["digest"], row["person"], datetime.fromisoformat(row["at"])) for row in rows
+    return tuple(map(_approved, rows))
+
+
+def some(connection: Connection, after: str, limit: int) -> tuple[Approved, ...]:
+    """The approvals of the tools whose names come after one, by name: `limit` of them at most."""
+    rows = connection.execute(
+        "SELECT tool, digest, person, at FROM approved_tools WHERE tool > ? ORDER BY tool LIMIT ?",
+        (after, limit),
     )
+    return tuple(map(_approved, rows))
 
 
 def digests(connection: Connection) -> frozenset[str]:
     """The digests that are approved."""
     return frozenset(approved.digest for approved in every(connection))
+
+
+def _approved(row: Row) -> Approved:
+    return Approved(row["tool"], row["digest"], row["person"], datetime.fromisoformat(row["at"]))

@@ -11,12 +11,15 @@ from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
 from wharfinger.rules.types import JSON
 
+MOST = 200
+"""Approvals that one answer tells of, where not all are asked for."""
+
 
 def actions(services: Services) -> tuple[Action, ...]:
     """Listing what is approved, approving, and withdrawing."""
     at = _Proposed(services)
     return (
-        Action("tools.approved", at.listing),
+        Action("tools.approved", at.listing, (Parameter("after", required=False),)),
         Action("tools.approve", at.approve, (Parameter("tools", dict),), Role.ADMIN),
         Action("tools.withdraw", at.withdraw, (Parameter("tools", list),), Role.ADMIN),
     )
@@ -27,9 +30,16 @@ class _Proposed:
         self._at = services
 
     async def listing(self, context: Context, args: Mapping[str, Any]) -> JSON:
+        """All of them, by name; with `after`, those of the next names only."""
+        after = args.get("after")
+        found = await (
+            self._at.store.run(proposals.every)
+            if after is None
+            else self._at.store.run(proposals.some, after, MOST)
+        )
         return [
             {"tool": one.tool, "digest": one.digest, "person": one.person, "at": one.at.isoformat()}
-            for one in await self._at.store.run(proposals.every)
+            for one in found
         ]
 
     async def approve(self, context: Context, args: Mapping[str, Any]) -> JSON:

@@ -4,8 +4,10 @@
 A desk in this process stands for the proxy; the office is the real process beside it. Printed are, for
 each page, the first answer and the median and slowest of 30 more, in milliseconds; and for each control
 action that pages are made of, the processor time that it takes on the proxy's event loop, its answer as
-JSON included. Exits 1 if a first page takes more than 200 ms (a search that finds nothing: a second), or an
-action holds the loop for more than 1 ms in the median.
+JSON included. Exits 1 if a first page takes more than 200 ms (a search that finds nothing: a second; one
+that is worked out from the configuration: half a second, once that is loaded), or an action holds the loop
+for more than 1 ms in the median. How long loading takes, for which the first such page after a reload waits,
+is printed.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.desk import Desk
 from wharfinger.office import Office
-from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.configuration import Sources, load
 from wharfinger.rules.models.values import Endpoint
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, Verdict
+from wharfinger.snapshot import Catalogue
 
 AGENTS = 1_000
 EVENTS = 100_000
@@ -38,25 +41,60 @@ ROUNDS = 30
 FIRST_MS = 200.0
 VAIN_MS = 1000.0
 STEP_MS = 1.0
+WORKED_OUT_MS = 500.0
 VAIN = "/audit?q=pay+zebra"
-PAGES = ("/", "/approvals", "/agents", "/audit", VAIN, "/audit?kind=denied", "/account")
+PAGES = ("/", "/approvals", "/audit", VAIN, "/audit?kind=denied", "/account")
+WORKED_OUT = (
+    "/agents", "/agents?q=agent-99", "/agents/agent-7", "/tools", "/tools?q=refund", "/tools?state=available",
+    "/tools/stripe_create_refund", "/policies", "/policies/main", "/source/policies/main.yaml", "/graph",
+    "/graph?agent=agent-7", "/graph?agent=agent-70*", "/graph/json?agent=agent-7", "/preflight",
+    "/preflight?q=agent-70", "/preflight/agent-7", "/playground", "/playground?tool=stripe_create_refund",
+)  # fmt: skip
+"""Pages that are worked out from the configuration; the first of them waits until it is loaded."""
 ACTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("sessions.show", {}),
     ("approvals.list", {}),
+    ("configuration.files", {}),
+    ("agents.suspended", {}),
+    ("agents.show", {"agent": "agent-7"}),
+    ("deny.list", {}),
     ("agents.list", {"names": [f"agent-{number}" for number in range(100)]}),
 )
 
 
-def configuration() -> Configuration:
-    """A thousand agents."""
+POLICY = """\
+policy: main
+allow:
+  - tool: {effect: read}
+  - tool: stripe_create_refund
+    when: given("amount") && input.amount <= 5000
+ask:
+  - tool: stripe_*
+  - tool: slack_*
+deny:
+  - tool: github_delete_*
+tests:
+  - {agent: agent-7, call: stripe_create_refund, input: {payment_intent: pi_1, amount: 500}, expect: ask}
+  - {agent: agent-7, call: github_delete_repo, input: {owner: a, repo: b}, expect: deny}
+"""
+
+
+def files() -> dict[str, bytes]:
+    """A thousand agents, and the tools of some APIs."""
     agents = "".join(f"  agent-{number}: {{owner: alice, policies: [main]}}\n" for number in range(AGENTS))
-    files = {
-        "wharfinger.yaml": "version: 1\n",
+    texts = {
+        "wharfinger.yaml": "version: 1\ncatalogue: [github, slack, stripe]\n",
         "people.yaml": "people: {alice: {role: admin}}\n",
         "agents.yaml": f"agents:\n{agents}",
-        "policies/main.yaml": 'policy: main\ndeny: [{tool: "*"}]\n',
+        "credentials.yaml": (
+            "credentials:\n"
+            '  STRIPE_API_KEY: {from: "env:A", hosts: [api.stripe.com], placeholder: sk_test_}\n'
+            '  GITHUB_TOKEN: {from: "env:B", hosts: [api.github.com, uploads.github.com]}\n'
+            '  SLACK_BOT_TOKEN: {from: "env:C", hosts: [slack.com], placeholder: xoxb-}\n'
+        ),
+        "policies/main.yaml": POLICY,
     }
-    return load(Sources({name: text.encode() for name, text in files.items()}))
+    return {name: text.encode() for name, text in texts.items()}
 
 
 async def fill(desk: Desk) -> None:
@@ -82,7 +120,10 @@ async def pages(office: Office, token: str) -> bool:
     good = True
     cookies = {f"wharfinger-{office.address[1]}": token}
     async with httpx2.AsyncClient(base_url=office.url, trust_env=False, cookies=cookies, timeout=60) as http:
-        for path in PAGES:
+        begun = time.perf_counter()
+        await http.get("/playground")
+        print(f"the configuration is loaded {time.perf_counter() - begun:.1f} s after it is first asked for")
+        for path in (*PAGES, *WORKED_OUT):
             took = []
             for _ in range(ROUNDS + 1):
                 begun = time.perf_counter()
@@ -90,11 +131,12 @@ async def pages(office: Office, token: str) -> bool:
                 took.append((time.perf_counter() - begun) * 1000)
             rest = sorted(took[1:])
             print(
-                f"{path:22} {answer.status_code} first {took[0]:6.1f} ms, "
+                f"{path:38} {answer.status_code} first {took[0]:6.1f} ms, "
                 f"median {statistics.median(rest):6.1f}, slowest {rest[-1]:6.1f}, "
                 f"{len(answer.content) // 1024} KiB"
             )
-            good = good and took[0] <= (VAIN_MS if path == VAIN else FIRST_MS)
+            most = VAIN_MS if path == VAIN else WORKED_OUT_MS if path in WORKED_OUT else FIRST_MS
+            good = good and answer.status_code == 200 and took[0] <= most
     return good
 
 
@@ -116,7 +158,8 @@ async def steps(dispatcher: Dispatcher, token: str) -> bool:
 
 async def measure(folder: Path) -> bool:
     """Everything."""
-    loaded = configuration()
+    given = files()
+    loaded = load(Sources(given, Catalogue()))
     desk = await Desk.open(folder, loaded)
     held = {each.name: getattr(desk, each.name) for each in fields(Services) if hasattr(desk, each.name)}
 
@@ -124,12 +167,13 @@ async def measure(folder: Path) -> bool:
         return {
             "running": True, "version": "0", "proxy": "", "policy_digest": "", "configuration": "",
             "generation": 1, "refused_reload": None, "book": "writable", "connections": 0, "runs": 0,
-            "observed": [], "denials": 0, "channels_down": [],
+            "observed": [], "denials": 0, "channels_down": [], "credentials": [], "self_test": [],
         }  # fmt: skip
 
-    dispatcher = actions.dispatcher(
-        Services(**held, configuration=lambda: loaded, status=status), desk.record
+    services = Services(
+        **held, configuration=lambda: loaded, files=lambda: (given, loaded.digest), status=status
     )
+    dispatcher = actions.dispatcher(services, desk.record)
     await fill(desk)
     token = (await desk.sessions.by_link(await desk.sessions.link("alice"))).token
     control = ControlServer(folder, dispatcher)

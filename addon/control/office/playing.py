@@ -54,7 +54,7 @@ class Live:
     def of(
         cls,
         agent: Mapping[str, Any],
-        approved: Iterable[Mapping[str, Any]],
+        approved: Iterable[str],
         denials: Iterable[Mapping[str, Any]],
     ) -> Live:
         """Made of what the actions of the proxy gave."""
@@ -62,7 +62,7 @@ class Live:
         return cls(
             agent["id"] or "",
             None if suspended is None else f"this agent is suspended: {suspended}",
-            frozenset(one["digest"] for one in approved),
+            frozenset(approved),
             tuple(map(_denial, denials)),
         )
 

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import base64
 import random
+from dataclasses import dataclass
 
 import pytest
-from wharfinger.control import on_configuration
+from wharfinger.control import on_configuration, on_tools
 from wharfinger.control.on_configuration import pack, unpacked
 from wharfinger.control.protocol import Code, ControlError
+
+
+@dataclass(frozen=True)
+class FakeTool:
+    digest: str
+    proposed: bool = True
+    name: str = ""
+
 
 FILES = {
     "wharfinger.yaml": b"version: 1\n",
@@ -85,6 +94,19 @@ async def test_one_answer_is_short_however_much_there_is(files, do) -> None:
     told = await do("configuration.files", "eve")
     assert len(base64.b64decode(told["part"])) == on_configuration.PART
     assert told["size"] > 2_000_000
+
+
+async def test_approvals_of_tools_come_in_parts_too(files, do, monkeypatch) -> None:
+    monkeypatch.setattr(on_tools, "MOST", 2)
+    names = ["a", "b", "c", "d", "e"]
+    files.declared.tools.update({name: FakeTool("1" * 64, name=name) for name in names})
+    await do("tools.approve", "alice", tools=dict.fromkeys(names, "1" * 64))
+    found, after = [], ""
+    while some := await do("tools.approved", after=after):
+        assert len(some) <= 2
+        found += [one["tool"] for one in some]
+        after = found[-1]
+    assert found == names == [one["tool"] for one in await do("tools.approved")]
 
 
 async def test_only_so_many_agents_are_told_of_at_once(files, do) -> None:

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wharfinger.control.office.known import Altered, Loaded
 from wharfinger.control.office.pages.page import Page
+from wharfinger.control.office.pages.tools import approvals
 from wharfinger.control.office.playing import PREFIX, Asked, Live, Typed, answer, asked, choices, past
 from wharfinger.control.office.visit import Visit
 from wharfinger.faults import Fault
@@ -19,6 +20,8 @@ _PROBLEMS = 20
 _NAMES = 2_000
 """Names of agents and tools that a field proposes."""
 _ASKED_AT_ONCE = 20
+LONGEST = 40_000
+"""Characters of a policy that can be edited: what browsers make of it fits into one form."""
 
 
 async def show(visit: Visit) -> Response:
@@ -59,6 +62,7 @@ async def _form(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
         "files": files,
         "file": file,
         "text": text or "",
+        "longest": LONGEST,
     }
 
 
@@ -107,9 +111,8 @@ async def _asked(visit: Visit, loaded: Loaded) -> list[Asked]:
 
 
 async def _live(visit: Visit, loaded: Loaded, agent: str) -> Live:
-    (standing,) = await visit.ask("agents.list", names=[agent])
-    proposed = any(tool.proposed for tool in loaded.configuration.tools)
-    approved = await visit.ask("tools.approved") if proposed else []
+    approved = await approvals(visit, loaded.configuration.tools)
+    standing = await visit.ask("agents.show", agent=agent)
     return Live.of(standing, approved, await visit.ask("deny.list"))
 
 

@@ -10,6 +10,7 @@ from wharfinger import preflight
 from wharfinger.control.office.known import Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in
+from wharfinger.control.office.pages.tools import approvals
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.preflight import Known, Readiness
@@ -36,7 +37,7 @@ async def show(visit: Visit) -> Response:
 def _verdicts(loaded: Loaded, known: dict[str, Known]) -> dict[str, tuple[Readiness, list[Any]]]:
     found = {}
     for name, what in known.items():
-        findings = list(preflight.findings(loaded.configuration, name, what))
+        findings = _findings(loaded, name, what)
         found[name] = (preflight.readiness(findings), [one for one in findings if one.grade == "FAIL"])
     return found
 
@@ -46,11 +47,17 @@ async def one(visit: Visit) -> Response:
     loaded, name = await visit.configuration(), visit.path["name"]
     if name not in loaded.configuration.agents:
         raise ControlError(Code.UNKNOWN, "there is no agent of this name", "see the list of agents")
-    known = (await _known(visit, loaded, [name]))[name]
-    findings = await run_in_threadpool(lambda: list(preflight.findings(loaded.configuration, name, known)))
+    known = (await _known(visit, loaded, [name])).get(name)
+    if known is None:
+        raise ControlError(Code.UNKNOWN, "this agent has just been taken away", "see the list of agents")
+    findings = await run_in_threadpool(_findings, loaded, name, known)
     return visit.page(
         "preflight_agent.html", name=name, findings=findings, verdict=preflight.readiness(findings)
     )
+
+
+def _findings(loaded: Loaded, name: str, known: Known) -> list[Any]:
+    return list(preflight.findings(loaded.configuration, name, known, loaded.ways(name)))
 
 
 async def _known(visit: Visit, loaded: Loaded, names: list[str]) -> dict[str, Known]:
@@ -58,8 +65,7 @@ async def _known(visit: Visit, loaded: Loaded, names: list[str]) -> dict[str, Kn
     agents = await visit.ask("agents.list", names=names)
     people = await visit.ask("people.list")
     status = await visit.ask("status")
-    proposed = any(tool.proposed for tool in loaded.configuration.tools)
-    approved = await visit.ask("tools.approved") if proposed else []
+    approved = await approvals(visit, loaded.configuration.tools)
     missing = set(loaded.configuration.credentials) - set(status["credentials"])
     cases = await run_in_threadpool(lambda: loaded.cases)
     return {
@@ -67,7 +73,7 @@ async def _known(visit: Visit, loaded: Loaded, names: list[str]) -> dict[str, Kn
             suspended=agent["suspended"],
             generation=agent["generation"],
             keyed={person["name"] for person in people if person["keys"]},
-            approved={row["digest"] for row in approved},
+            approved=approved.keys(),
             unread=dict.fromkeys(missing, "the running proxy has no value of it"),
             cases=cases,
             trusted=True,  # a proxy that runs has made its certificate authority

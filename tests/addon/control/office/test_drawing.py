@@ -14,7 +14,8 @@ RULE = RuleRef("main", "policies/main.yaml", 2, Verdict.ALLOW)
 
 def way(agent: str = "bot", tool: str = "pay", effect: Effect | None = Effect.WRITE, **other) -> Way:
     values = {
-        "api": "api", "verdict": Verdict.ALLOW, "conditional": False, "observed": False, "policies": ("main",),
+        "api": "api", "verdict": Verdict.ALLOW, "conditional": False, "observed": False,
+        "policies": ("main",),
         "rules": (RULE,), "forbidding": (), "hosts": ("api.example.com",), "credentials": ("KEY",),
     } | other  # fmt: skip
     return Way(agent=agent, tool=tool, effect=effect, **values)
@@ -48,6 +49,33 @@ def test_nothing_lies_on_anything_else_or_outside() -> None:
         for above, below in pairwise(nodes):
             assert above.y + above.height < below.y
         assert all(node.x + node.width <= drawn.width for node in nodes)
+
+
+def test_lines_do_not_cross_where_they_need_not() -> None:
+    ways = [
+        way(tool=f"tool_{n}", hosts=(f"h{n * 7 % 10}",), credentials=(f"K{n * 3 % 10}",)) for n in range(10)
+    ]
+    drawn = picture(ways, {})
+    assert drawn is not None
+    order = {
+        kind: [node.label for node in sorted(drawn.nodes, key=lambda node: node.y) if node.kind == kind]
+        for kind in ("tool", "host", "credential")
+    }
+    hosts = {f"tool_{n}": f"h{n * 7 % 10}" for n in range(10)}
+    keys = {f"h{n * 7 % 10}": f"K{n * 3 % 10}" for n in range(10)}
+    assert order["host"] == [hosts[tool] for tool in order["tool"]]
+    assert order["credential"] == [keys[host] for host in order["host"]]
+
+
+def test_columns_follow_what_comes_first() -> None:
+    ways = [way("b", "x", policies=("q",)), way("a", "y", policies=("p",)), way("a", "z", policies=("q",))]
+    drawn = picture([*ways[1:], ways[0], way("a", "w", policies=("p",))], {})
+    assert drawn is not None
+    nodes = sorted(drawn.nodes, key=lambda node: node.y)
+    assert [node.label for node in nodes if node.kind == "tool"] in (
+        ["y", "w", "z", "x"],
+        ["x", "z", "w", "y"],
+    )
 
 
 @pytest.mark.parametrize("effect", [*Effect, None])

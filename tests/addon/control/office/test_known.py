@@ -22,7 +22,7 @@ TEXTS = {
 
 
 class Proxy:
-    """Answers as the proxy does, in parts of `size` bytes; `turns` are configurations that come one by one."""
+    """Answers as the proxy does, in parts of `size` bytes; `turns` come into force one by one."""
 
     def __init__(self, *turns: dict[str, bytes], size: int = 100_000, every: int = 10**9) -> None:
         self.packed = [pack(files, f"policy {number}") for number, files in enumerate(turns)]
