@@ -201,8 +201,8 @@ def obstacles() -> str:
             if path.read_text().strip() == forbids:
                 found.append(f"{name.replace('/', '.')} is {forbids}: {remedy}")
     return "; ".join(found) or (
-        "the kernel, or the container around this, forbids new namespaces; with --no-isolate the command "
-        "runs without a sandbox"
+        "where it is permission that is missing, the container around this forbids new namespaces; "
+        "with --no-isolate the command runs without a sandbox"
     )
 
 

@@ -22,6 +22,9 @@ SYSTEM = (
     "/gnu/store",
 )  # fmt: skip
 PRIVATE = ("/tmp", "/var/tmp", "/run", "/dev/shm")  # noqa: S108 - mounted anew, not written to
+OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi")
+"""The kernel's own switches: root may write many of them without any capability, core_pattern among them."""
+SECRETS_OF_THE_KERNEL = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/kmsg")
 NOTHING = Path("/dev/null")
 """Lies over a file that is hidden: opened there, it is refused."""
 
@@ -66,10 +69,13 @@ def mounts(wanted: Wanted) -> Iterator[str]:
     for path in written:
         yield from _words("--bind", path, path)
     yield from _kept(wanted, written)
-    yield from _hidden(wanted, written, (*seen, *written))
+    hidden = _to_hide(wanted, (*seen, *written))
+    for path in hidden:
+        yield from _hide(path, written)
     for path in wanted.shown:
         yield from _words("--ro-bind", path, path)
-    yield from _words("--remount-ro", "/")
+    for path in (*(path for path in hidden if path.is_dir()), Path("/")):
+        yield from _words("--remount-ro", path)
 
 
 def _system() -> Iterator[str]:
@@ -80,6 +86,12 @@ def _system() -> Iterator[str]:
         elif path.is_dir():
             yield from _words("--ro-bind", path, path)
     yield from _words("--proc", "/proc", "--dev", "/dev")
+    for name in OF_THE_KERNEL:
+        if _there(path := Path(name)):
+            yield from _words("--ro-bind", path, path)
+    for name in SECRETS_OF_THE_KERNEL:
+        if _there(path := Path(name)):
+            yield from _words("--ro-bind", NOTHING, path)
 
 
 def _private(home: Path, called: Path) -> Iterator[str]:
@@ -101,7 +113,7 @@ def runtime_folder() -> Path:
 def _programs(wanted: Wanted, home: Path) -> Iterator[Path]:
     """What the user has installed programs in; of a `bin`, what belongs to it lies beside it."""
     for name in TOOLCHAINS:
-        if (home / name).exists():
+        if _there(home / name):
             yield _real(home / name)
     for folder in wanted.programs:
         if not folder.is_dir():
@@ -113,27 +125,31 @@ def _programs(wanted: Wanted, home: Path) -> Iterator[Path]:
 
 
 def _kept(wanted: Wanted, written: tuple[Path, ...]) -> Iterator[str]:
-    for path in sorted({_real(path) for path in wanted.kept if path.exists()}):
+    for path in sorted({_real(path) for path in wanted.kept if _there(path)}):
         for tree in written:
             if path.is_relative_to(tree) and path != tree:
                 yield from _held(path, tree)
                 yield from _words("--ro-bind", path, path)
 
 
-def _hidden(wanted: Wanted, written: tuple[Path, ...], seen: Iterable[Path]) -> Iterator[str]:
-    trees = tuple(seen)
-    ours = {_real(path) for path in wanted.hidden if path.exists()}
-    others = {_real(path) for path in (*key_stores(wanted.home.resolve()), *wanted.sockets) if path.exists()}
-    for path in sorted(ours | others):
-        if not _within_any(path, trees):
-            continue
-        for tree in written:
-            if path in ours and path.is_relative_to(tree):
-                yield from _held(path, tree)
-        if path.is_dir():
-            yield from _words("--perms", "0555", "--tmpfs", path, "--remount-ro", path)
-        else:
-            yield from _words("--ro-bind", NOTHING, path)
+def _to_hide(wanted: Wanted, seen: tuple[Path, ...]) -> tuple[Path, ...]:
+    """All that is to be hidden and could be seen; not what lies in a folder that is hidden itself."""
+    named = (*wanted.hidden, *key_stores(wanted.home.resolve()), *wanted.sockets)
+    found: list[Path] = []
+    for path in sorted({_real(path) for path in named if _there(path)}):
+        if _within_any(path, seen) and not _within_any(path, found):
+            found.append(path)
+    return tuple(found)
+
+
+def _hide(path: Path, written: tuple[Path, ...]) -> Iterator[str]:
+    for tree in written:
+        if path.is_relative_to(tree):
+            yield from _held(path, tree)
+    if path.is_dir():
+        yield from _words("--perms", "0555", "--tmpfs", path)
+    else:
+        yield from _words("--ro-bind", NOTHING, path)
 
 
 def _held(path: Path, tree: Path) -> Iterator[str]:
@@ -175,7 +191,7 @@ def _check_place(ours: Path, written: tuple[Path, ...]) -> None:
                 f'"{place}" leads to "{ours.resolve()}" and could be replaced by the command',
                 "name the folder itself, and keep it out of the working folder",
             )
-        if inside and place == given and not place.exists():
+        if inside and place == given and not _there(place):
             raise CannotIsolate(
                 f'the command could make "{place}", which wharfinger would then use',
                 "let it write a smaller folder",
@@ -192,6 +208,11 @@ def listening_sockets() -> Iterator[Path]:
         name = line.split(maxsplit=7)[7:]
         if name and name[0].startswith("/"):
             yield Path(name[0])
+
+
+def _there(path: Path) -> bool:
+    """Whether it exists, as far as this user may know; what is beyond that, the command cannot reach either."""
+    return os.access(path, os.F_OK)
 
 
 def _real(path: Path) -> Path:
