@@ -8,6 +8,7 @@ refused until the gate has opened it (see `sealed`).
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import inspect
 import logging
@@ -61,8 +62,8 @@ class Table:
         for index, handler in enumerate(handlers):
             try:
                 result = handler(*arguments)
-            except Exception:
-                logger.exception("hook %s failed; what it did not open stays refused", hook.name)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - logged, and nothing is opened
+                _failed(hook, error)
                 break
             if result is not None and inspect.isawaitable(result):
                 return self._rest(hook, result, handlers[index + 1 :], arguments)
@@ -78,8 +79,8 @@ class Table:
                 result = handler(*arguments)
                 if result is not None and inspect.isawaitable(result):
                     await result
-        except Exception:
-            logger.exception("hook %s failed; what it did not open stays refused", hook.name)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - logged, and nothing is opened
+            _failed(hook, error)
         self._observe(hook)
 
     def _observe(self, hook: hooks.Hook) -> None:
@@ -88,6 +89,18 @@ class Table:
                 observer(hook)
             except Exception:
                 logger.exception("an observer of %s failed", hook.name)
+
+
+def _failed(hook: hooks.Hook, error: BaseException) -> None:
+    """Log why a hook has failed; a cancellation of the task that it runs in is no failure, and goes on.
+
+    One that comes from within, of something that the hook waited for, would otherwise end the hook without
+    a word, and leave the agent to wait for ever.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+    logger.error("hook %s failed; what it did not open stays refused", hook.name, exc_info=error)
 
 
 def _handlers(concerns: Iterable[object], name: str) -> Iterable[Handler]:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, cast
 
 from mitmproxy.connection import Connection, ConnectionState
-from mitmproxy.proxy import commands, events, server, server_hooks
+from mitmproxy.proxy import commands, events, layer, server, server_hooks
 from mitmproxy.proxy.layers import modes
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.sealed import SealedHttpLayer
@@ -42,6 +42,10 @@ LINGERS = 10
 """… and how many times over these may go by while it still sends."""
 CHECK_EVERY = 5.0
 """Seconds between two looks at a connection's deadlines."""
+
+
+ENOUGH = 3
+"""Bytes by which a TLS record is told from anything else."""
 
 
 class _Paced:
@@ -216,6 +220,7 @@ class ClientHandler(server.LiveConnectionHandler):
     def _start_hook(self, hook: commands.StartHook) -> None:
         rest = self._table.run(hook)
         if rest is None:
+            self._cut_if_undecided(hook)
             blocking: object = hook.blocking
             if isinstance(blocking, Stream):
                 hook.blocking = False
@@ -230,8 +235,16 @@ class ClientHandler(server.LiveConnectionHandler):
     async def _finish_hook(self, hook: commands.StartHook, rest: Awaitable[None]) -> None:
         with self.timeout_watchdog.disarm():
             await rest
+        self._cut_if_undecided(hook)
         if hook.blocking:
             self.feed(events.HookCompleted(hook, None))
+
+    def _cut_if_undecided(self, hook: commands.StartHook) -> None:
+        """Where nobody has said what is to read what comes, though it is enough to tell, nothing reads it."""
+        if isinstance(hook, layer.NextLayerHook):
+            pending = hook.data
+            if pending.layer is None and len(pending.data_client()) >= ENOUGH:
+                self.cut()
 
     def _say_goodbye(self) -> bool:
         """Close the agent's connection in a way that lets it read what it was told; False where it cannot be.

@@ -79,9 +79,26 @@ async def test_a_failure_ends_the_dispatch_and_is_logged(
 
 
 async def test_cancellation_is_not_swallowed(hook: Any) -> None:
-    table = Table([Note("a", [], wait=True, fail=asyncio.CancelledError())])
+    class Waits:
+        async def request(self, _flow: Any) -> None:
+            await asyncio.Event().wait()
+
+    async def work() -> None:
+        await run(Table([Waits()]), hook)
+
+    running = asyncio.get_running_loop().create_task(work())
+    await asyncio.sleep(0)
+    running.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await run(table, hook)
+        await running
+
+
+@pytest.mark.parametrize("wait", [True, False])
+async def test_a_cancellation_of_what_a_hook_waited_for_is_a_failure_of_the_hook(
+    hook: Any, quiet: Any, wait: bool
+) -> None:
+    await run(Table([Note("a", [], wait=wait, fail=asyncio.CancelledError())]), hook)
+    assert "stays refused" in quiet.text
 
 
 async def test_observers_see_every_hook_last_even_after_a_failure(hook: Any, quiet: Any) -> None:
