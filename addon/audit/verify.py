@@ -150,9 +150,7 @@ class _Verifier:
         if start == 1:
             self.walk, self.tree = Walk(seq=0, prev=GENESIS), Tree()
         elif start == first:
-            self.findings.note(
-                f"the log is kept from '{segment_name(first)}' on: what was before is not checked"
-            )
+            self.findings.note(f"events are kept from '{segment_name(first)}' on, of those before the hashes")
             self._removed(first)
         return [number for number in numbers if number >= start]
 
@@ -184,6 +182,7 @@ class _Verifier:
             try:
                 kept = leaves.removed(self.folder, number)
             except FileNotFoundError:
+                self.findings.fail(segment_name(number), 0, "it is gone, and its leaf hashes with it")
                 return
             except BookDamaged as damaged:
                 self.findings.fail(leaves.leaves_name(number), 0, damaged.reason)

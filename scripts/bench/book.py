@@ -5,13 +5,14 @@
 
 Measured in a folder of this file system (a tmpfs would show nothing): for 1 and 16 writers at a time, the
 latency of one `await book.write(intent)`, each followed by an outcome that nobody waits for, as a proxy
-does it.
+does it; with checkpoints and without, whose ratio is told last.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import tempfile
 import time
@@ -93,23 +94,30 @@ def main() -> None:
     options.add_argument("--count", type=int, default=400, help="writes in each round")
     options.add_argument("--folder", type=Path, default=Path.cwd())
     chosen = options.parse_args()
-    results: dict[str, list[float]] = {
-        "fdatasync alone": [],
-        "book.write, 1 writer": [],
-        "book.write, 16 writers": [],
-    }
-    seconds = dict.fromkeys(results, 0.0)
+    results: dict[str, list[float]] = {"fdatasync alone": []}
+    seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix=".bench-book-", dir=chosen.folder) as folder:
-        book = Book.open(Path(folder) / "audit", hmac_key=b"k" * 32, clock=SystemClock())
-        for _ in range(chosen.rounds):
+        books = {name: opened(Path(folder) / name, name) for name in ("unsigned", "signed")}
+        for turn in range(chosen.rounds):
             results["fdatasync alone"] += floor(Path(folder), chosen.count)
-            for name, how_many in (("book.write, 1 writer", 1), ("book.write, 16 writers", 16)):
-                taken, whole = asyncio.run(writers(book, how_many, chosen.count))
-                results[name] += taken
-                seconds[name] += whole
-        book.close()
+            for name, how_many in itertools.product(sorted(books, reverse=turn % 2 == 0), (1, 16)):
+                row = f"{name}, {how_many} writers"
+                taken, whole = asyncio.run(writers(books[name], how_many, chosen.count))
+                results.setdefault(row, []).extend(taken)
+                seconds[row] = seconds.get(row, 0.0) + whole
+        for book in books.values():
+            book.close()
     for name, taken in results.items():
-        print(line(name, taken, len(taken) / seconds[name] if seconds[name] else None))
+        print(line(name, taken, len(taken) / seconds[name] if name in seconds else None))
+    for how_many in (1, 16):
+        ratio = seconds[f"unsigned, {how_many} writers"] / seconds[f"signed, {how_many} writers"]
+        print(f"throughput with checkpoints, {how_many} writers: {ratio:.2f} of that without")
+
+
+def opened(folder: Path, name: str) -> Book:
+    """A book, signed or not."""
+    seed = b"s" * 32 if name == "signed" else None
+    return Book.open(folder, hmac_key=b"k" * 32, signing_key=seed, clock=SystemClock())
 
 
 if __name__ == "__main__":

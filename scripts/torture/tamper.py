@@ -1,0 +1,333 @@
+#!/usr/bin/env python3
+"""Tamper with an audit log in every way one who can write its folder has, and count what is not found.
+
+    .venv/bin/python scripts/torture/tamper.py [--events 100] [--edits 1000000] [--bits] [--seed 1] [--jobs 2]
+
+A log of so many events in several files is written, and one checkpoint of it kept elsewhere. Then, each from
+the whole log anew: with --bits every single bit of every file is flipped; and random edits are made, of the
+kinds below. After each `verify` must object, given that checkpoint; every tenth time the stand-alone
+verifier must too. Exit code 1 if anything passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import platform
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+from wharfinger.audit import prove, published
+from wharfinger.audit.book import Book
+from wharfinger.audit.chain import GENESIS, leaf_of, link, seal
+from wharfinger.audit.events import Outcome, Who, outcome
+from wharfinger.audit.merkle import Tree
+from wharfinger.audit.notes import Signed
+from wharfinger.audit.published import Position
+from wharfinger.audit.verify import Asked, verify
+from wharfinger.clock import SystemClock
+
+STANDALONE = Path(__file__).parents[1] / "verify-audit"
+type Files = dict[str, bytes]
+
+
+def write(folder: Path, events: int) -> None:
+    """A log of that many events, with checkpoints."""
+    book = Book.open(
+        folder, hmac_key=b"k" * 32, signing_key=b"s" * 32, clock=SystemClock(), segment_bytes=events * 150
+    )
+    for number in range(events):
+        book.record(
+            outcome(f"d_{number}", Who("robot", "ag_1"), Outcome.COMPLETED, reason=f"reason {number}")
+        )
+    book.close()
+
+
+def contents(folder: Path) -> Files:
+    """What counts: the log, its head, its checkpoints and the key; salts prove nothing."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".salt"}
+
+
+class Target:
+    """The folder that is tampered with, and what it was."""
+
+    def __init__(self, folder: Path, older: Files) -> None:
+        self.folder = folder
+        self.whole = contents(folder)
+        self.older = older
+        """The same log, whole, at an earlier time."""
+        self.outside: Signed = prove.latest(folder)
+        self.kept = folder.with_name("kept")
+        self.kept.write_bytes(self.outside.note())
+        self.logs = sorted(name for name in self.whole if name.endswith(".jsonl"))
+        loader = SourceFileLoader("verify_audit", str(STANDALONE))
+        self.standalone = module_from_spec(spec_from_loader("verify_audit", loader))  # type: ignore[arg-type]
+        loader.exec_module(self.standalone)
+
+    def put(self, files: Files) -> None:
+        """Make the folder hold exactly these."""
+        for name in {path.name for path in self.folder.iterdir() if path.suffix != ".salt"} - files.keys():
+            (self.folder / name).unlink()
+        for name, data in files.items():
+            path = self.folder / name
+            if not path.exists() or path.read_bytes() != data:
+                path.write_bytes(data)
+                path.chmod(0o600)
+
+    def found(self, *, alone: bool) -> bool:
+        """Whether the folder as it is does not pass."""
+        if verify(self.folder, Asked(outside=[("kept", self.outside)])).ok:
+            return False
+        return not alone or not self._passes_alone()
+
+    def _passes_alone(self) -> bool:
+        held, sys.argv = sys.argv, ["verify-audit", str(self.folder), "--checkpoint", str(self.kept)]
+        try:
+            with contextlib.redirect_stdout(None):
+                self.standalone.main()
+        except (self.standalone.Wrong, ValueError, KeyError, TypeError, IndexError, OSError):
+            return False
+        finally:
+            sys.argv = held
+        return True
+
+
+# The edits: each takes the log's files and gives them changed.
+
+
+def flip(files: Files, target: Target, dice: random.Random) -> None:
+    """One byte of any file."""
+    name = dice.choice([name for name in files if files[name]])
+    data = bytearray(files[name])
+    data[dice.randrange(len(data))] ^= dice.randrange(1, 256)
+    files[name] = bytes(data)
+
+
+def _lines(files: Files, target: Target, dice: random.Random) -> tuple[str, list[bytes]]:
+    name = dice.choice(target.logs)
+    return name, files[name].splitlines(keepends=True)
+
+
+def delete(files: Files, target: Target, dice: random.Random) -> None:
+    """Some lines of a file."""
+    name, lines = _lines(files, target, dice)
+    at = dice.randrange(len(lines))
+    del lines[at : at + dice.randint(1, 5)]
+    files[name] = b"".join(lines)
+
+
+def swap(files: Files, target: Target, dice: random.Random) -> None:
+    """Two lines, of one file or of two."""
+    first, lines = _lines(files, target, dice)
+    second, others = (first, lines) if dice.random() < 0.5 else _lines(files, target, dice)
+    others = lines if first == second else others
+    a, b = dice.randrange(len(lines)), dice.randrange(len(others))
+    lines[a], others[b] = others[b], lines[a]
+    files[first], files[second] = b"".join(lines), b"".join(others)
+
+
+def duplicate(files: Files, target: Target, dice: random.Random) -> None:
+    """A line, put in again somewhere."""
+    name, lines = _lines(files, target, dice)
+    lines.insert(dice.randrange(len(lines) + 1), dice.choice(lines))
+    files[name] = b"".join(lines)
+
+
+def truncate(files: Files, target: Target, dice: random.Random) -> None:
+    """A file, at any byte."""
+    name = dice.choice(list(files))
+    files[name] = files[name][: dice.randrange(len(files[name]))]
+
+
+def remove(files: Files, target: Target, dice: random.Random) -> None:
+    """A whole file of the log, with its checkpoints or without."""
+    name = dice.choice(target.logs)
+    del files[name]
+    if dice.random() < 0.5:
+        files.pop(name.replace("jsonl", "checkpoints"), None)
+
+
+def splice(files: Files, target: Target, dice: random.Random) -> None:
+    """Some of the files, or all of them, as they were at an earlier time."""
+    names = list(target.older) if dice.random() < 0.3 else dice.sample(list(target.older), 2)
+    if len(names) > 2:
+        files.clear()
+    files.update({name: target.older[name] for name in names})
+
+
+def rechain(files: Files, target: Target, dice: random.Random) -> None:
+    """Lines changed, removed or moved, then all made to fit again: numbers, links, hashes, headers and head.
+
+    The checkpoints, which take a key, are left as they were, or removed.
+    """
+    events = [[json.loads(line) for line in files[name].splitlines()] for name in target.logs]
+    part = dice.choice(events)
+    at = dice.randrange(1, len(part))
+    match dice.randrange(4):
+        case 0:
+            part[at]["reason"] = f"forged {dice.random()}"
+        case 1:
+            del part[at : at + dice.randint(1, 9)]
+        case 2:
+            part[at], part[-1] = {**part[-1], "decision": "d_x"}, part[at]
+        case _:
+            part.insert(at, {**part[at], "decision": "d_forged"})
+    tree, prev, seq, size = Tree(), GENESIS, 0, 0
+    for name, part in zip(target.logs, events, strict=True):
+        lines = []
+        for members in part:
+            members.pop("leaf")
+            if members["kind"] == "segment":
+                members["tree"] = [one.hex() for one in tree.full]
+            fitted = {**members, "seq": seq, "prev": prev, "id": f"{members['id'].rpartition('_')[0]}_{seq}"}
+            line = seal(json.dumps(fitted, separators=(",", ":")).encode())
+            tree.append(leaf_of(line))
+            prev, seq = link(line), seq + 1
+            lines.append(line + b"\n")
+        files[name] = b"".join(lines)
+        size = len(files[name])
+    log = str(events[0][0]["log"])
+    files["book.head"] = Position(log, len(target.logs), size, seq, prev).record()
+    if dice.random() < 0.7:
+        for name in [name for name in files if name.endswith(".checkpoints")]:
+            del files[name]
+
+
+EDITS: dict[str, Callable[[Files, Target, random.Random], None]] = {
+    edit.__name__: edit for edit in (flip, delete, swap, duplicate, truncate, remove, splice, rechain)
+}
+
+
+def same_log(files: Files, target: Target) -> bool:
+    """Whether an edit left every event as it was, so that there is nothing to be found.
+
+    Whole checkpoints may be gone, for the one kept elsewhere says all they say; the head may be an older one
+    or empty, as a loss of power may leave it; and bytes behind the published end were never answered for.
+    """
+    for name, data in target.whole.items():
+        now = files.get(name)
+        if name.endswith(".checkpoints"):
+            same = now is None or (data.startswith(now) and (not now or now.endswith(b"\n\n")))
+        elif name == "book.head":
+            same = now in {data, target.older[name], b""}
+        elif name == target.logs[-1]:
+            published_end = files.get("book.head") == target.whole["book.head"]
+            same = now == data or (now is not None and now.startswith(data) and published_end)
+        else:
+            same = now == data
+        if not same:
+            return False
+    return files.keys() <= target.whole.keys()
+
+
+def random_edits(target: Target, count: int, seed: str) -> tuple[Counter[str], list[str]]:
+    """How many of each kind were made, and which passed."""
+    made: Counter[str] = Counter()
+    missed = []
+    for number in range(count):
+        dice = random.Random(f"{seed}/{number}")
+        name = dice.choice(list(EDITS))
+        files = dict(target.whole)
+        EDITS[name](files, target, dice)
+        if same_log(files, target):
+            continue
+        made[name] += 1
+        target.put(files)
+        if not target.found(alone=number % 10 == 0):
+            missed.append(f"{name} {seed}/{number}")
+    target.put(target.whole)
+    return made, missed
+
+
+def bits(target: Target, part: int, parts: int) -> tuple[Counter[str], list[str]]:
+    """Every bit of every file, or every so many'th."""
+    made: Counter[str] = Counter()
+    missed = []
+    for name, data in target.whole.items():
+        for bit in range(part, len(data) * 8, parts):
+            changed = bytearray(data)
+            changed[bit // 8] ^= 1 << bit % 8
+            (target.folder / name).write_bytes(changed)
+            made[f"bits of {name}"] += 1
+            if not target.found(alone=bit % 10 == 0):
+                missed.append(f"bit {bit} of {name}")
+        (target.folder / name).write_bytes(data)
+    return made, missed
+
+
+@contextlib.contextmanager
+def prepared(events: int, place: Path | None = None) -> Iterator[Target]:
+    """A log to tamper with, in memory where there is such a place."""
+    published._PAUSE = 0
+    memory = Path("/dev/shm")
+    root = place or (memory if memory.is_dir() else None)
+    with tempfile.TemporaryDirectory(dir=root) as made:
+        folder = Path(made) / "audit"
+        write(folder, events // 2)
+        older = contents(folder)
+        write(folder, events - events // 2)
+        yield Target(folder, older)
+
+
+@dataclass(frozen=True)
+class Work:
+    """The part of one process."""
+
+    events: int
+    edits: int
+    seed: int
+    part: int
+    parts: int
+    every_bit: bool
+
+
+def work_on(given: Work) -> tuple[Counter[str], list[str]]:
+    """Do it."""
+    with prepared(given.events) as target:
+        made, missed = random_edits(target, given.edits, f"{given.seed}/{given.part}")
+        if given.every_bit:
+            more, passed = bits(target, given.part, given.parts)
+            made, missed = made + more, missed + passed
+    return made, missed
+
+
+def main() -> None:
+    """Tamper, and tell."""
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument("--events", type=int, default=100)
+    options.add_argument("--edits", type=int, default=1_000_000)
+    options.add_argument("--bits", action="store_true")
+    options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    chosen = options.parse_args()
+    begin, made, missed = time.monotonic(), Counter[str](), list[str]()
+    jobs = range(chosen.jobs)
+    edits = chosen.edits // len(jobs)
+    work = [Work(chosen.events, edits, chosen.seed, job, len(jobs), chosen.bits) for job in jobs]
+    with multiprocessing.Pool(chosen.jobs) as pool:
+        for done, passed in pool.imap_unordered(work_on, work):
+            made += done
+            missed += passed
+    for name, count in sorted(made.items()):
+        print(f"{name:<40} {count:>9}")
+    print(f"{made.total()} edits of a log of {chosen.events} events, {len(missed)} not found", end="")
+    print(f" (seed {chosen.seed}, {platform.machine()}, Python {platform.python_version()}, ", end="")
+    print(f"{time.monotonic() - begin:.0f} s)")
+    for one in missed[:20]:
+        print(f"NOT FOUND: {one}")
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
