@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from wharfinger import agents, snapshot
-from wharfinger.approvals import proposing
+from wharfinger.approvals import grant_rows, proposing
 from wharfinger.approvals.granted import GrantState, StoredGrant
 from wharfinger.approvals.proposing import Terms
 from wharfinger.reloading import Reloader
@@ -45,6 +45,23 @@ async def test_it_lets_so_many_calls_out_and_the_book_says_by_what(proxy: Any, o
     assert (intent["grants"], intent["approvers"]) == ([given.id], ["alice"])
     assert "approval" not in intent
     assert given.id in intent["reason"]
+
+
+async def test_a_use_is_durable_before_the_intent_is_written(
+    proxy: Any, origin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, seen = await grant(proxy, uses=2), []
+    book = type(proxy.runtime.desk.book)
+    write = book.write
+
+    async def look(self: Any, event: Any) -> Any:
+        if event.kind == "intent":
+            seen.append(await proxy.runtime.desk.store.run(grant_rows.used))
+        return await write(self, event)
+
+    monkeypatch.setattr(book, "write", look)
+    assert (await pay(proxy)).status == 200
+    assert seen == [{given.id: 1}]
 
 
 async def test_of_requests_that_race_as_many_go_out_as_are_granted(proxy: Any, origin: Any) -> None:

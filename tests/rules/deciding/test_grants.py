@@ -169,6 +169,16 @@ def test_it_never_overrides_a_deny_a_limit_or_another_rule(
     assert facts.refund(100).verdict is verdict
 
 
+def test_a_limit_of_the_same_policy_that_asks_is_not_overridden(make: Any) -> None:
+    """It asks the same people, in a policy that the grant rests on: what goes beyond is asked all the same."""
+    limit = "limits: [{tool: refund, calls: 5/hour, then: ask, approvers: [finance]}]"
+    world = make.policy(f"{RULE}\n{limit}")
+    grant = granted(world.with_facts(counters=Counted(0)).refund(100))
+    facts = world.with_facts(grants=(Open(grant, 5),))
+    assert facts.with_facts(counters=Counted(4)).refund(100).verdict is ALLOW
+    assert facts.with_facts(counters=Counted(5)).refund(100).verdict is ASK
+
+
 @pytest.mark.parametrize(
     ("rule", "seats", "verdict"),
     [
