@@ -170,7 +170,7 @@ def test_it_never_overrides_a_deny_a_limit_or_another_rule(
 
 
 def test_a_limit_of_the_same_policy_that_asks_is_not_overridden(make: Any) -> None:
-    """It asks the same people, in a policy that the grant rests on: what goes beyond is asked all the same."""
+    """It asks the same people, in a policy that the grant rests on: what goes beyond is still asked."""
     limit = "limits: [{tool: refund, calls: 5/hour, then: ask, approvers: [finance]}]"
     world = make.policy(f"{RULE}\n{limit}")
     grant = granted(world.with_facts(counters=Counted(0)).refund(100))
