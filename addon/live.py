@@ -42,6 +42,8 @@ PROBE = "(self-test)"
 """Who asks in the self-test; no agent can have that name."""
 LARGE_BODY = 16 * 1024
 """Bytes of a body from which on a decision is made off the event loop."""
+ASIDE = 2
+"""Decisions of one agent that are made in threads at the same time; there are at least five of those."""
 LONG_SEARCH = 2_000_000
 """Nanoseconds that patterns may take at worst from which on it is, too."""
 
@@ -87,6 +89,7 @@ class Live:
         """How many runs there have been."""
         self.redirects = Redirects(clock.now)
         """What agents may follow of what answers led to."""
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._stopped: str | None = None
         self._closed: str | None = None
         self.probe = (PROBE, token_urlsafe(32))
@@ -320,7 +323,8 @@ class Live:
     async def decide_aside(self, request: Request, session: Session, *, granted: bool = True) -> Decision:
         """The same; what may take long is looked through in a thread, so that nobody else waits for it."""
         if self._may_take_long(request):
-            return await asyncio.to_thread(self.decide, request, session, granted=granted)
+            async with self._turns.setdefault(session.who.agent_id, asyncio.Semaphore(ASIDE)):
+                return await asyncio.to_thread(self.decide, request, session, granted=granted)
         return self.decide(request, session, granted=granted)
 
     def _may_take_long(self, request: Request) -> bool:

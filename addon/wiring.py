@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,10 @@ from wharfinger.credentials.registry import Credentials
 from wharfinger.credentials.sources import Environment
 from wharfinger.desk import DataFolder, Desk
 from wharfinger.faults import Fault, StoreUnavailable
+from wharfinger.flow import held
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.dispatch import Observer
+from wharfinger.flow.held import Held
 from wharfinger.flow.master import Edge, ProxyMaster
 from wharfinger.flow.parts import Limits, Parts
 from wharfinger.flow.sessions import Sessions
@@ -44,6 +47,8 @@ from wharfinger.tasks import Tasks
 
 logger = logging.getLogger(__name__)
 
+THREADS = 16
+"""Threads for look-ups, decisions on large bodies, and sources: one agent occupies at most half of them."""
 SWEEP = 1.0
 """Seconds between two looks at deadlines."""
 ACTIVITY_SWEEP = 60
@@ -148,6 +153,7 @@ async def assemble(
     """Open everything a runtime needs. Raises `Fault`s; what was opened until then is closed again."""
     if disarm:
         disarm_process()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="aside"))
     settings = configuration.settings
     async with contextlib.AsyncExitStack() as undo:
         desk = await Desk.open(data_root, configuration, clock)
@@ -181,7 +187,7 @@ async def assemble(
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
         gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants, desk.activity)
         await desk.grants.void(configuration)
-        sessions = Sessions(gate.finish)
+        sessions = Sessions(gate.finish, Held(held.BODIES * settings.limits.body))
         live.watch(lambda: sessions.recheck(gate.objection))
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
@@ -212,7 +218,9 @@ def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority
 
 def _limits(configuration: Configuration) -> Limits:
     limits = configuration.settings.limits
-    return Limits(limits.headers, limits.body, limits.parse, limits.connections, limits.per_agent.connections)
+    most = limits.connections
+    each = min(limits.per_agent.connections, max(1, most // 2))
+    return Limits(limits.headers, limits.body, limits.parse, most, each)
 
 
 def _extra_roots(configuration: Configuration, folder: Path, data: DataFolder) -> Mapping[str, Path]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Collection
+from typing import Any
 
 from wharfinger.networks import NEVER, Address, embedded, may_dial, within
 from wharfinger.rules.models.settings import Settings
@@ -22,6 +24,8 @@ CONNECT_TIMEOUT = 15.0
 RESOLVE_TIMEOUT = 10.0
 """Seconds for one name to be resolved."""
 
+LOOK_UPS = 4
+"""Names of one agent that are looked up at the same time."""
 FORBIDDEN = (
     ("169.254.169.254", 80),
     ("[::ffff:169.254.169.254]", 80),
@@ -46,6 +50,7 @@ class Dialer:
     ) -> None:
         self._settings = settings
         self._own = own_listeners
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(LOOK_UPS))
 
     def allowed(self, name: str, address: Address) -> bool:
         """Whether `name` may resolve to `address`."""
@@ -63,8 +68,8 @@ class Dialer:
                     return True
         return False
 
-    async def resolve(self, name: str, port: int) -> list[tuple[Address, int]]:
-        """Addresses to dial for `name`, all checked. Raises `DialRefused`."""
+    async def resolve(self, name: str, port: int, agent: str = "") -> list[tuple[Address, int]]:
+        """Addresses to dial for `name` on behalf of `agent`, all checked. Raises `DialRefused`."""
         if name == self._settings().channels.host:
             raise DialRefused(f"{name} is where people open the console")
         pin = self._settings().pin(name, port)
@@ -74,7 +79,7 @@ class Dialer:
             if any(within(part, NEVER) for part in embedded(pinned)) or self._is_own(pinned, dialled):
                 raise DialRefused(f"{name} is pinned to an address that is never dialled")
             return [(pinned, dialled)]
-        found = await self._look_up(name, port)
+        found = await self._look_up(name, port, agent)
         for address in found:
             if not self.allowed(name, address) or self._is_own(address, port):
                 raise DialRefused(f"{name} resolves to an address that may not be dialled")
@@ -92,15 +97,14 @@ class Dialer:
             found.append(f"{name}:{port} would be dialled")
         return found
 
-    async def _look_up(self, name: str, port: int) -> list[Address]:
+    async def _look_up(self, name: str, port: int, agent: str) -> list[Address]:
         try:
             return [ipaddress.ip_address(name.strip("[]"))]
         except ValueError:
             pass
-        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(RESOLVE_TIMEOUT):
-                infos = await loop.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+                infos = await self._ask(name, port, agent)
         except TimeoutError:
             raise DialRefused(f"{name} could not be resolved in time") from None
         except OSError:
@@ -114,10 +118,29 @@ class Dialer:
             raise DialRefused(f"{name} has no address")
         return found
 
-    async def dial(self, name: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        """Connect to `name`. Raises `DialRefused` or `OSError`."""
+    async def _ask(self, name: str, port: int, agent: str) -> list[tuple[Any, ...]]:
+        """Ask the system's resolver: in a thread, which is occupied until it answers, waited for or not.
+
+        A name server that is silent on the names of one agent must not keep those of all others waiting.
+        """
+        loop, turns = asyncio.get_running_loop(), self._turns[agent]
+        await turns.acquire()
+        asking = loop.create_task(loop.getaddrinfo(name, port, type=socket.SOCK_STREAM))
+
+        def answered(_: object) -> None:
+            turns.release()
+            if not asking.cancelled():
+                asking.exception()  # nobody may wait for it any more
+
+        asking.add_done_callback(answered)
+        return list(await asyncio.shield(asking))
+
+    async def dial(
+        self, name: str, port: int, agent: str = ""
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to `name` on behalf of `agent`. Raises `DialRefused` or `OSError`."""
         last: OSError = DialRefused(f"{name} has no address")
-        for address, dialled in await self.resolve(name, port):
+        for address, dialled in await self.resolve(name, port, agent):
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
                     return await asyncio.open_connection(str(address), dialled)

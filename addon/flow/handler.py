@@ -106,6 +106,11 @@ class ClientHandler(server.LiveConnectionHandler):
             self.sessions.disconnected(self.client)
             _flush_or_abort(writer.transport, writer.transport.get_write_buffer_size())
 
+    def is_known(self) -> bool:
+        """Whether it has been said which agent speaks."""
+        link = self.sessions.link(self.client)
+        return link is not None and (link.session is not None or link.door is not None)
+
     def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
 
@@ -316,7 +321,7 @@ class ClientHandler(server.LiveConnectionHandler):
             return
         try:
             connection.timestamp_start = time.time()
-            reader, writer = await self._dialer.dial(route.host, route.port)
+            reader, writer = await self._dialer.dial(route.host, route.port, route.agent_id)
         except asyncio.CancelledError:
             self._failed(command, "connection cancelled")
             raise

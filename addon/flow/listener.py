@@ -80,6 +80,7 @@ class Listener(proxyserver.Proxyserver):
         if len(self._open) >= self._most and not own:
             writer.close()
             return
+        self._make_room()
         handler = self._make(reader, writer, self._options, self._mode, door)
         task = asyncio.current_task()
         if task is not None:
@@ -88,6 +89,17 @@ class Listener(proxyserver.Proxyserver):
             await handler.handle_client()
         finally:
             self._open.pop(handler, None)
+
+    def _make_room(self) -> None:
+        """Cut off who has been silent about itself the longest, once half of all places are held by such.
+
+        Nobody knows whose they are, so nobody's share is counted; who is in earnest says so at once.
+        """
+        if len(self._open) < self._most // 2:
+            return
+        unknown = [handler for handler in self._open if not handler.is_known()]
+        if unknown and len(unknown) >= self._most // 2:
+            unknown[0].cut()
 
     @contextlib.contextmanager
     def reserved(self, port: int) -> Iterator[None]:

@@ -56,6 +56,11 @@ from wharfinger.rules.placeholders import StreamScan
 from wharfinger.rules.refusal import Refused
 from wharfinger.rules.types import Code
 
+_NO_ROOM = Answer(
+    Code.LIMIT,
+    "the requests under way hold as much as this proxy keeps in memory",
+    "Send fewer large requests at the same time.",
+)
 UNOPENED = Answer(Code.DENIED, "the request was not opened by the gate, so nothing was sent")
 
 
@@ -304,13 +309,24 @@ class SealedHttpLayer(base.HttpLayer):
                 answer = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts")
                 yield from self._refuse_unread(stream, self._report(answer))
                 return
+            if not self._hold(passage, len(event.data)):
+                yield from self._refuse_unread(stream, self._report(_NO_ROOM))
+                return
         yield from self._pass(stream, event)
+
+    def _hold(self, passage: Passage, size: int) -> bool:
+        return self._parts.sessions.hold(
+            self._parts.sessions.link(self.context.client), passage.exchange, size
+        )
 
     def _request_opening(
         self, stream: base.HttpStream, event: RequestData, passage: Passage
     ) -> layer.CommandGenerator[None]:
         """Keep what a streamed body begins with until it is whole; then it is decided on, and all goes on."""
         exchange = passage.exchange
+        if not self._hold(passage, len(event.data)):
+            yield from self._refuse_unread(stream, self._report(_NO_ROOM))
+            return
         passage.held += event.data
         try:
             end = exchange.opening.feed(event.data) if exchange.opening is not None else None

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy.connection import Client, Connection
 from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome
+from wharfinger.flow.held import Held
 from wharfinger.gate import Admission, Ending, Permit, Session
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
@@ -55,6 +56,8 @@ class Exchange:
     """Where the body is a stream whose opening is decided on: what finds its end."""
     opened: bytes | None = None
     """That opening, once it has been read."""
+    held: int = 0
+    """Bytes of its body that are held in memory."""
 
     def move(self, stage: Stage) -> None:
         """Go to `stage`, or raise `Broken`."""
@@ -111,8 +114,10 @@ class Link:
 class Sessions:
     """All client connections of the runtime."""
 
-    def __init__(self, finish: Callable[[Permit, Ending], None]) -> None:
+    def __init__(self, finish: Callable[[Permit, Ending], None], held: Held | None = None) -> None:
+        """`held`: how much of bodies may be held; without it there is no end to that but one body's own."""
         self._finish = finish
+        self._held = held
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
@@ -167,10 +172,22 @@ class Sessions:
             link.early.pop(exchange.flow_id, None)
         if exchange.stage is Stage.ENDED:
             return
+        if self._held is not None and exchange.held:
+            self._held.give_back(_holder(link), exchange.held)
+            exchange.held = 0
         sent = exchange.stage is Stage.SENT
         exchange.move(Stage.ENDED)
         if exchange.permit is not None:
             self._finish(exchange.permit, ending if sent else ending.unsent())
+
+    def hold(self, link: Link | None, exchange: Exchange, size: int) -> bool:
+        """Hold so many bytes more of the body of `exchange` until it ends; False where there is no room."""
+        if self._held is None:
+            return True
+        if exchange.stage is Stage.ENDED or not self._held.take(_holder(link), size):
+            return False
+        exchange.held += size
+        return True
 
     def recheck(self, objection: Callable[[Permit], str | None]) -> int:
         """Close every connection on which something is under way that would not be let out now."""
@@ -223,3 +240,8 @@ class Sessions:
     def route(self, connection: Connection) -> Route | None:
         """Where `connection` may dial, if anywhere."""
         return self._routes.get(connection)
+
+
+def _holder(link: Link | None) -> str:
+    """For whom something is held; what nobody has identified itself for counts as one agent's."""
+    return "" if link is None or link.session is None else link.session.who.agent

@@ -1,0 +1,171 @@
+"""Invariant 11: what there is of anything is counted in total and per agent; nobody takes more than half."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from wharfinger.flow import dial, held
+from wharfinger.flow.held import Held
+from wharfinger.live import ASIDE, LARGE_BODY
+from wharfinger.wiring import THREADS
+
+from tests.addon.flow.conftest import SETTINGS
+from tests.addon.flow.test_dial import dialer
+
+JSON = [("Content-Type", "application/json")]
+
+
+def body(size: int) -> bytes:
+    return b'{"name": "%b"}' % (b"x" * size)
+
+
+# Bodies.
+
+
+def test_one_agent_has_half_and_all_have_the_whole() -> None:
+    room = Held(100)
+    assert [room.take("a", 30), room.take("a", 20), room.take("a", 1)] == [True, True, False]
+    assert [room.take("b", 50), room.take("c", 1)] == [True, False]
+    room.give_back("a", 30)
+    assert [room.take("c", 30), room.take("c", 1), room.total] == [True, False, 100]
+    for agent, size in (("a", 20), ("b", 50), ("c", 30)):
+        room.give_back(agent, size)
+    assert (room.total, dict(room._by_agent)) == (0, {})
+
+
+async def _half_sent(proxy: Any, agent: str, size: int) -> Any:
+    """A request of which all but the last byte has been sent."""
+    tunnel = await proxy.connect(agent=agent)
+    fields = [*JSON, ("Content-Length", str(size))]
+    tunnel.writer.write(proxy.raw("POST", "/items", fields, key=False) + body(size)[: size - 1])
+    room = proxy.runtime.sessions._held
+    before = room.total
+    async with asyncio.timeout(5):
+        while room.total < before + size - 1:
+            await asyncio.sleep(0.01)
+    return tunnel
+
+
+async def test_bodies_that_are_held_have_an_end_for_each_agent_and_for_all(proxy: Any, origin: Any) -> None:
+    room = proxy.runtime.sessions._held
+    assert room.most == held.BODIES * 1024 * 1024, "positive control: eight of the largest"
+    room.most = 800_000
+    first = await _half_sent(proxy, "bot", 300_000)
+    refused = await proxy.request("POST", "/items", JSON, body(200_000))
+    assert (refused.status, refused.code) == (403, "limit")
+    assert "keeps in memory" in refused.json["message"]
+    assert origin.bytes_received == 0
+    other = await _half_sent(proxy, "second", 300_000)
+    assert (await proxy.request("POST", "/items", JSON, body(50_000))).status == 200, "what is left"
+    for tunnel in (first, other):
+        tunnel.writer.transport.abort()
+    async with asyncio.timeout(5):
+        while room.total:
+            await asyncio.sleep(0.01)
+    assert (await proxy.request("POST", "/items", JSON, body(200_000))).status == 200, "it was given back"
+    await proxy.settled()
+    assert room.total == 0
+
+
+async def test_what_was_held_is_given_back_on_a_connection_that_goes_on(proxy: Any) -> None:
+    room = proxy.runtime.sessions._held
+    room.most = 800_000
+    tunnel = await proxy.connect()
+    for _ in range(4):
+        assert (await tunnel.request("POST", "/items", JSON, body(200_000))).status == 200
+        assert (await tunnel.request("DELETE", "/items/1")).status == 403
+    assert room.total == 0
+
+
+# Connections.
+
+
+async def test_the_silent_do_not_keep_those_out_who_say_who_they_are(proxy: Any) -> None:
+    proxy.runtime.master.listener._most = 8
+    silent = [await proxy.open() for _ in range(6)]
+    assert (await proxy.request("GET", "/items/1")).status == 200
+    assert await asyncio.wait_for(silent[0][0].read(), 5) == b"", "the oldest is cut off"
+    assert not silent[-1][0].at_eof(), "positive control: the newest is not"
+
+
+async def test_an_agent_has_at_most_half_of_all_connections(
+    start: Any, origin: Any, plain_origin: Any
+) -> None:
+    settings = SETTINGS.format(port=origin.port, plain=plain_origin.port)
+    settings = settings.replace(
+        "per_agent: {holds: 4}", "connections: 6, per_agent: {connections: 6, holds: 4}"
+    )
+    async with start({"wharfinger.yaml": settings}) as proxy:
+        mine = [await proxy.connect() for _ in range(3)]
+        with pytest.raises(ConnectionError):
+            await proxy.connect()
+        assert await proxy.connect(agent="second"), "there is room for others"
+        for tunnel in mine:
+            assert (await tunnel.request("GET", "/items/1")).status == 200
+
+
+# Threads.
+
+
+async def test_large_requests_of_one_agent_do_not_keep_those_of_others_waiting(
+    proxy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, inside, most = threading.Event(), [0], [0]
+    live = proxy.runtime.live
+    real = live.decide
+
+    def decide(request: Any, session: Any, **more: Any) -> Any:
+        if session.who.agent == "bot":
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            release.wait(10)
+            inside[0] -= 1
+        return real(request, session, **more)
+
+    monkeypatch.setattr(live, "decide", decide)
+    loop = asyncio.get_running_loop()
+    asking = [
+        loop.create_task(proxy.request("POST", "/items", JSON, body(LARGE_BODY))) for _ in range(THREADS)
+    ]
+    async with asyncio.timeout(5):
+        while not inside[0]:
+            await asyncio.sleep(0.01)
+    tunnel = await proxy.connect(agent="second")
+    raw = proxy.raw("POST", "/items", JSON, body(LARGE_BODY), key=False)
+    async with asyncio.timeout(5):
+        assert (await tunnel.send(raw)).status in {200, 403}
+    release.set()
+    assert {answered.status for answered in await asyncio.gather(*asking)} == {200}
+    assert most[0] <= ASIDE
+
+
+async def test_names_that_are_not_answered_keep_only_those_waiting_who_ask_for_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    silent = asyncio.Event()
+
+    async def getaddrinfo(_self: Any, host: str, port: int, **_more: Any) -> Any:
+        asked.append(host)
+        if host.startswith("dead"):
+            await silent.wait()
+        return [(2, 1, 6, "", ("93.184.216.34", port))]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(dial, "RESOLVE_TIMEOUT", 0.1)
+    dialing, loop = dialer(), asyncio.get_running_loop()
+    waiting = [loop.create_task(dialing.resolve(f"dead{n}.example", 443, "a")) for n in range(20)]
+    assert len(await dialing.resolve("alive.example", 443, "b")) == 1
+    came = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(one, dial.DialRefused) for one in came)
+    assert sum(host.startswith("dead") for host in asked) == dial.LOOK_UPS, "their threads are still occupied"
+    with pytest.raises(dial.DialRefused, match="in time"):
+        await dialing.resolve("alive.example", 443, "a")
+    silent.set()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert len(await dialing.resolve("alive.example", 443, "a")) == 1
+    assert dial.LOOK_UPS + ASIDE <= THREADS // 2
