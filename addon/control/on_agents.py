@@ -49,18 +49,26 @@ class _Agents:
         self._at = services
 
     async def listing(self, context: Context, args: Mapping[str, Any]) -> JSON:
-        """All of them, or those of `names` that there are."""
+        """All of them; or those of `names` that there are, with what came of their requests."""
         declared = self._at.configuration().agents
-        if (wanted := args.get("names")) is None:
-            names = sorted(declared)
-            found = await self._at.store.run(agents.every)
-        else:
-            if len(wanted) > MOST:
-                raise ControlError(Code.BAD_REQUEST, f"agents.list: at most {MOST} names")
-            names = sorted({name for name in wanted if isinstance(name, str) and name in declared})
-            found = await self._at.store.run(agents.some, names)
-        seen = {agent.name: agent for agent in found}
-        return [_shown(name, declared[name], seen.get(name)) for name in names]
+        if (wanted := args.get("names")) is not None:
+            return await self._named(wanted)
+        seen = {agent.name: agent for agent in await self._at.store.run(agents.every)}
+        return [_shown(name, declared[name], seen.get(name)) for name in sorted(declared)]
+
+    async def _named(self, wanted: list[Any]) -> JSON:
+        if len(wanted) > MOST:
+            raise ControlError(Code.BAD_REQUEST, f"agents.list: at most {MOST} names")
+        declared = self._at.configuration().agents
+        names = sorted({name for name in wanted if isinstance(name, str) and name in declared})
+        seen = {agent.name: agent for agent in await self._at.store.run(agents.some, names)}
+        retired = await self._at.store.run(agents.retired_names)
+        return [
+            _shown(name, declared[name], seen.get(name))
+            | _counted(self._at, seen.get(name))
+            | ({"status": "retired"} if name in retired else {})
+            for name in names
+        ]
 
     async def suspended(self, context: Context, args: Mapping[str, Any]) -> JSON:
         """Those that the store suspends, with the reason; the first of them by name, if there are many."""
@@ -75,6 +83,8 @@ class _Agents:
         shown = _shown(name, declared, agent)
         reach = None if self._at.reach is None else sorted(self._at.reach(name))
         shown |= _activity(self._at, agent)
+        if agent is None and await self._at.store.run(agents.is_retired, name):
+            shown["status"] = "retired"
         return shown | {"credentials": reach, "limits": await used(self._at, name)}
 
     async def suspend(self, context: Context, args: Mapping[str, Any]) -> JSON:
@@ -135,12 +145,16 @@ class _Agents:
         return declared
 
 
-def _activity(services: Services, agent: Agent | None) -> dict[str, JSON]:
-    """When it was last seen, what came of its requests, and what of it waits or is granted."""
+def _counted(services: Services, agent: Agent | None) -> dict[str, JSON]:
+    """When it was last seen, and what came of its requests."""
     counts = services.activity.of(agent.id) if services.activity is not None and agent is not None else None
     told: dict[str, JSON] = {"last_seen": None, "allowed": 0, "asked": 0, "denied": 0}
-    if counts is not None:
-        told |= counts.as_json()
+    return told if counts is None else told | counts.as_json()
+
+
+def _activity(services: Services, agent: Agent | None) -> dict[str, JSON]:
+    """The same, and what of it waits or is granted."""
+    told = _counted(services, agent)
     if agent is not None:
         told["pending"] = services.approvals.pending(agent.id)
         told["flooding"] = services.approvals.floods().get(agent.id, 0)

@@ -34,7 +34,7 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
     templates.globals["navigation"] = NAVIGATION
     office = Office(Site.of(port, url), Runtime(data), Tail(data / _BOOK), templates)
 
-    office.tail.told.append(office.activity.take)
+    office.tail.told.append(office.changes.take)
 
     async def health(request: Request) -> Response:
         found = await office.runtime.health()

@@ -36,6 +36,8 @@ KEPT = 8
 """Configurations whose files are kept, to compare with."""
 KEPT_BYTES = 64 * 1024 * 1024
 _ALTERED = 3
+_WORKED_OUT = 64
+"""Sets of policies whose reach is kept."""
 _TRIES = 3
 
 
@@ -48,7 +50,7 @@ class Loaded:
         self.files = files
         self.configuration = configuration
         self._lock = threading.RLock()
-        self._ways: dict[tuple[tuple[str, ...], str | None], tuple[Way, ...]] = {}
+        self._ways: OrderedDict[tuple[tuple[str, ...], str | None], tuple[Way, ...]] = OrderedDict()
 
     @classmethod
     def load(cls, digest: str, files: Mapping[str, bytes], catalogue: Mapping[str, bytes]) -> Loaded:
@@ -63,6 +65,9 @@ class Loaded:
             if key not in self._ways:
                 self._ways[key] = tuple(reach.ways(self.configuration, agent))
             found = self._ways[key]
+            self._ways.move_to_end(key)
+            if len(self._ways) > _WORKED_OUT:
+                self._ways.popitem(last=False)
         return found if not found or found[0].agent == agent else _for(found, agent)
 
     @cached_property

@@ -19,7 +19,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from wharfinger.control.dispatcher import Role
-from wharfinger.control.office.activity import Activity
+from wharfinger.control.office.changes import Changes
 from wharfinger.control.office.known import Configurations, Loaded
 from wharfinger.control.office.runtime import Runtime
 from wharfinger.control.office.shelf import Shelf
@@ -42,7 +42,7 @@ class Office:
     tail: Tail
     templates: Environment
     configurations: Configurations = field(default_factory=Configurations)
-    activity: Activity = field(default_factory=Activity)
+    changes: Changes = field(default_factory=Changes)
 
     @property
     def shelf(self) -> Shelf:

@@ -45,11 +45,10 @@ async def _values(visit: Visit) -> dict[str, Any]:
     shown = Slice.of(visit.query, found, PAGE)
     rows = await visit.ask("agents.list", names=list(shown.items)) if shown.items else []
     return {
-        "rows": [(row, visit.office.activity.of(row["name"])) for row in rows],
+        "rows": rows,
         "shown": shown,
         "all": len(declared),
         "suspended": len(suspended),
-        "since": visit.office.activity.since,
         "confirmed": CONFIRMED,
     }
 
@@ -72,8 +71,6 @@ async def one(visit: Visit) -> Response:
         "agent.html",
         agent=standing,
         description=loaded.configuration.agents[name].description,
-        counts=visit.office.activity.of(name),
-        since=visit.office.activity.since,
         ways=Slice.of(visit.query, wanted, _TOOLS),
         verdicts=_verdicts(ways),
         credentials=_credentials(ways),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from wharfinger.control.office.known import Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice
 from wharfinger.control.office.visit import Visit
+from wharfinger.control.protocol import Code, ControlError
 from wharfinger.graphing import Filter
 from wharfinger.rules.reach import Way
 from wharfinger.rules.types import Effect
@@ -21,6 +23,8 @@ AT_ONCE = 12
 """Agents that are drawn together; of more there is a list to choose from."""
 _DOWNLOADED = 200
 """Agents whose graph is given as a file."""
+_WAYS = 20_000
+"""Ways that are told at once."""
 _NAMES = 60
 _ROWS = 100
 _LONGEST = 200
@@ -83,7 +87,11 @@ def _agents(loaded: Loaded, looked: Filter) -> list[str]:
 
 
 def _found(loaded: Loaded, looked: Filter, names: list[str]) -> list[Way]:
-    return [way for name in names for way in loaded.ways(name) if looked.lets(way)]
+    ways = (way for name in names for way in loaded.ways(name) if looked.lets(way))
+    found = list(islice(ways, _WAYS + 1))
+    if len(found) > _WAYS:
+        raise ControlError(Code.BAD_REQUEST, f"this is more than {_WAYS:,} ways", "narrow it by a filter")
+    return found
 
 
 async def _for_download(visit: Visit) -> list[Way]:

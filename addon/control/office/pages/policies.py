@@ -49,7 +49,7 @@ async def show(visit: Visit) -> Response:
     loaded = await visit.configuration()
     rows = await run_in_threadpool(_rows, loaded)
     wanted = found_in(visit.query, rows, lambda row: f"{row.policy.name} {row.policy.model.description}")
-    changes = visit.office.activity.changes()[: _CHANGES + 1]
+    changes = visit.office.changes.newest()[: _CHANGES + 1]
     return visit.page(
         "policies.html",
         shown=Slice.of(visit.query, wanted, _PAGE),

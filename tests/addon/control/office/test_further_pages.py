@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import re
 
 import pytest
+from wharfinger import agents
+from wharfinger.audit import events
+from wharfinger.control.office.pages import graph
 from wharfinger.control.office.pages.agents import CONFIRMED
 from wharfinger.rules import cases
 from wharfinger.rules.reach import ways
+from wharfinger.rules.types import Call, Code, Decision, Effect, Request, RuleRef, Verdict
 
 PAGES = [
     "/agents", "/agents/bot", "/tools", "/tools?state=available", "/tools?state=proposed", "/tools/pay",
@@ -174,6 +179,28 @@ async def test_many_agents_are_searched_and_shown_a_page_at_a_time(house) -> Non
     assert '<svg class="graph" viewBox="0 0 1' not in graph
     assert "open it to see" in (await browser.get("/preflight")).text
     assert (await browser.get("/agents?from=banana")).status_code == 200
+
+
+async def test_what_came_of_an_agents_requests_is_told(house) -> None:
+    await house.desk.store.run(agents.seen, "bot", house.desk.clock.now())
+    known = await house.desk.store.run(agents.get, "bot")
+    for refused in (None, None, Code.DENIED, Code.APPROVAL_PENDING):
+        house.desk.activity.note(known.id, refused)
+    browser = await house.signed_in("vera")
+    row = html.unescape((await browser.get("/agents")).text).partition('href="/agents/bot"')[2]
+    assert [int(n) for n in re.findall(r'<td class="number">(\d+)</td>', row)] == [2, 1, 1]
+    page = (await browser.get("/agents/bot")).text
+    assert "2 allowed, 1 that a person had to be asked about, 1 denied" in page
+
+
+async def test_a_retired_agent_is_told_as_such(house) -> None:
+    browser = await house.signed_in("alice")
+    await house.desk.store.run(agents.seen, "bot", house.desk.clock.now())
+    await house.desk.store.run(agents.retire_for_good, "bot", "alice", house.desk.clock.now())
+    assert '<span class="state retired">' in (await browser.get("/agents")).text
+    page = (await browser.get("/agents/bot")).text
+    assert "wharfinger agents add bot" in page
+    assert "Rotate its tokens" not in page
 
 
 # Tools.
@@ -358,9 +385,6 @@ async def test_only_a_policy_can_be_edited(house) -> None:
 
 
 async def test_a_past_decision_is_decided_again(house) -> None:
-    from wharfinger.audit import events
-    from wharfinger.rules.types import Call, Code, Decision, Effect, Request, Verdict
-
     await house.reload(policies__main=POLICY)
     request = Request("bot", "POST", "https", "api.example.com", 443, "/pay", ())
     call = Call("pay", "t" * 64, Effect.WRITE, {"amount": 7, "to": HOSTILE, "note": "x"})
@@ -372,6 +396,27 @@ async def test_a_past_decision_is_decided_again(house) -> None:
     assert '<span class="verdict allow">' in answer.text
     assert "<script>alert" not in answer.text
     assert "\u202e" not in answer.text
+
+
+async def test_a_decision_in_the_audit_log_leads_to_its_rule_and_to_the_playground(house) -> None:
+    rule = RuleRef("main", "policies/main.yaml", 2, Verdict.DENY)
+    request = Request("bot", "POST", "https", "api.example.com", 443, "/pay", ())
+    decision = Decision(Verdict.DENY, Code.DENIED, "a rule says so", "", "p" * 64, rules=(rule,))
+    await house.desk.book.write(events.refused("d_ruled", events.Who("bot", "ag"), request, decision))
+    browser = await house.signed_in("vera")
+    await seen(browser, "/audit", "d_ruled")
+    page = (await browser.get("/audit/d_ruled")).text
+    assert 'href="/source/policies/main.yaml#L2"' in page
+    assert 'href="/playground?decision=d_ruled"' in page
+
+
+async def test_too_much_is_not_told_at_once(house, monkeypatch) -> None:
+    monkeypatch.setattr(graph, "_WAYS", 0)
+    browser = await house.signed_in("vera")
+    for path in ("/graph?agent=bot", "/graph/json", "/graph/mermaid"):
+        answer = await browser.get(path)
+        assert answer.status_code == 400
+        assert "narrow it" in answer.text.lower()
 
 
 async def test_a_form_keeps_what_was_typed_and_works_without_a_script(house) -> None:
