@@ -224,7 +224,7 @@ class _Look:
             yield remark(
                 "confinement",
                 "none: it can go round the proxy, and read your files, if it runs as your user",
-                "run it in a container, or as another user, whose only way out is the proxy",
+                f"run it with: wharfinger run --isolate --agent {self.agent}; or in a container",
             )
         else:
             yield ok("confinement", self.known.confinement)

@@ -18,6 +18,9 @@ from wharfinger.certs.authority import KEY_FILE as CA_KEY
 from wharfinger.certs.authority import Authority
 from wharfinger.desk import DataFolder
 from wharfinger.doctor.findings import Finding, fail, ok, remark
+from wharfinger.faults import Fault
+from wharfinger.isolation import attaching, proof
+from wharfinger.isolation.proof import Targets
 from wharfinger.keys import KEY_FILE
 from wharfinger.listening import bind
 from wharfinger.rules.configuration import Configuration
@@ -179,11 +182,42 @@ def own_key(place: Place) -> Iterator[Finding]:
 
 
 def confinement(place: Place) -> Iterator[Finding]:
-    """What keeps an agent from going round the proxy."""
-    yield remark(
-        "confinement",
-        "none: an agent that runs as your user can go round the proxy, and read your files",
-        "run it in a container, or as another user, whose only way out is the proxy",
+    """What keeps an agent from going round the proxy: whether a sandbox can be made here, and holds."""
+    try:
+        tried = proof.attempts(_out_of_reach(place))
+    except Fault as fault:
+        yield remark(
+            "confinement",
+            f"none: an agent that runs as your user can go round the proxy, and read your files; and for "
+            f"run --isolate, {fault.message}",
+            fault.hint or "run it in a container, or as another user, whose only way out is the proxy",
+        )
+        return
+    out = [name for name, why in tried.items() if not why]
+    if out:
+        text = f"a command in a sandbox can reach what it must not: {', '.join(out)}"
+        yield fail("confinement", text, "do not rely on run --isolate here; report this")
+    else:
+        yield ok("confinement", f"run --isolate holds here: {len(tried)} ways out were tried in vain")
+        yield remark(
+            "confinement",
+            "an agent that is run without --isolate can go round the proxy, and read your files",
+            "run agents with: wharfinger run --isolate",
+        )
+
+
+def _out_of_reach(place: Place) -> Targets:
+    settings = place.configuration.settings
+    data = place.data
+    return Targets(
+        {
+            name: (endpoint.host.strip("[]"), endpoint.port)
+            for name, endpoint in (("proxy", settings.listen), ("console", settings.console))
+            if endpoint.port
+        },
+        (data / "control.sock", data / attaching.SOCKET),
+        (data / KEY_FILE, data / STORE_FILE, DataFolder(data).ca / CA_KEY),
+        (data, place.state),
     )
 
 

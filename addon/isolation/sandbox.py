@@ -56,6 +56,8 @@ class Sandbox:
     wanted: Wanted
     environment: Mapping[str, str]
     command: tuple[str, ...]
+    terminal: bool = True
+    """Whether it gets a terminal where we have one."""
 
 
 def bubblewrap() -> str:
@@ -108,7 +110,7 @@ def run(sandbox: Sandbox, open_door: OpenDoor) -> int:
         undo.callback(ours.close)
         ours.setsockopt(socket.SOL_SOCKET, _SO_PASSCRED, 1)
         ours.settimeout(_START_SECONDS)
-        terminal = Terminal.beside()
+        terminal = Terminal.beside() if sandbox.terminal else None
         process = _start(sandbox, theirs, terminal)
         undo.callback(_end, process)
         handle, pid = _received(ours)

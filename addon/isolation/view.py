@@ -211,7 +211,7 @@ def listening_sockets() -> Iterator[Path]:
 
 
 def _there(path: Path) -> bool:
-    """Whether it exists, as far as this user may know; what is beyond that, the command cannot reach either."""
+    """Whether it exists, as far as this user may know: what is beyond that is beyond the command as well."""
     return os.access(path, os.F_OK)
 
 

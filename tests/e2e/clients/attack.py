@@ -268,7 +268,7 @@ def environment_of_any_process() -> object:
 
 @way
 def root_of_another_process() -> object:
-    return os.listdir(f"/proc/{TARGETS['victim']}/root/")
+    return list(Path(f"/proc/{TARGETS['victim']}/root/").iterdir())
 
 
 @way
@@ -460,7 +460,7 @@ def sysrq() -> object:
 
 @way
 def control_groups() -> object:
-    return os.listdir("/sys/fs/cgroup")
+    return list(Path("/sys/fs/cgroup").iterdir())
 
 
 @way
@@ -493,7 +493,7 @@ def read_a_file_of_tmp() -> object:
 
 @way
 def list_data() -> object:
-    return set(os.listdir(TARGETS["data"])) - {"client", "ca"}
+    return {path.name for path in Path(TARGETS["data"]).iterdir()} - {"client", "ca"}
 
 
 @way

@@ -1,0 +1,93 @@
+"""Runs inside of a sandbox for `doctor`: tries to get out, and writes down what became of it.
+
+Executed by itself, with nothing but the standard library: `trying.py TARGETS REPORT`. The report names each
+way with an empty text where it led out, else with what stopped it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+TIOCSTI = 0x5412
+_PATIENCE = 2.0
+_BY_UDP = {"UDP": "192.0.2.1", "the metadata address": "169.254.169.254", "DNS": "8.8.8.8"}
+
+
+class Stopped(Exception):
+    """It came to nothing without an error."""
+
+
+def ways(targets: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is tried: its name, and what raises where it leads nowhere."""
+    for name in ("proxy", "console"):
+        if name in targets:
+            yield f"a connection to the {name}", lambda at=targets[name]: _connect(socket.AF_INET, tuple(at))
+    yield "TCP to the internet", lambda: _connect(socket.AF_INET, ("192.0.2.1", 443))
+    for name, address in _BY_UDP.items():
+        yield name, lambda at=address: _connect(socket.AF_INET, (at, 53), socket.SOCK_DGRAM)
+    yield "IPv6", lambda: _connect(socket.AF_INET6, ("2001:db8::1", 443), socket.SOCK_DGRAM)
+    yield "ICMP", _ping
+    yield "packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    yield "virtual machine sockets", lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
+    yield "an abstract socket", lambda: _connect(socket.AF_UNIX, "\0" + targets["abstract"])
+    for path in targets["sockets"]:
+        yield f"the socket {Path(path).name}", lambda at=path: _connect(socket.AF_UNIX, at)
+    for path in targets["files"]:
+        yield f"the file {Path(path).name}", lambda at=path: Path(at).read_bytes()
+    yield "another process", lambda: Path(f"/proc/{targets['process']}/environ").read_bytes()
+    yield "a terminal's input", _push
+    yield "capabilities", _capabilities
+    yield "a new user namespace", _namespace
+
+
+def _connect(family: int, address: Any, kind: int = socket.SOCK_STREAM) -> None:
+    with socket.socket(family, kind) as sock:
+        sock.settimeout(_PATIENCE)
+        sock.connect(address)
+
+
+def _ping() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) as sock:
+        sock.sendto(b"\x08\0\xf7\xff\0\0\0\0", ("192.0.2.1", 0))
+
+
+def _push() -> None:
+    outside, inside = os.openpty()
+    try:
+        fcntl.ioctl(inside, TIOCSTI, b"x")
+    finally:
+        os.close(outside)
+        os.close(inside)
+
+
+def _capabilities() -> None:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name in {"CapEff", "CapPrm", "CapBnd"} and int(value, 16):
+            return
+    raise Stopped("there are none")
+
+
+def _namespace() -> None:
+    os.unshare(os.CLONE_NEWUSER)
+
+
+def tried(work: Callable[[], object]) -> str:
+    """What stopped it; nothing where nothing did."""
+    try:
+        work()
+    except (OSError, Stopped) as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+if __name__ == "__main__":
+    report = {name: tried(work) for name, work in ways(json.loads(sys.argv[1]))}
+    Path(sys.argv[2]).write_text(json.dumps(report))
