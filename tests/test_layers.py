@@ -23,7 +23,7 @@ LIBRARIES = {
     "mitmproxy": ("wharfinger.flow", "wharfinger.wiring"),
     "OpenSSL": ("wharfinger.flow",),
     "h11": ("wharfinger.flow", "wharfinger.demo"),
-    "sqlite3": ("wharfinger.store",),
+    "sqlite3": ("wharfinger.store", "wharfinger.indexing"),
     "click": ("wharfinger.cli", "wharfinger.serving"),
     "rich": ("wharfinger.cli", "wharfinger.demo"),
     "starlette": ("wharfinger.control",),

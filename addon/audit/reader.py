@@ -35,6 +35,8 @@ class Record:
     file: str
     number: int
     """Line of the file, from 1; 0 where it was read from the end."""
+    offset: int = -1
+    """Its first byte in the file; -1 where that is not known."""
 
     @cached_property
     def members(self) -> Mapping[str, Any]:
@@ -286,7 +288,7 @@ class _Reader:
                     return
                 self.offset += len(line)
                 self.lines += 1
-                yield Record(line[:-1], segment_name(number), self.lines)
+                yield Record(line[:-1], segment_name(number), self.lines, self.offset - len(line))
 
 
 def printable(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from wharfinger.cli.moments import moment
 
 __all__ = ["audit_command", "book_folder", "moment"]
 
+INDEX = "audit-index.db"
+"""The search index, in the data folder."""
 _STYLES = {"allow": "green", "ask": "yellow", "deny": "red"}
 
 
@@ -110,8 +112,40 @@ def search(
 ) -> None:
     """Events that match everything given, oldest first. Exit code 1 if there are none."""
     query = Query(agent, tool, verdict, kind, moment(since), moment(until), text)
-    if not _print(reader.search(book_folder(config), query), as_json=as_json):
+    if not _print(found(book_folder(config), query), as_json=as_json):
         sys.exit(1)
+
+
+def found(folder: Path, query: Query) -> Iterator[Record]:
+    """The events that match: by the index where there is one, else by reading the log."""
+    path = folder.parent / INDEX
+    if not path.exists():
+        yield from reader.search(folder, query)
+        return
+    from wharfinger.indexing.index import Index
+
+    index = Index(path, folder)
+    try:
+        yield from index.search(query)
+    finally:
+        index.close()
+
+
+@audit_command.command("index")
+@config_option
+def index_log(config: Path | None) -> None:
+    """Make the search index, or bring it up to date: searches use it from then on, and do so themselves.
+
+    It is made from the log and can be removed at any time.
+    """
+    from wharfinger.indexing.index import Index
+
+    folder = book_folder(config)
+    index = Index(folder.parent / INDEX, folder)
+    try:
+        click.echo(f"{index.update()} events more in {folder.parent / INDEX}")
+    finally:
+        index.close()
 
 
 @audit_command.command("show")

@@ -21,6 +21,7 @@ from wharfinger.audit.events import Event, Outcome, outcome, started
 from wharfinger.audit.folder import Folder
 from wharfinger.audit.merkle import Tree
 from wharfinger.audit.notes import Signed, SigningKey, origin_of
+from wharfinger.audit.readback import ReadBack
 from wharfinger.audit.verify import verify
 
 type Open = Callable[..., Book]
@@ -155,15 +156,23 @@ def test_only_what_is_durable_is_signed(signed: Open, folder: Path, system: Any,
 
 
 def test_without_durability_it_is_synced_before_it_is_signed(
-    signed: Open, system: Any, monkeypatch: pytest.MonkeyPatch
+    signed: Open, folder: Path, system: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[int] = []
-    monkeypatch.setattr(os, "fdatasync", synced.append)
+    monkeypatch.setattr(ReadBack, "sync", lambda reading: synced.append(reading.tree.size))
     book = signed(system=system, durable=False)
     settle(book, 2)
-    assert not synced
     book.close()
-    assert synced
+    assert synced[-1:] == [one.signed.checkpoint.size for one in kept(folder)][-1:] == [3]
+
+
+def test_a_book_that_is_durable_is_not_synced_again(signed: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ReadBack, "sync", lambda reading: pytest.fail("synced"))
+    book = signed()
+    settle(book, 2)
+    book.close()
+    assert book.checkpoint is not None
+    assert not book.checkpoint_trouble
 
 
 async def test_what_does_not_read_back_is_not_signed_and_ends_the_book(

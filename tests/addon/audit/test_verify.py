@@ -209,3 +209,19 @@ def test_a_linked_head_is_told(log: Path, tmp_path: Path) -> None:
     (log / "book.head").rename(tmp_path / "kept")
     (log / "book.head").symlink_to(tmp_path / "kept")
     assert "cannot be read" in str(verify(log).failures[0])
+
+
+def test_a_header_that_tells_of_another_beginning_is_found(log: Path) -> None:
+    """All lines, links and hashes fit; there is no checkpoint, and no published length."""
+    (log / "book.head").unlink()
+    first, *others = stored(log)
+    prev = link(first.read_bytes().splitlines()[-1])
+    for path in others:
+        made = rechained(
+            path.read_bytes().splitlines(),
+            prev,
+            lambda members: "tree" in members and members.update(tree=["0" * 64] * len(members["tree"])),
+        )
+        path.write_bytes(b"".join(made))
+        prev = link(made[-1][:-1])
+    assert [(f.file, f.line) for f in verify(log).failures] == [(path.name, 1) for path in others]
