@@ -1,0 +1,47 @@
+"""The trials of scripts/torture, each in its short form: the figures are made with the long ones."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parent.parent.parent / "scripts" / "torture"
+STRACE = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+
+
+async def trial(name: str, *arguments: str) -> tuple[int, str]:
+    """Exit code and output of one of the scripts."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(SCRIPTS / name), *arguments,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode()
+
+
+@pytest.mark.timeout(300)
+async def test_killed_under_load_the_book_has_all_that_the_origin_saw() -> None:
+    code, said = await trial("kill.py", "3", "7")
+    assert code == 0, said
+    assert "seed: 7" in said
+
+
+@STRACE
+@pytest.mark.timeout(300)
+async def test_the_intent_is_synced_before_the_first_byte_is_sent() -> None:
+    code, said = await trial("order.py", "64")
+    assert code == 0, said
+    assert "48 sent, 48 intents written, 48 synced, 48 seen" in said
+
+
+@STRACE
+@pytest.mark.timeout(300)
+async def test_the_same_trial_finds_a_proxy_that_does_not_sync() -> None:
+    code, said = await trial("order.py", "64", "unsynced")
+    assert code == 1, said
+    assert re.search(r"\b48 out of order", said), said
