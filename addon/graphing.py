@@ -50,10 +50,14 @@ class Filter:
 
 def chosen(configuration: Configuration, looked: Filter) -> list[Way]:
     """The ways that a filter lets through, by agent and tool."""
-    names = sorted(
-        name for name in configuration.agents if looked.agent is None or fnmatchcase(name, looked.agent)
-    )
-    return [way for name in names for way in ways(configuration, name) if looked.lets(way)]
+    found = names(configuration, looked)
+    return [way for name in found for way in ways(configuration, name) if looked.lets(way)]
+
+
+def names(configuration: Configuration, looked: Filter) -> list[str]:
+    """The agents that a filter is about, by name."""
+    wanted = looked.agent
+    return sorted(name for name in configuration.agents if wanted is None or fnmatchcase(name, wanted))
 
 
 def listed(found: Iterable[Way]) -> Iterator[str]:

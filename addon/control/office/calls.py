@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from wharfinger.control.office import worked_out
 from wharfinger.control.office.pages.audit import KINDS, VERDICTS
 from wharfinger.control.office.tail import Search
 from wharfinger.control.office.visit import Office, whoever
@@ -108,6 +109,7 @@ async def _life(office: Office, token: str, given: Mapping[str, Any]) -> JSON:
 
 _ID = Field("id", Place.PATH, "id of the approval", required=True)
 _AGENT = Field("agent", Place.PATH, "name of the agent", required=True)
+_PATTERN = "those only whose name matches; * stands for anything"
 _REASON = Field("reason", Place.BODY, "why; it stands in the audit log")
 
 CALLS: tuple[Call, ...] = (
@@ -154,6 +156,48 @@ CALLS: tuple[Call, ...] = (
         "admin",
         _do("agents.suspend"),
         (_AGENT, _REASON),
+    ),
+    Call(
+        "POST",
+        "/agents/{agent}/rotate",
+        "Make every token useless that an agent has been given.",
+        "admin",
+        _do("agents.rotate"),
+        (_AGENT, _REASON),
+    ),
+    Call(
+        "GET",
+        "/agents/{agent}/preflight",
+        "Whether an agent could set off now, and what is in its way.",
+        "viewer",
+        worked_out.preflight_of,
+        (_AGENT,),
+    ),
+    Call(
+        "POST",
+        "/agents/{agent}/explain",
+        "What would be decided on a request, and why. Nothing is sent.",
+        "viewer",
+        worked_out.explain,
+        (
+            _AGENT,
+            Field("method", Place.BODY, "of the request", required=True),
+            Field("url", Place.BODY, "whole", required=True),
+            Field("headers", Place.BODY, "one a line, as Name: value"),
+            Field("body", Place.BODY, "of the request"),
+            Field("reason", Place.BODY, "that the agent gives"),
+        ),
+    ),
+    Call(
+        "GET",
+        "/graph",
+        "What agents reach: a row for each agent and tool, with hosts, credentials and rules.",
+        "viewer",
+        worked_out.graph,
+        (
+            *(Field(name, Place.QUERY, _PATTERN) for name in ("agent", "tool", "host", "credential")),
+            Field("effect", Place.QUERY, "of this effect only", one_of=("read", "write", "destructive")),
+        ),
     ),
     Call("POST", "/agents/{agent}/resume", "Let it go on.", "admin", _do("agents.resume"), (_AGENT,)),
     Call(

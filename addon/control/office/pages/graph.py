@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Any
 
@@ -51,7 +50,7 @@ async def part(visit: Visit) -> Response:
 
 async def _values(visit: Visit) -> dict[str, Any]:
     loaded, looked = await visit.configuration(), asked(visit)
-    names = _agents(loaded, looked)
+    names = graphing.names(loaded.configuration, looked)
     given = {name: text for name in _FIELDS if (text := getattr(looked, name)) is not None}
     values: dict[str, Any] = {
         "given": given,
@@ -70,7 +69,7 @@ async def _values(visit: Visit) -> dict[str, Any]:
             name: loaded.configuration.agents[name].policies for name in values["names"].items
         }
         return values
-    found = await run_in_threadpool(_found, loaded, looked, names)
+    found = await run_in_threadpool(ways_of, loaded, looked, names)
     drawn = await run_in_threadpool(picture, found, given) if found else None
     text = await run_in_threadpool(graphing.mermaid, found) if drawn is not None else ""
     return values | {
@@ -81,12 +80,8 @@ async def _values(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _agents(loaded: Loaded, looked: Filter) -> list[str]:
-    wanted = looked.agent
-    return sorted(name for name in loaded.configuration.agents if wanted is None or fnmatchcase(name, wanted))
-
-
-def _found(loaded: Loaded, looked: Filter, names: list[str]) -> list[Way]:
+def ways_of(loaded: Loaded, looked: Filter, names: list[str]) -> list[Way]:
+    """What these agents reach, as far as the filter lets it through. `ControlError` if it is too much."""
     ways = (way for name in names for way in loaded.ways(name) if looked.lets(way))
     found = list(islice(ways, _WAYS + 1))
     if len(found) > _WAYS:
@@ -96,8 +91,8 @@ def _found(loaded: Loaded, looked: Filter, names: list[str]) -> list[Way]:
 
 async def _for_download(visit: Visit) -> list[Way]:
     loaded, looked = await visit.configuration(), asked(visit)
-    names = _agents(loaded, looked)[:_DOWNLOADED]
-    return await run_in_threadpool(_found, loaded, looked, names)
+    names = graphing.names(loaded.configuration, looked)[:_DOWNLOADED]
+    return await run_in_threadpool(ways_of, loaded, looked, names)
 
 
 async def mermaid(visit: Visit) -> Response:

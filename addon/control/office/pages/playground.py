@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from wharfinger.control.office.known import Altered, Loaded
+from wharfinger.control.office.known import Altered, Ask, Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.tools import approvals
 from wharfinger.control.office.playing import PREFIX, Asked, Live, Typed, answer, asked, choices, past
@@ -78,8 +78,8 @@ async def _values(visit: Visit) -> dict[str, Any]:
         values |= {"altered": altered, "problems": altered.problems[:_PROBLEMS]}
     try:
         wanted = await _asked(visit, loaded)
-        live = await _live(visit, loaded, wanted[0].request.agent)
-        values["answers"] = await run_in_threadpool(_answers, loaded, wanted, live)
+        now = await live(visit.ask, loaded, wanted[0].request.agent)
+        values["answers"] = await run_in_threadpool(_answers, loaded, wanted, now)
     except Fault as fault:
         return values | {"trouble": fault}
     if altered is None or altered.loaded is None:
@@ -88,7 +88,7 @@ async def _values(visit: Visit) -> dict[str, Any]:
     values["failing"] = await run_in_threadpool(_failing, other, visit.form.get("file", ""))
     with contextlib.suppress(Fault):  # the edited text may have taken away what the request is made of
         again = await _asked(visit, other)
-        values["others"] = await run_in_threadpool(_answers, other, again, live)
+        values["others"] = await run_in_threadpool(_answers, other, again, now)
     return values
 
 
@@ -110,10 +110,11 @@ async def _asked(visit: Visit, loaded: Loaded) -> list[Asked]:
     return [await run_in_threadpool(asked, loaded.configuration, typed)]
 
 
-async def _live(visit: Visit, loaded: Loaded, agent: str) -> Live:
-    approved = await approvals(visit, loaded.configuration.tools)
-    standing = await visit.ask("agents.show", agent=agent)
-    return Live.of(standing, approved, await visit.ask("deny.list"))
+async def live(ask: Ask, loaded: Loaded, agent: str) -> Live:
+    """What the running proxy says of an agent at the moment."""
+    approved = await approvals(ask, loaded.configuration.tools)
+    standing = await ask("agents.show", agent=agent)
+    return Live.of(standing, approved, await ask("deny.list"))
 
 
 def _answers(loaded: Loaded, wanted: list[Asked], live: Live) -> list[dict[str, Any]]:

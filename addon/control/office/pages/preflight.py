@@ -7,7 +7,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wharfinger import preflight
-from wharfinger.control.office.known import Loaded
+from wharfinger.control.office.known import Ask, Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in
 from wharfinger.control.office.pages.tools import approvals
@@ -27,7 +27,7 @@ async def show(visit: Visit) -> Response:
     shown = Slice.of(visit.query, names, _PAGE)
     verdicts: dict[str, Any] = {}
     if 0 < len(names) <= AT_ONCE:
-        known = await _known(visit, loaded, names)
+        known = await known_of(visit.ask, loaded, names)
         verdicts = await run_in_threadpool(_verdicts, loaded, known)
     return visit.page(
         "preflight.html", shown=shown, all=len(loaded.configuration.agents), verdicts=verdicts, few=AT_ONCE
@@ -37,7 +37,7 @@ async def show(visit: Visit) -> Response:
 def _verdicts(loaded: Loaded, known: dict[str, Known]) -> dict[str, tuple[Readiness, list[Any]]]:
     found = {}
     for name, what in known.items():
-        findings = _findings(loaded, name, what)
+        findings = findings_of(loaded, name, what)
         found[name] = (preflight.readiness(findings), [one for one in findings if one.grade == "FAIL"])
     return found
 
@@ -47,25 +47,26 @@ async def one(visit: Visit) -> Response:
     loaded, name = await visit.configuration(), visit.path["name"]
     if name not in loaded.configuration.agents:
         raise ControlError(Code.UNKNOWN, "there is no agent of this name", "see the list of agents")
-    known = (await _known(visit, loaded, [name])).get(name)
+    known = (await known_of(visit.ask, loaded, [name])).get(name)
     if known is None:
         raise ControlError(Code.UNKNOWN, "this agent has just been taken away", "see the list of agents")
-    findings = await run_in_threadpool(_findings, loaded, name, known)
+    findings = await run_in_threadpool(findings_of, loaded, name, known)
     return visit.page(
         "preflight_agent.html", name=name, findings=findings, verdict=preflight.readiness(findings)
     )
 
 
-def _findings(loaded: Loaded, name: str, known: Known) -> list[Any]:
+def findings_of(loaded: Loaded, name: str, known: Known) -> list[Any]:
+    """What is found of one agent."""
     return list(preflight.findings(loaded.configuration, name, known, loaded.ways(name)))
 
 
-async def _known(visit: Visit, loaded: Loaded, names: list[str]) -> dict[str, Known]:
+async def known_of(ask: Ask, loaded: Loaded, names: list[str]) -> dict[str, Known]:
     """What the running proxy says of these agents, beside the configuration."""
-    agents = await visit.ask("agents.list", names=names)
-    people = await visit.ask("people.list")
-    status = await visit.ask("status")
-    approved = await approvals(visit, loaded.configuration.tools)
+    agents = await ask("agents.list", names=names)
+    people = await ask("people.list")
+    status = await ask("status")
+    approved = await approvals(ask, loaded.configuration.tools)
     missing = set(loaded.configuration.credentials) - set(status["credentials"])
     cases = await run_in_threadpool(lambda: loaded.cases)
     return {

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from wharfinger.control.dispatcher import Role
-from wharfinger.control.office.known import Loaded
+from wharfinger.control.office.known import Ask, Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in, words
 from wharfinger.control.office.shelf import declaration
@@ -37,7 +37,7 @@ async def part(visit: Visit) -> Response:
 
 async def _values(visit: Visit) -> dict[str, Any]:
     loaded = await visit.configuration()
-    approved = await approvals(visit, loaded.configuration.tools)
+    approved = await approvals(visit.ask, loaded.configuration.tools)
     waiting = [tool for tool in loaded.configuration.tools if _waits(tool, approved)]
     state = visit.query.get("state", "")
     state = state if state in _STATES else "loaded"
@@ -80,13 +80,13 @@ def _waits(tool: Tool, approved: dict[str, Any]) -> bool:
     return tool.proposed and tool.digest not in approved
 
 
-async def approvals(visit: Visit, tools: Iterable[Tool]) -> dict[str, Any]:
+async def approvals(ask: Ask, tools: Iterable[Tool]) -> dict[str, Any]:
     """The approvals of proposed tools, by digest; asked for only where a tool is proposed."""
     found: dict[str, Any] = {}
     if not any(tool.proposed for tool in tools):
         return found
     after = ""
-    while some := await visit.ask("tools.approved", after=after):
+    while some := await ask("tools.approved", after=after):
         found |= {one["digest"]: one for one in some}
         after = some[-1]["tool"]
     return found
@@ -98,7 +98,7 @@ async def one(visit: Visit) -> Response:
     tool = loaded.configuration.tools.get(visit.path["name"])
     if tool is None:
         raise ControlError(Code.UNKNOWN, "there is no tool of this name", "see the list of tools")
-    approved = await approvals(visit, [tool])
+    approved = await approvals(visit.ask, [tool])
     users = await run_in_threadpool(_users, loaded, tool)
     wanted = found_in(visit.query, users, lambda way: way.agent)
     return visit.page(

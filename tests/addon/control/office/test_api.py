@@ -120,6 +120,25 @@ async def test_the_kill_switch(house) -> None:
     assert house.stopped == ["alice: fire"]
 
 
+async def test_what_the_office_works_out_is_told_to_programs_too(house) -> None:
+    client = await machine(house, "vera", "viewer")
+    (way,) = (await client.get("/graph", agent="b*", effect="write")).json()
+    assert (way["tool"], way["verdict"], way["rules"]) == ("pay", "ask", ["policies/main.yaml:2"])
+    assert (await client.get("/graph", tool="x*")).json() == []
+    found = (await client.get("/agents/bot/preflight")).json()
+    assert found["verdict"] == "not ready"  # nobody who is asked has a key
+    assert any("none of whom has a key" in one["text"] for one in found["findings"])
+    body = '{"amount": 5, "to": "Ann", "note": "x"}'
+    asked = {"method": "POST", "url": "https://api.example.com/pay", "body": body}
+    told = (await client.post("/agents/bot/explain", asked)).json()
+    assert (told["verdict"], told["rules"]) == ("ask", ["policies/main.yaml:2"])
+    assert told["assumed"]
+    assert (await client.post("/agents/bot/explain", asked | {"url": "nonsense"})).status_code == 400
+    for path in ("/agents/nobody/preflight", "/agents/nobody/explain"):
+        answer = await (client.get(path) if "preflight" in path else client.post(path, asked))
+        assert answer.status_code == 404
+
+
 async def test_the_audit_log_is_searched_and_one_life_told(house) -> None:
     client = await machine(house, "alice")
     await client.post("/agents/bot/suspend", {"reason": "a word to find"})
