@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 from wharfinger.audit import prove, published, reader
 from wharfinger.audit.book import Book
+from wharfinger.audit.errors import BookDamaged
 from wharfinger.audit.events import Outcome, outcome
 from wharfinger.audit.notes import parse
 from wharfinger.audit.verify import Asked, verify
@@ -107,6 +109,17 @@ def test_a_proof_is_against_the_checkpoint_asked_for(log: Path) -> None:
     assert proof.signed == signed != older
     with pytest.raises(Exception, match="not among"):
         prove.prove(log, signed.checkpoint.size, signed)
+
+
+def test_nothing_is_proved_against_a_checkpoint_of_other_events(log: Path) -> None:
+    right = prove.latest(log)
+    wrong = replace(right, checkpoint=replace(right.checkpoint, root=b"x" * 32))
+    with pytest.raises(BookDamaged, match="is not of the first"):
+        prove.prove(log, 3, wrong)
+    with pytest.raises(BookDamaged, match="is not of the first"):
+        prove.between(log, wrong.checkpoint, right.checkpoint)
+    with pytest.raises(BookDamaged, match="different logs"):
+        prove.between(log, replace(right.checkpoint, origin="other"), right.checkpoint)
 
 
 @pytest.mark.parametrize("name", ["book-000001.jsonl", "book-000002.checkpoints", "book.head", "book.vkey"])

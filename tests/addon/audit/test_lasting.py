@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import hmac
 import os
 from collections.abc import Callable
 from datetime import timedelta
@@ -318,6 +319,19 @@ def test_a_file_that_was_changed_is_not_removed(aged: Callable[[], Book], folder
     assert path.exists()
 
 
+def test_a_file_stays_where_its_hashes_do_not_read_back(
+    aged: Callable[[], Book], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aged().close()
+    opened = Folder.open(folder)
+    first = retention.remove(opened, 1, System())
+    monkeypatch.setattr(leaves, "removed", lambda *_: first)
+    with pytest.raises(BookDamaged, match="does not read back"):
+        retention.remove(opened, 2, System())
+    opened.close()
+    assert (folder / "book-000002.jsonl").exists()
+
+
 def test_kept_leaf_hashes_that_were_changed_are_found(
     aged: Callable[[], Book], clock: Any, folder: Path
 ) -> None:
@@ -371,7 +385,10 @@ def test_a_forgotten_file_can_be_asked_nothing_and_proves_all(
     log = next(reader.records(folder)).members["log"]
     salt = (folder / "book-000001.salt").read_bytes()
     stored = [r.members["calls"][0]["hmac"]["card"] for r in reader.records(folder) if r.kind == "intent"]
-    assert stored[0] == input_hmac(segment_key(b"k" * 32, log, 1, salt), "card", "4242")
+    made_of = b"segment\x00" + log.encode() + b"\x001\x00" + salt
+    key = hmac.digest(b"k" * 32, made_of, "sha256")
+    assert segment_key(b"k" * 32, log, 1, salt) == key
+    assert stored[0] == input_hmac(key, "card", "4242")
     held = os.open(folder / "book-000001.salt", os.O_RDONLY)
     assert book.forget(1) is True
     assert os.pread(held, 64, 0) == bytes(32), "it is overwritten before it is removed"

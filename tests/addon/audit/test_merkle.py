@@ -103,3 +103,10 @@ def test_what_is_not_in_a_tree_has_no_proof() -> None:
         consistency(4, 3)
     with pytest.raises(ValueError, match="fewer than 8 leaves"):
         roots(LEAVES[:7], [(4, 8)])
+
+
+def test_a_proof_is_for_the_size_it_was_made_for() -> None:
+    two = defined(LEAVES[:2])
+    assert included(LEAVES[0], 0, 2, [LEAVES[1]], two)
+    for size in (1, 3, 4, 5, 100):
+        assert not included(LEAVES[0], 0, size, [LEAVES[1]], two), size

@@ -85,3 +85,14 @@ def test_what_is_no_key_is_told(text: str) -> None:
 def test_a_key_shows_nothing_of_itself() -> None:
     assert "s" * 8 not in repr(KEY)
     assert base64.b64encode(b"s" * 32).decode() not in repr(KEY)
+
+
+def test_there_is_one_way_to_write_a_checkpoint() -> None:
+    """Base64 whose last character has bits that stand for nothing is refused, not read."""
+    note = KEY.sign(CHECKPOINT).note()
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    for end in (b"=\n\n", b"=\n"):
+        at = note.index(end) - 1 if end == b"=\n\n" else len(note) - 3
+        other = letters[letters.index(note[at]) ^ 1]
+        with pytest.raises(NotANote):
+            parse(note[:at] + bytes([other]) + note[at + 1 :])
