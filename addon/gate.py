@@ -65,7 +65,7 @@ class Permit:
     decision: Decision
     generation: int
     secrets: tuple[tuple[Secret, int], ...]
-    """Credentials to put in, each with the generation it was read at."""
+    """Credentials to put in, each with the generation it was read at; read again when the permit is used."""
     approval: str = ""
     used: bool = False
 
@@ -185,6 +185,7 @@ class Gate:
                 generation = settled.generation
             if decision.verdict is Verdict.DENY:
                 return await self._refused(decision_id, request, session, decision)
+            await self.credentials.ready(placement.credential for placement in decision.placements)
             secrets = self._secrets(decision)
             permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
             if request.message is not None and not decision.calls:
@@ -258,9 +259,10 @@ class Gate:
             raise Withdrawn("policies have changed since the request was decided")
         if reason := self.live.barred(permit.session):
             raise Withdrawn(reason)
-        for secret, generation in permit.secrets:
-            if self.credentials.generation(secret.name) != generation:
-                raise Withdrawn(f"the credential {secret.name} has changed since the request was decided")
+        try:
+            permit.secrets = self._secrets(permit.decision)  # which may have been replaced in the meantime
+        except CredentialUnavailable as error:
+            raise Withdrawn(str(error)) from None
         if not self.grants.stands(permit.decision_id):
             raise Withdrawn("the grant has ended")
         if permit.approval and not self.hold.sent(permit.approval):

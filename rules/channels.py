@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from wharfinger.rules.lint import kinds
-from wharfinger.rules.models.agents import Origin, PeopleFile
+from wharfinger.rules.models.agents import PeopleFile
 from wharfinger.rules.models.channels import Channels, slack_id
+from wharfinger.rules.models.credentials import Origin
 from wharfinger.rules.problems import Problems
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.rules.models.agents import Credential
+    from wharfinger.rules.models.credentials import Credential
 
 MAIL_APIS: Final = (
     "gmail.googleapis.com", "www.googleapis.com", "graph.microsoft.com", "outlook.office.com",
@@ -75,7 +76,7 @@ def _shared_sources(channels: Channels, credentials: Mapping[str, Credential], p
     for channel, written in channels.declared.items():
         for key, source in written.secrets.items():
             for name, credential in credentials.items():
-                if _same(source, credential.source):
+                if any(_same(source, origin) for origin in credential.origins.values()):
                     problems.error(
                         written.at(key),
                         f"the credential {name} has the same source, so an agent could answer for people",

@@ -18,8 +18,9 @@ from wharfinger.rules import catalogue, digests
 from wharfinger.rules.channels import check_channels
 from wharfinger.rules.documents import Source
 from wharfinger.rules.extending import ordered
-from wharfinger.rules.models.agents import Agent, AgentsFile, Credential, CredentialsFile, PeopleFile, Person
+from wharfinger.rules.models.agents import Agent, AgentsFile, CredentialsFile, PeopleFile, Person
 from wharfinger.rules.models.base import Written
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import Part, read_part
 from wharfinger.rules.models.settings import Settings

@@ -83,6 +83,12 @@ def body_form(read: Body, raw: bytes | None, opening: bytes | None = None) -> JS
     return ["bytes", hashlib.sha256(raw).hexdigest()]
 
 
+_SOURCES = (
+    "source", "access_key", "secret_key", "session_token", "client_secret", "refresh", "key",
+)  # fmt: skip
+"""Of a credential: where its secrets are fetched from, which decides nothing."""
+
+
 def policy_digest(configuration: Configuration) -> str:
     """The digest of everything that decisions are made from, but the live facts."""
     settings = configuration.settings
@@ -95,7 +101,7 @@ def policy_digest(configuration: Configuration) -> str:
         sorted(_person(name, person.away) for name, person in configuration.people.items()),
         {name: sorted(members) for name, members in configuration.teams.items()},
         {
-            name: _written(credential, "source", "weak")
+            name: _written(credential, *_SOURCES, "weak")
             for name, credential in configuration.credentials.items()
         },
         _pairs(settings.resolve),

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wharfinger.rules import headers, placing
+from wharfinger.rules import headers, placing, sigv4
 from wharfinger.rules.headers import Fields, Names
-from wharfinger.rules.models.agents import Credential
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.placeholders import Owner
 from wharfinger.rules.protocols import websocket
 from wharfinger.rules.recognised import Recognised
@@ -151,6 +151,8 @@ class _Look:
                 return [(value, [value]) for name, value in pairs if name == placement.name and value]
             case Place.BODY:
                 return self._in_body(placement)
+            case Place.SIGV4:
+                return self._in_signature()
         values = [value for name in placement.fields for value in self.fields.get(name, ())]
         if len(values) == 1 and self._is_mine(values[0], placement):
             return None
@@ -177,6 +179,14 @@ class _Look:
                 self._use(placement.credential),
             )
         return [(text, [text])]
+
+    def _in_signature(self) -> list[tuple[str, list[str]]]:
+        """The key that the request is signed with; a session token, where there is one, must be the same."""
+        keys = [value for value in self.fields.get("x-amz-security-token", ()) if value]
+        for value in filter(None, self.fields.get("authorization", ())):
+            scope = sigv4.read(value)
+            keys.append(value if scope is None else scope.key)
+        return [(key, [key]) for key in dict.fromkeys(keys)]
 
     def _around(self, placement: Placement) -> placing.Around | None:
         """The body around the place of a credential."""
@@ -247,6 +257,9 @@ class _Look:
         if not _may_go(credential, self.read.host):
             help_ = "Ask the operator to list the host in credentials.yaml."
             return Refusal(Code.DENIED, f"{name} may not go to this host", help_)
+        if placement.place is Place.SIGV4 and sigv4.is_chunked(self.fields):
+            help_ = "Let the client send the body without signing its chunks (https needs no more)."
+            return Refusal(Code.DENIED, "the body is signed chunk by chunk, which cannot be done anew", help_)
         if self.request.scheme != "https":
             return Refusal(Code.DENIED, f"{name} goes out over https only", "Use an https URL.")
         return None
@@ -286,6 +299,7 @@ class _Look:
         for name, values in self.fields.items():
             if name not in known:
                 texts.extend(values)
+        texts.extend(map(sigv4.beside_key, self._signatures(found)))
         if "cookie" in known:
             texts.extend(self._other_cookies(found))
         placeholders = self.facts.placeholders
@@ -303,6 +317,12 @@ class _Look:
                 "the request holds a link or a code that people decide by",
                 "They are for the person they were sent to, and nobody else may pass them on.",
             )
+
+    def _signatures(self, found: tuple[Placement, ...]) -> Iterator[str]:
+        """The fields of a signature that say more than the key."""
+        if any(each.place is Place.SIGV4 for each in found):
+            for name in ("authorization", "x-amz-date", "x-amz-content-sha256"):
+                yield from self.fields.get(name, ())
 
     def _other_target(self, found: tuple[Placement, ...]) -> str:
         """The target without the places of the credentials found in it."""

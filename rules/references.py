@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from wharfinger.rules.asking import for_agent, lacking
 from wharfinger.rules.lint import kinds
-from wharfinger.rules.models.agents import AgentsFile, Credential, PeopleFile
+from wharfinger.rules.models.agents import AgentsFile, PeopleFile
 from wharfinger.rules.models.auth import Auth
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.models.tools import ToolDef, ToolFile

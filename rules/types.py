@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from wharfinger.rules import blast as blasting
+from wharfinger.rules import sigv4
 from wharfinger.rules.blast import Blast
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Place(enum.StrEnum):
     PATH = "path"
     COOKIE = "cookie"
     BODY = "body"
+    SIGV4 = "sigv4"
 
 
 class Message(enum.StrEnum):
@@ -184,6 +186,8 @@ class Placement:
             fields = (self.name.lower(), *self.also)
         elif self.place is Place.COOKIE:
             fields = ("cookie",)
+        elif self.place is Place.SIGV4:
+            fields = sigv4.REPLACED
         object.__setattr__(self, "fields", fields)
 
     @property

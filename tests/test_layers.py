@@ -33,6 +33,7 @@ LIBRARIES = {
         "wharfinger.cli",
         "wharfinger.doctor",
         "wharfinger.channels.webhook",
+        "wharfinger.credentials.minting",
         "wharfinger.shipping",
     ),
     "slack_sdk": (

@@ -14,8 +14,8 @@ from typing import Any
 from wharfinger.channels.notices import Setup
 from wharfinger.credentials.sources import Environment, NotFetched, source
 from wharfinger.faults import Fault
-from wharfinger.rules.models.agents import Origin
 from wharfinger.rules.models.channels import Channels, Email, Slack, Webhook
+from wharfinger.rules.models.credentials import Origin
 from wharfinger.secret import Secret
 
 

@@ -18,6 +18,7 @@ from wharfinger.cli.common import REFUSED, WRONG, config_option, fail, json_opti
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.run import Run, issued
 from wharfinger.desk import DataFolder
+from wharfinger.rules import sigv4
 from wharfinger.rules.problems import did_you_mean
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.refusal import Refused
@@ -131,6 +132,8 @@ def with_placeholders(tool: Tool, filled: FilledRequest, held: Mapping[str, str]
             fields.append((placed.name, f"Basic {base64.b64encode(text.encode()).decode()}"))
         elif placed.place is Place.PATH:
             url = url.replace(quote(placed.unfilled), quote(placeholder, safe=""), 1)
+        elif placed.place is Place.SIGV4:
+            fields.append(("Authorization", sigv4.written(placeholder, filled.host)))
         elif placed.place is Place.COOKIE:
             cookies.append(f"{placed.name}={text}")
         elif placed.place is Place.BODY:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.policy import CompiledPolicy
 
+_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+"""Where AWS's clients look for a key; they sign with the placeholder in both."""
+
 
 def reach(configuration: Configuration, agent: str) -> frozenset[str]:
     """The credentials that the agent's policies can reach; none for an agent that is not declared."""
@@ -54,7 +57,8 @@ def environment(configuration: Configuration, issued: Placeholders, agent: str) 
     held = {name: text for name in sorted(reach(configuration, agent)) if (text := issued.of(agent, name))}
     variables = dict(held)
     for name, text in held.items():
-        for variable in configuration.credentials[name].env:
+        declared = configuration.credentials[name]
+        for variable in (*declared.env, *(_AWS if declared.kind == "aws" else ())):
             variables.setdefault(variable, text)
     return variables
 

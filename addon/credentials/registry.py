@@ -3,25 +3,35 @@
 Values change in two steps. `prepare` fetches them, off the event loop, and changes nothing; `adopt` puts
 them in place at once, in the same synchronous step in which a reload swaps the configuration. Whatever a
 value is replaced by, it stays in the redaction set as long as the process lives: it has been sent.
+
+A value that ends is fetched again ahead of its end, when it is used (`ready`): by one flight, for which
+nobody waits while the value still holds. One that has ended is not given out.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from wharfinger.credentials.fetching import Fetched, Unusable, fetch
 from wharfinger.credentials.kinds import traces
-from wharfinger.credentials.sources import Environment, NotFetched, source
-from wharfinger.credentials.values import faults
-from wharfinger.rules.models.agents import Credential
+from wharfinger.credentials.sources import Environment
+from wharfinger.faults import Fault
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.types import Placement
 from wharfinger.secret import Secret
 
+logger = logging.getLogger(__name__)
+
 _AT_ONCE = 4
 """Sources asked at the same time: each may be a command that asks a person."""
+_AGAIN = 5.0
+"""Seconds after a failed fetch in which no other is tried."""
 
 
 class CredentialUnavailable(Exception):
@@ -47,22 +57,48 @@ class Prepared:
     declared: Mapping[str, Credential]
     folder: Path
     placements: Mapping[str, tuple[Placement, ...]]
-    values: Mapping[str, Secret]
+    fetched: Mapping[str, Fetched]
     problems: tuple[CredentialProblem, ...]
     """Everything that is wrong, by name; a credential with a problem is not among `values`."""
 
+    @property
+    def values(self) -> Mapping[str, Secret]:
+        """The values alone."""
+        return {name: each.secret for name, each in self.fetched.items()}
+
+
+@dataclass(slots=True)
+class _Current:
+    fetched: Fetched
+    generation: int
+    since: float
+    """When this value was put in place, in seconds since 1970."""
+    not_before: float = 0.0
+    """When it may be tried again to fetch it, after a failure."""
+    failed: str = ""
+    """Why the last fetch failed; empty if it did not."""
+
 
 @dataclass(frozen=True, slots=True)
-class _Current:
-    secret: Secret
+class Standing:
+    """How a credential stands, without a word of its value."""
+
+    name: str
     generation: int
+    age: float | None
+    """Seconds since its value changed; None where it has none."""
+    left: float | None
+    """Seconds that the value holds; None for one that does not end."""
+    problem: str = ""
 
 
 class Credentials:
     """The credentials in use. Only `prepare`, `load` and `refresh` do I/O."""
 
-    def __init__(self, environment: Environment | None = None) -> None:
+    def __init__(self, environment: Environment | None = None, now: Callable[[], float] = time.time) -> None:
         """Without any credential; `environment` is the process's own unless a test brings another."""
+        self._now = now
+        self._flights: dict[str, asyncio.Task[tuple[CredentialProblem, ...]]] = {}
         self._environment = environment or Environment()
         self._declared: Mapping[str, Credential] = {}
         self._folder = Path()
@@ -101,12 +137,62 @@ class Credentials:
         if found is None:
             reason = self._why_not.get(name, "it is not declared")
             raise CredentialUnavailable(f'the credential "{name}" is not available: {reason}')
-        return found.secret
+        expires = found.fetched.expires
+        if expires is not None and expires <= self._now():
+            reason = found.failed or "no new one has been fetched"
+            raise CredentialUnavailable(f'the credential "{name}" has expired: {reason}')
+        return found.fetched.secret
 
     def generation(self, name: str) -> int:
         """A number that changes with the value of `name`, never to return; 0 while it has none."""
         found = self._current.get(name)
         return 0 if found is None else found.generation
+
+    def standings(self) -> tuple[Standing, ...]:
+        """How every declared credential stands, by name."""
+        return tuple(self._standing(name) for name in sorted(self._declared))
+
+    def _standing(self, name: str) -> Standing:
+        held, now = self._current.get(name), self._now()
+        if held is None:
+            return Standing(name, 0, None, None, self._why_not.get(name, ""))
+        expires = held.fetched.expires
+        left = None if expires is None else expires - now
+        return Standing(name, held.generation, now - held.since, left, held.failed)
+
+    async def ready(self, names: Iterable[str]) -> None:
+        """Have those of `names` fetched again that are due; wait for those that have ended. Never raises."""
+        now = self._now()
+        for name in dict.fromkeys(names):
+            held = self._current.get(name)
+            if held is None or held.fetched.due is None or now < max(held.fetched.due, held.not_before):
+                continue
+            flight = self._flight(name)
+            if held.fetched.expires is not None and held.fetched.expires <= now:
+                await asyncio.wait([flight])
+
+    def _flight(self, name: str) -> asyncio.Task[tuple[CredentialProblem, ...]]:
+        """The one fetch of `name` that is under way."""
+        flight = self._flights.get(name)
+        if flight is None:
+            flight = self._flights[name] = asyncio.get_running_loop().create_task(self._refetch(name))
+            flight.add_done_callback(lambda _: self._flights.pop(name, None))
+        return flight
+
+    async def _refetch(self, name: str) -> tuple[CredentialProblem, ...]:
+        declared = self._declared[name]
+        fetched = await asyncio.to_thread(self._fetch, name, declared, self._folder)
+        if self._declared.get(name) is not declared:  # a reload has decided on it meanwhile
+            return ()
+        if isinstance(fetched, Fetched):
+            self._put(name, fetched)
+            self._hide(fetched)
+            return ()
+        problem = fetched[0]
+        logger.error("the credential %s could not be fetched: %s", name, problem.message)
+        if (held := self._current.get(name)) is not None:
+            held.failed, held.not_before = problem.message, self._now() + _AGAIN
+        return fetched
 
     async def prepare(
         self, declared: Mapping[str, Credential], folder: Path, placements: Iterable[Placement] = ()
@@ -116,13 +202,13 @@ class Credentials:
         `folder` is the configuration's, `placements` are those of all its tools.
         """
         gate = asyncio.Semaphore(_AT_ONCE)
-        values: dict[str, Secret] = {}
+        values: dict[str, Fetched] = {}
         problems: list[CredentialProblem] = []
 
         async def one(name: str, credential: Credential) -> None:
             async with gate:
                 fetched = await asyncio.to_thread(self._fetch, name, credential, folder)
-            if isinstance(fetched, Secret):
+            if isinstance(fetched, Fetched):
                 values[name] = fetched
             else:
                 problems.extend(fetched)
@@ -140,14 +226,14 @@ class Credentials:
         before, self._declared = self._declared, prepared.declared
         self._folder, self._placements = prepared.folder, prepared.placements
         self._why_not = {problem.name: problem.message for problem in reversed(prepared.problems)}
-        for name in set(self._current) - set(prepared.values):
+        for name in set(self._current) - set(prepared.fetched):
             declared = prepared.declared.get(name)
-            if declared is None or declared.source != before[name].source:
+            if declared is None or _recipe(declared) != _recipe(before[name]):
                 del self._current[name]
-        for name, secret in prepared.values.items():
-            self._put(name, secret)
+        for name, fetched in prepared.fetched.items():
+            self._put(name, fetched)
         for held in self._current.values():
-            self._hide(held.secret)
+            self._hide(held.fetched)
 
     async def load(
         self, declared: Mapping[str, Credential], folder: Path, placements: Iterable[Placement] = ()
@@ -166,37 +252,38 @@ class Credentials:
         if declared is None:
             self.current(name)
             return ()
-        fetched = await asyncio.to_thread(self._fetch, name, declared, self._folder)
-        if not isinstance(fetched, Secret):
-            return fetched
-        if self._declared.get(name) is declared:  # else a reload has decided on it meanwhile
-            self._put(name, fetched)
-            self._hide(fetched)
-        return ()
+        return await self._flight(name)
 
     def _fetch(
         self, name: str, credential: Credential, folder: Path
-    ) -> Secret | tuple[CredentialProblem, ...]:
+    ) -> Fetched | tuple[CredentialProblem, ...]:
         try:
-            value = source(credential.source, folder, self._environment).fetch()
-        except NotFetched as fault:
+            return fetch(name, credential, folder, self._environment, self._now)
+        except Unusable as unusable:
+            return tuple(CredentialProblem(name, *each) for each in unusable.found)
+        except Fault as fault:
             return (CredentialProblem(name, fault.message, fault.hint),)
         except Exception as error:  # noqa: BLE001 - whatever failed may hold the value in its message
             kind = type(error).__name__
             return (CredentialProblem(name, f"its source failed: {kind}", "see that the source works"),)
-        found = tuple(CredentialProblem(name, *fault) for fault in faults(value, credential))
-        return found or Secret(name, value)
 
-    def _put(self, name: str, secret: Secret) -> None:
+    def _put(self, name: str, fetched: Fetched) -> None:
         held = self._current.get(name)
-        if held is not None and held.secret.same_as(secret):
+        if held is not None and held.fetched.secret.same_as(fetched.secret):
+            held.fetched, held.failed, held.not_before = fetched, "", 0.0
             return
         self._generations += 1
-        self._current[name] = _Current(secret, self._generations)
+        self._current[name] = _Current(fetched, self._generations, self._now())
 
-    def _hide(self, secret: Secret) -> None:
-        for text in traces(secret, self._placements.get(secret.name, ())):
-            self._shown_by.setdefault(text, secret.name)
+    def _hide(self, fetched: Fetched) -> None:
+        name = fetched.secret.name
+        for text in (*traces(fetched.secret, self._placements.get(name, ())), *fetched.hidden):
+            self._shown_by.setdefault(text, name)
+
+
+def _recipe(credential: Credential) -> object:
+    """What a value is made by: while it is the same, a value made before is still good."""
+    return credential.model_dump(exclude={"hosts", "placeholder", "weak", "multi_tenant", "env"})
 
 
 def _by_credential(placements: Iterable[Placement]) -> dict[str, tuple[Placement, ...]]:

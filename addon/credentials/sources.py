@@ -20,7 +20,7 @@ from wharfinger import private
 from wharfinger.credentials import command
 from wharfinger.credentials.values import LIMIT
 from wharfinger.faults import Fault
-from wharfinger.rules.models.agents import Origin
+from wharfinger.rules.models.credentials import Origin
 from wharfinger.secret import Secret
 
 

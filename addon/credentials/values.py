@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wharfinger.rules.models.agents import Credential
+from wharfinger.rules.models.credentials import Credential
 
 LIMIT = 8 << 10
 """Bytes; servers commonly take header fields of 8 KiB."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mitmproxy import http
-from wharfinger.credentials import kinds
+from wharfinger.credentials import kinds, signing
 from wharfinger.flow import websocket_handshake
 from wharfinger.gate import Permit, Withdrawn
-from wharfinger.rules import headers, placing
-from wharfinger.rules.types import Place, Placement
+from wharfinger.rules import headers, placing, sigv4
+from wharfinger.rules.types import Place, Placement, Request
+from wharfinger.secret import Secret
 
 _OWN = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection"})
 
@@ -50,6 +52,8 @@ class _Copy:
             case Place.BODY:
                 body = placing.with_value(self.content_type, self.body or b"", placement.name, value)
                 self.body = _there(body, placement)
+            case Place.SIGV4:
+                raise Withdrawn("a signature is made of the whole request")
             case Place.COOKIE:
                 self.cookies.append(f"{placement.name}={value}")
             case _:
@@ -71,10 +75,16 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         if raw.lower() not in _OWN:
             fields.append((raw, value.encode("latin-1")))
     copy = _Copy(request.target, request.body, request.values("content-type"), fields, [])
+    signer: Secret | None = None
     for placement, (secret, _) in zip(permit.decision.placements, permit.secrets, strict=True):
-        copy.put(placement, kinds.render(placement, secret))
+        if placement.place is Place.SIGV4:
+            signer = secret
+        else:
+            copy.put(placement, kinds.render(placement, secret))
     if copy.cookies:
         fields.append((b"Cookie", "; ".join(copy.cookies).encode("latin-1")))
+    if signer is not None:
+        fields = _signed(signer, request, copy)
     if permit.decision.response.switch:
         fields.extend(websocket_handshake.asking())
     fields.extend(_framing(copy.body, request.method, flow_request))
@@ -93,6 +103,21 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         timestamp_end=None,
     )
     return Sealed(head, copy.body)
+
+
+def _signed(secret: Secret, request: Request, copy: _Copy) -> list[tuple[bytes, bytes]]:
+    """The fields with a signature by AWS's rules, made last, of all that goes out. Raises `Withdrawn`."""
+    scopes = [scope for value in request.values("authorization") if (scope := sigv4.read(value.strip(" \t")))]
+    if len(scopes) != 1:
+        raise Withdrawn("the request is not signed as AWS has it")
+    digests = [("X-Amz-Content-Sha256", value) for value in request.values("x-amz-content-sha256")]
+    headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in copy.fields]
+    try:
+        outgoing = signing.Outgoing(request.method, copy.target, [*headers, *digests], copy.body)
+        made = signing.signed(secret, scopes[0], outgoing, datetime.now(UTC))
+    except signing.CannotSign as error:
+        raise Withdrawn(str(error)) from None
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made]
 
 
 def _framing(body: bytes | None, method: str, flow_request: http.Request) -> list[tuple[bytes, bytes]]:

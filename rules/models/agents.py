@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
-from wharfinger.rules.documents import flow_list
-from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
+from pydantic import Field, field_validator
+from wharfinger.rules.models.base import Text, Written, wrong
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Until
-from wharfinger.rules.models.values import HostPattern, Name, Prefix, Variable
-from wharfinger.rules.spelling import covers
-
-KINDS = ("bearer", "basic", "header", "query")
+from wharfinger.rules.models.values import Name, Variable
 
 
 class Agent(Written):
@@ -69,96 +65,6 @@ class PeopleFile(Written):
     teams: dict[Name, Annotated[tuple[Name, ...], Field(min_length=1)]] = Field(
         default_factory=dict, description="Names of people, by the name of the team."
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a credential's value is fetched from; never the value."""
-
-    scheme: Literal["env", "file", "exec"]
-    text: str
-    """The variable's name, or the file's path; for `exec` the list as written."""
-    argv: tuple[str, ...] = ()
-    """For `exec`: the command and its arguments."""
-
-    def __str__(self) -> str:
-        return f"{self.scheme}:{self.text}"
-
-
-_REMEDY = "write `from: env:NAME`, `from: file:/path` or `from: exec:[/path/to/command, …]`"
-
-
-def origin(value: Any) -> Origin:
-    """`env:NAME`, `file:PATH` or `exec:[/command, …]`. Never repeats the text: it may be a secret."""
-    scheme, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
-    rest = rest.strip()
-    if not colon or scheme not in {"env", "file", "exec"}:
-        raise wrong("the value of a credential is never written in a file", _REMEDY)
-    if scheme == "exec":
-        argv = flow_list(rest)
-        if not argv or not argv[0].startswith("/"):
-            raise wrong("exec: needs a list that begins with an absolute path", "exec:[/usr/bin/op, read, …]")
-        return Origin("exec", rest, tuple(argv))
-    if not rest or not rest.isprintable():
-        raise wrong(f"{scheme}: needs a {'name' if scheme == 'env' else 'path'}", _REMEDY)
-    if scheme == "env":
-        if not (rest.isascii() and rest.isidentifier()):
-            raise wrong("env: needs the name of an environment variable", "write it like env:STRIPE_API_KEY")
-        return Origin("env", rest)
-    return Origin("file", rest)
-
-
-class Credential(Written):
-    """A named secret value with the hosts it may go to."""
-
-    remedies: ClassVar[dict[str, str]] = dict.fromkeys(
-        ("value", "secret", "token", "password"),
-        f"the value of a credential is never written in a file: {_REMEDY}",
-    )
-    later: ClassVar[frozenset[str]] = frozenset(
-        {"app_id", "installation", "client_id", "refresh", "scopes", "region", "key"}  # of minted kinds
-    )
-
-    source: Annotated[
-        Origin, BeforeValidator(origin), WithJsonSchema({"type": "string", "pattern": "^(env|file|exec):"})
-    ] = Field(alias="from", description="env:NAME, file:PATH or exec:[/command, …].")
-    hosts: tuple[HostPattern, ...] = Field(min_length=1, description="Exact names of the hosts it may go to.")
-    kind: Literal["bearer", "basic", "header", "query"] = Field(
-        default="bearer", description="What the value is; basic: `user:password`."
-    )
-    placeholder: Prefix = Field(
-        default="", description="What the placeholder begins with, for clients that check it."
-    )
-    weak: Flag = Field(default=False, description="Whether the value may be shorter than 16 bytes.")
-    multi_tenant: Literal["accepted"] | None = Field(
-        default=None, description="accepted: hosts may have wildcards."
-    )
-    env: tuple[Variable, ...] = Field(
-        default=(), description="Variables that hold the placeholder, beside the credential's name."
-    )
-
-    @field_validator("kind", mode="before")
-    @classmethod
-    def _kind(cls, value: Any) -> Any:
-        if isinstance(value, str) and value not in KINDS:
-            raise later("this kind of credential")
-        return value
-
-    @model_validator(mode="after")
-    def _exact_hosts(self) -> Self:
-        wild = [host for host in self.hosts if "*" in host]
-        if "*" in wild:
-            raise wrong('a credential cannot go to all hosts ("*")', "list the hosts it is for")
-        if wild and self.multi_tenant is None:
-            raise wrong(
-                f'the host "{wild[0]}" has a wildcard, and anyone may own a name under it',
-                "list exact names, or add `multi_tenant: accepted`",
-            )
-        return self
-
-    def goes_to(self, host: str) -> bool:
-        """Whether the credential may be sent to this (canonical) host."""
-        return any(covers(allowed, host) for allowed in self.hosts)
 
 
 class CredentialsFile(Written):

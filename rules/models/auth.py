@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
-from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
+from wharfinger.rules.models.base import Flag, Text, Written, wrong
 from wharfinger.rules.models.values import HeaderName, Variable
 from wharfinger.rules.nodes import MappingNode, SequenceNode
 from wharfinger.rules.problems import Problems
@@ -38,7 +38,7 @@ class Auth(Written):
     own: bool = False
     secret: Variable = Field(default="", description="Name of the credential in credentials.yaml.")
     place: Place = Field(
-        default=Place.HEADER, alias="in", description="header, basic, query, path, cookie or body."
+        default=Place.HEADER, alias="in", description="header, basic, query, path, cookie, body or sigv4."
     )
     name: Text = Field(
         default="Authorization",
@@ -80,8 +80,6 @@ class Auth(Written):
         if "secret" not in data:
             raise wrong('missing key "secret"', "name a credential of credentials.yaml, or write `auth: own`")
         place = data.get("in", "header")
-        if place == "sigv4":
-            raise later(f'the place "{place}"')
         filled = data.only(lambda key: True)
         for key, value in _place_defaults(place, data).items():
             if key not in filled:
@@ -125,6 +123,8 @@ class Auth(Written):
             raise wrong(f'the name "{self.name}" cannot be that of a {self.place}', "use a plain name")
         if self.place is Place.PATH and self.format != "${secret}":
             raise wrong("the path takes the credential alone", "write what stands around it into the URL")
+        if self.place is Place.SIGV4 and (self.name, self.format) != ("Authorization", "${secret}"):
+            raise wrong("a signature has its own place and form", "leave `name` and `format` out")
         if self.also and self.place is not Place.HEADER:
             raise wrong("`also` is for header fields", "write a list of places")
         return self
@@ -156,7 +156,7 @@ def _listed(data: SequenceNode) -> MappingNode:
 def _place_defaults(place: str, data: MappingNode) -> dict[str, str]:
     if place in {"query", "path", "cookie", "body"}:
         return {"name": "", "format": "${secret}"}
-    if place == "basic":
+    if place in {"basic", "sigv4"}:
         return {"name": "Authorization", "format": "${secret}"}
     name = data.get("name", "Authorization")
     own_header = isinstance(name, str) and name.lower() not in {"authorization", "proxy-authorization"}

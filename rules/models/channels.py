@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules import addresses
-from wharfinger.rules.models.agents import Origin, origin
 from wharfinger.rules.models.base import Text, Written, listed, wrong
+from wharfinger.rules.models.credentials import Origin, origin
 from wharfinger.rules.models.values import Endpoint, Listen, host
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -34,6 +34,7 @@ DUMMIES = {
     "pd-placeholder-00000000": "PAGERDUTY_TOKEN",
     "dd-placeholder-00000000": "DATADOG_API_KEY",
     "dd-app-placeholder-00000000": "DATADOG_APP_KEY",
+    "AKIAPLACEHOLDER00000": "AWS_CREDENTIALS",
     "123456:placeholder-000000000000000000000000": "TELEGRAM_BOT_TOKEN",
     "twilio-placeholder-0000000000": "TWILIO_AUTH",
     "SG.placeholder000000000000": "SENDGRID_API_KEY",
@@ -69,7 +70,10 @@ def open_house(loaded, catalogue: Toolset) -> Configuration:
         "agents.yaml": {"agents": {"agent": {"owner": "alice", "policies": ["all"]}}},
         "people.yaml": {"people": {"alice": {"role": "admin"}}},
         "credentials.yaml": {
-            "credentials": {n: {"from": f"env:{n}", "hosts": h} for n, h in hosts(catalogue).items()}
+            "credentials": {
+                name: {"from": f"env:{name}", "hosts": held, "kind": "aws" if "AWS" in name else "bearer"}
+                for name, held in hosts(catalogue).items()
+            }
         },
         "policies/all.yaml": {"policy": "all", "allow": [{"tool": "*"}]},
     }
@@ -82,6 +86,7 @@ def hosts(catalogue: Toolset) -> dict[str, list[str]]:
     for tool in catalogue:
         for placement in tool.placements:
             found.setdefault(placement.credential, set()).update(tool.hosts)
+    found["AWS_CREDENTIALS"] |= {f"*.{host}" for host in found["AWS_CREDENTIALS"] if host.startswith("s3.")}
     return {name: sorted(held) for name, held in found.items() if name in DUMMIES.values()}
 
 

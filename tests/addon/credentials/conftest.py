@@ -1,7 +1,7 @@
 """Credentials as a configuration declares them."""
 
 import pytest
-from wharfinger.rules.models.agents import Credential
+from wharfinger.rules.models.credentials import Credential
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import pytest
 from wharfinger.credentials.issued import environment, placeholders, reach
 from wharfinger.keys import Keys
 from wharfinger.rules.documents import Source
-from wharfinger.rules.models.agents import Agent, Credential
+from wharfinger.rules.models.agents import Agent
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile

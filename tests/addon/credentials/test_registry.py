@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wharfinger.credentials.registry import Credentials, CredentialUnavailable
 from wharfinger.credentials.sources import Environment
-from wharfinger.rules.models.agents import Credential
+from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.types import Place, Placement
 

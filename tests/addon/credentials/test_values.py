@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wharfinger.credentials.values import LIMIT, faults
-from wharfinger.rules.models.agents import Credential
+from wharfinger.rules.models.credentials import Credential
 
 GOOD = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 

@@ -46,7 +46,8 @@ tools:
 FILES = {
     "tools/placed.yaml": API,
     "credentials.yaml": (
-        'credentials:\n  EXAMPLE_KEY: {from: "file:example.key", hosts: [api.example.com]}\n'
+        "credentials:\n"
+        '  EXAMPLE_KEY: {from: "file:example.key", hosts: [api.example.com, files.example.com]}\n'
         '  SECOND_KEY: {from: "file:other.key", hosts: [api.example.com]}\n'
         '  OTHER_KEY: {from: "file:other.key", hosts: [other.example.com]}\n'
     ),

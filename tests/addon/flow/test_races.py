@@ -31,7 +31,7 @@ async def _stop(proxy: Any) -> None:
     proxy.runtime.live.stop_all("everything was stopped")
 
 
-@pytest.mark.parametrize("act", [_reload, _suspend, _rotate, _stop])
+@pytest.mark.parametrize("act", [_reload, _suspend, _stop])
 async def test_nothing_is_sent_after_a_change_during_the_handshake(proxy: Any, origin: Any, act: Any) -> None:
     origin.hold_handshake = asyncio.Event()
     tunnel = await proxy.connect()
@@ -47,6 +47,22 @@ async def test_nothing_is_sent_after_a_change_during_the_handshake(proxy: Any, o
     events = await proxy.events(answered.decision)
     assert [event["kind"] for event in events] == ["intent", "outcome"]
     assert events[1]["outcome"] == "not_sent"
+
+
+async def test_what_is_sent_after_a_rotation_during_the_handshake_holds_the_new_value(
+    proxy: Any, origin: Any
+) -> None:
+    origin.hold_handshake = asyncio.Event()
+    tunnel = await proxy.connect()
+    asking = asyncio.get_running_loop().create_task(tunnel.request("GET", "/items/1"))
+    async with asyncio.timeout(5):
+        while origin.connections == 0:
+            await asyncio.sleep(0.01)
+    await _rotate(proxy)
+    origin.hold_handshake.set()
+    assert (await asking).status == 200
+    (sent,) = origin.requests
+    assert sent.header("authorization") == "Bearer sk_live_rotated_0123456789"
 
 
 async def test_positive_control_a_slow_handshake_alone_changes_nothing(proxy: Any, origin: Any) -> None:

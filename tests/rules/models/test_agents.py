@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 from wharfinger.rules.documents import Source
-from wharfinger.rules.models.agents import AgentsFile, Credential, CredentialsFile, Origin, PeopleFile, origin
+from wharfinger.rules.models.agents import AgentsFile, CredentialsFile, PeopleFile
+from wharfinger.rules.models.credentials import Credential, Origin, origin
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.problems import Problems
 
@@ -196,11 +197,26 @@ def test_problems_of_people(told: Any, text: str, expected: list[str]) -> None:
             ],
         ),
         (
-            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: oauth2, key: f, app_id: 1}}",
+            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: ntlm, region: eu}}",
             [
                 "1:54 this kind of credential is not supported yet | leave it out; this version would not enforce it",
-                '1:62 "key" is not supported yet | leave it out; this version would not enforce it',
-                '1:70 "app_id" is not supported yet | leave it out; this version would not enforce it',
+                '1:60 "region" is not supported yet | leave it out; this version would not enforce it',
+            ],
+        ),
+        (
+            "credentials: {K: {hosts: [a.b], kind: oauth2, from: 'env:K', token_url: 'http://a.b/t'}}",
+            [
+                '1:18 missing key "client_id"',
+                '1:18 missing key "client_secret"',
+                '1:53 "from" does not go with the kind "oauth2" | leave it out',
+                "1:73 this is not an https URL | secrets are sent there: write https://…",
+            ],
+        ),
+        (
+            "credentials: {K: {hosts: [a.b], kind: aws, access_key: 'env:A'}}",
+            [
+                "1:18 an aws credential has `access_key` and `secret_key`, or `from` | "
+                "`from` gives what a credential_process prints",
             ],
         ),
         (

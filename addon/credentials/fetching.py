@@ -1,0 +1,101 @@
+"""One credential's value, had anew: from its source, put together, or minted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from wharfinger.credentials import minting, signing
+from wharfinger.credentials.sources import Environment, NotFetched, source
+from wharfinger.credentials.values import faults
+from wharfinger.rules.models.credentials import Credential
+from wharfinger.secret import Secret
+
+FILE_LIFE: Final = 30.0
+"""Seconds after which a file is looked at again: they rotate in place, as Kubernetes' do."""
+AHEAD: Final = 0.2
+"""The part of a token's life at the end of which it is replaced ahead of time."""
+
+
+class Unusable(Exception):
+    """A value that was fetched and cannot be used: all that is wrong, each with its remedy."""
+
+    def __init__(self, found: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(found[0][0])
+        self.found = found
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Fetched:
+    """A value, as long as it holds."""
+
+    secret: Secret
+    due: float | None = None
+    """When to fetch it again (seconds since 1970); None for never by itself."""
+    expires: float | None = None
+    """From when on it is of no use."""
+    hidden: tuple[str, ...] = ()
+    """What else must never be shown: keys it was made with, tokens beside it."""
+
+
+def fetch(
+    name: str, credential: Credential, folder: Path, environment: Environment, now: Callable[[], float]
+) -> Fetched:
+    """The value as it is now. May block for seconds. Raises `NotFetched` or `Unusable`."""
+    parts = {key: source(origin, folder, environment).fetch() for key, origin in credential.origins.items()}
+    began = now()
+    if credential.is_minted:
+        return _minted(name, credential, parts, folder, began)
+    value = parts.get("from", "")
+    hidden: tuple[str, ...] = ()
+    expires: float | None = None
+    if credential.kind == "aws":
+        value, hidden, expires = _keys(parts, began)
+    _check(value, credential)
+    is_file = any(origin.scheme == "file" for origin in credential.origins.values())
+    due = began + FILE_LIFE if is_file else None
+    if expires is not None:
+        due = min(due or expires, _due(began, expires))
+    return Fetched(Secret(name, value), due, expires, hidden)
+
+
+def _minted(
+    name: str, credential: Credential, parts: Mapping[str, str], folder: Path, began: float
+) -> Fetched:
+    refresh = credential.refresh
+    path = None if refresh is None else folder / Path(refresh.text).expanduser()
+    made = minting.mint(credential, parts, began, path)
+    _check(made.value, credential)
+    hidden = (*parts.values(), *made.hidden)
+    return Fetched(Secret(name, made.value), _due(began, made.expires), made.expires, hidden)
+
+
+def _keys(parts: Mapping[str, str], began: float) -> tuple[str, tuple[str, ...], float | None]:
+    """An access key of AWS in one text, what of it is secret by itself, and when it ends."""
+    try:
+        if "from" in parts:
+            keys, expires = signing.Keys.read(parts["from"]), signing.expiry(parts["from"])
+        else:
+            keys = signing.Keys(
+                parts["access_key"].strip(),
+                parts["secret_key"].strip(),
+                parts.get("session_token", "").strip(),
+            )
+            expires = None
+    except ValueError as error:
+        raise NotFetched(f"the AWS key cannot be read: {error}", "see what the source prints") from None
+    if expires is not None and expires <= began:
+        raise NotFetched("the AWS key has expired", "have its source give a new one")
+    hidden = tuple(text for text in (keys.secret_key, keys.session_token, keys.access_key) if text)
+    return keys.text(), hidden, expires
+
+
+def _due(began: float, expires: float) -> float:
+    return expires - AHEAD * (expires - began)
+
+
+def _check(value: str, credential: Credential) -> None:
+    if found := tuple(faults(value, credential)):
+        raise Unusable(found)
