@@ -115,3 +115,12 @@ def test_agents_of_the_same_policies_share_what_was_worked_out() -> None:
 )  # fmt: skip
 def test_what_may_name_a_secret_by_mistake_is_not_shown(path, shown) -> None:
     assert is_shown(path) is shown
+
+
+def test_what_was_worked_out_does_not_fill_the_memory(monkeypatch) -> None:
+    monkeypatch.setattr(known, "_WORKED_OUT", 2)
+    agents = "".join(f"  a{n}: {{owner: alice, policies: [main], environment: e{n}}}\n" for n in range(5))
+    loaded = Loaded.load("d", {**TEXTS, "agents.yaml": f"agents:\n{agents}".encode()}, {})
+    for n in (*range(5), *range(5)):
+        assert [way.agent for way in loaded.ways(f"a{n}")] == [f"a{n}"]
+        assert len(loaded._ways) <= 2
