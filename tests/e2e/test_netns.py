@@ -1,0 +1,123 @@
+"""`scripts/netns`: a namespace reaches the proxy's port and nothing else, nor another namespace."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts" / "netns"
+ONE, TWO = "wftest1", "wftest2"
+HOST, PORT = "10.200.0.1", 18080
+TRY = """
+import socket, sys
+kind = socket.SOCK_DGRAM if sys.argv[1] == "udp" else socket.SOCK_STREAM
+with socket.socket(socket.AF_INET, kind) as sock:
+    sock.settimeout(2)
+    if len(sys.argv) > 4:
+        sock.bind((sys.argv[4], 0))
+    sock.connect((sys.argv[2], int(sys.argv[3])))
+    sock.send(b"x")
+    print(sock.recv(1).decode())
+"""
+
+pytestmark = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("nft") is None or shutil.which("ip") is None,
+    reason="needs root, iproute2 and nftables",
+)
+
+
+def script(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SCRIPTS / name, *arguments], capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def reached(kind: str, host: str, port: int, *source: str, name: str = ONE) -> bool:
+    command = ["ip", "netns", "exec", name, sys.executable, "-I", "-c", TRY, kind, host, str(port), *source]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False).stdout == "y\n"
+
+
+@contextlib.contextmanager
+def answering(host: str, port: int) -> Iterator[None]:
+    """A server that answers each connection with one letter."""
+    server = socket.create_server((host, port))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.sendall(b"y")
+                connection.recv(1)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    server.shutdown(socket.SHUT_RDWR)  # wakes accept(2), which keeps a closed socket
+    thread.join()
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def namespaces() -> Iterator[dict[str, str]]:
+    """Two of them, with their addresses."""
+    found = {}
+    try:
+        for name in (ONE, TWO):
+            made = script("up", name, str(PORT))
+            assert made.returncode == 0, made.stderr
+            found[name] = made.stdout.split()[1].rstrip(",")
+        yield found
+    finally:
+        for name in (ONE, TWO):
+            script("down", name)
+
+
+def test_it_reaches_the_proxy_and_nothing_else(namespaces: dict[str, str]) -> None:
+    with answering(HOST, PORT), answering(HOST, PORT + 1), answering("0.0.0.0", PORT + 2):
+        assert reached("tcp", HOST, PORT)
+        assert not reached("tcp", HOST, PORT + 1)
+        assert not reached("tcp", HOST, PORT + 2)
+        assert not reached("tcp", "192.0.2.1", 443)
+        assert not reached("udp", HOST, PORT)
+        with socket.create_connection((HOST, PORT + 2), 2) as control:
+            assert control.recv(1) == b"y"
+
+
+def test_one_does_not_reach_another(namespaces: dict[str, str]) -> None:
+    assert not reached("tcp", namespaces[TWO], PORT)
+
+
+def test_one_cannot_take_anothers_address(namespaces: dict[str, str]) -> None:
+    taken = ["ip", "-n", ONE, "addr", "add", f"{namespaces[TWO]}/32", "dev", "eth0"]
+    subprocess.run(taken, check=True)
+    with answering(HOST, PORT):
+        assert reached("tcp", HOST, PORT, namespaces[ONE])
+        assert not reached("tcp", HOST, PORT, namespaces[TWO])
+
+
+def test_nothing_is_left(namespaces: dict[str, str]) -> None:
+    for name in (ONE, TWO):
+        assert script("down", name).returncode == 0
+    left = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=True).stdout
+    rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
+    assert "wf-wftest" not in left
+    assert HOST not in left
+    assert "wharfinger" not in rules
+    assert not Path(f"/etc/netns/{ONE}").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("../x",), ("a" * 20,), ("ok", "port")])
+def test_up_refuses_what_it_cannot_use(arguments: tuple[str, ...]) -> None:
+    assert script("up", *arguments).returncode != 0
