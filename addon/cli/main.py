@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "agents": ("agents", "List, show, add, suspend, resume, rotate and retire agents."),
     "limits": ("limits", "Show how far the limits of policies are used."),
     "deny": ("deny", "Refuse a tool, a host or an agent at once, without a reload."),
+    "credentials": ("credentials", "List the credentials that are declared; test whether they can be had."),
     "people": ("people", "Keys and passwords of the people who may see, approve and administer."),
     "tokens": ("tokens", "Tokens with which machines use the console's API."),
     "approvals": ("approvals", "List, show, approve and deny what waits for a person."),
