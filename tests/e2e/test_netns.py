@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -13,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from staging.stage import Operator
+from staging.world import SETTINGS, World
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "netns"
 ONE, TWO = "wftest1", "wftest2"
@@ -105,6 +109,29 @@ def test_one_cannot_take_anothers_address(namespaces: dict[str, str]) -> None:
     with answering(HOST, PORT):
         assert reached("tcp", HOST, PORT, namespaces[ONE])
         assert not reached("tcp", HOST, PORT, namespaces[TWO])
+
+
+def test_an_agent_works_in_it_as_another_user(world: World, namespaces: dict[str, str]) -> None:
+    """By the proxy, with its certificates and its placeholders; without the proxy not at all."""
+    settings = SETTINGS.replace("127.0.0.1:{listen}", f"{HOST}:{PORT}").format(
+        resolve=json.dumps({f"{host}:443": one.address for host, one in world.hosts.items()}), hold="30s"
+    )
+    operator = Operator.at(world, world.configure("netns", wharfinger=settings))
+    operator.people()
+    operator.start()
+    try:
+        fetch = "curl -sS -o /dev/null -w '%{http_code} ' https://docs.python.org/3/; id -u; "
+        fetch += "echo $STRIPE_API_KEY"
+        ran = script("run", ONE, "daemon", "bot", str(operator.folder), "--", "sh", "-c", fetch)
+        code, user, key = ran.stdout.split()
+        assert (code, user) == ("200", str(pwd.getpwnam("daemon").pw_uid)), ran.stderr
+        assert key.startswith("sk_test_")
+        past = "curl -sS --noproxy '*' -m 2 http://192.0.2.1/"
+        assert (
+            script("run", ONE, "daemon", "bot", str(operator.folder), "--", "sh", "-c", past).returncode != 0
+        )
+    finally:
+        operator.stop()
 
 
 def test_nothing_is_left(namespaces: dict[str, str]) -> None:
