@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +29,19 @@ def ways(targets: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
     """What is tried: its name, and what raises where it leads nowhere."""
     for name in ("proxy", "console"):
         if name in targets:
-            yield f"a connection to the {name}", lambda at=targets[name]: _connect(socket.AF_INET, tuple(at))
+            yield f"a connection to the {name}", partial(_connect, socket.AF_INET, tuple(targets[name]))
     yield "TCP to the internet", lambda: _connect(socket.AF_INET, ("192.0.2.1", 443))
     for name, address in _BY_UDP.items():
-        yield name, lambda at=address: _connect(socket.AF_INET, (at, 53), socket.SOCK_DGRAM)
+        yield name, partial(_connect, socket.AF_INET, (address, 53), socket.SOCK_DGRAM)
     yield "IPv6", lambda: _connect(socket.AF_INET6, ("2001:db8::1", 443), socket.SOCK_DGRAM)
     yield "ICMP", _ping
     yield "packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
     yield "virtual machine sockets", lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
     yield "an abstract socket", lambda: _connect(socket.AF_UNIX, "\0" + targets["abstract"])
     for path in targets["sockets"]:
-        yield f"the socket {Path(path).name}", lambda at=path: _connect(socket.AF_UNIX, at)
+        yield f"the socket {Path(path).name}", partial(_connect, socket.AF_UNIX, path)
     for path in targets["files"]:
-        yield f"the file {Path(path).name}", lambda at=path: Path(at).read_bytes()
+        yield f"the file {Path(path).name}", partial(Path.read_bytes, Path(path))
     yield "another process", lambda: Path(f"/proc/{targets['process']}/environ").read_bytes()
     yield "a terminal's input", _push
     yield "capabilities", _capabilities
