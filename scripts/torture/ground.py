@@ -82,6 +82,7 @@ class Ground:
         """Start the proxy, and wait until it is ready."""
         ready = self.root / "ready.json"
         ready.unlink(missing_ok=True)
+        self.pid = 0
         with (self.root / "up.log").open("ab") as log:
             self.proxy = subprocess.Popen(
                 [*self.wrapper, *self.command("up", "--ready-file", str(ready))],
@@ -106,7 +107,7 @@ class Ground:
         if self.proxy is None:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+            os.kill(self.pid or self.proxy.pid, number)
         self.proxy.wait(PATIENCE)
         self.proxy = None
 
@@ -193,11 +194,11 @@ class Load:
             while not self._stop.is_set() and (self._each is None or count < self._each):
                 name = f"{self._prefix}-{number}-{count}"
                 stream.sendall(self._ground.request(name, "DELETE" if count % 4 == 3 else "GET"))
-                self.answered[name] = _status(stream)
+                self.answered[name] = status_of(stream)
                 count += 1
 
 
-def _status(stream: socket.socket) -> int:
+def status_of(stream: socket.socket) -> int:
     """Read one whole answer with a Content-Length or in chunks; its status."""
     data = b""
     while b"\r\n\r\n" not in data:

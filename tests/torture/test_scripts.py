@@ -45,3 +45,10 @@ async def test_the_same_trial_finds_a_proxy_that_does_not_sync() -> None:
     code, said = await trial("order.py", "64", "unsynced")
     assert code == 1, said
     assert re.search(r"\b48 out of order", said), said
+
+
+@pytest.mark.timeout(300)
+async def test_at_a_steady_rate_nothing_is_lost() -> None:
+    code, said = await trial("soak.py", "5", "40")
+    assert code == 0, said
+    assert "200 answered of 200, 152 sent" in said
