@@ -16,7 +16,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-HOSTS = ("api.stripe.com", "api.github.com", "api.example.com", "other.example.com", "files.example.com", "localhost")
+HOSTS = (
+    "api.stripe.com",
+    "api.github.com",
+    "api.example.com",
+    "other.example.com",
+    "files.example.com",
+    "localhost",
+)
 
 
 @dataclass(frozen=True)
