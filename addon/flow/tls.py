@@ -16,11 +16,14 @@ from mitmproxy.net import tls as net_tls
 from OpenSSL import SSL
 from wharfinger.certs.authority import Authority
 from wharfinger.flow.parts import Parts
+from wharfinger.flow.shares import Shares
 from wharfinger.rules.spelling import covers
 
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 _ALPN = b"http/1.1"
+CONTEXTS = 4096
+"""Hosts' certificates that are kept ready, of all agents together."""
 
 type TrustFor = Callable[[str], Path]
 """The file of roots that vouch for a host."""
@@ -33,20 +36,21 @@ class Tls:
         self._parts = parts
         self._authority = authority
         self._trust_for = trust_for
-        self._contexts: dict[str, tuple[object, SSL.Context]] = {}
+        self._contexts: Shares[tuple[object, SSL.Context]] = Shares(CONTEXTS)
 
     def tls_start_client(self, start: tls.TlsData) -> None:
         """Show the agent a certificate for the host of its CONNECT, if its server name fits it."""
         link = self._parts.sessions.link(start.context.client)
         if link is None or link.tunnel is None or not link.name_fits:
             return
-        context = self._agent_context(link.tunnel[0])
+        agent = link.session.who.agent if link.session is not None else ""
+        context = self._agent_context(agent, link.tunnel[0])
         start.ssl_conn = SSL.Connection(context)
         start.ssl_conn.set_accept_state()
 
-    def _agent_context(self, host: str) -> SSL.Context:
+    def _agent_context(self, agent: str, host: str) -> SSL.Context:
         leaf = self._authority.leaf(host.strip("[]"))
-        known = self._contexts.get(host)
+        known = self._contexts.get(agent, host)
         if known is not None and known[0] is leaf:
             return known[1]
         context = SSL.Context(SSL.TLS_SERVER_METHOD)
@@ -56,9 +60,7 @@ class Tls:
         context.use_certificate(leaf.certificate)
         context.use_privatekey(leaf.key)
         context.check_privatekey()
-        if len(self._contexts) >= 4096:
-            self._contexts.clear()
-        self._contexts[host] = (leaf, context)
+        self._contexts.put(agent, host, (leaf, context))
         return context
 
     def tls_start_server(self, start: tls.TlsData) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from wharfinger.flow import dial, held
 from wharfinger.flow.held import Held
+from wharfinger.flow.shares import Shares
 from wharfinger.live import ASIDE, LARGE_BODY
 from wharfinger.wiring import THREADS
 
@@ -78,6 +79,32 @@ async def test_what_was_held_is_given_back_on_a_connection_that_goes_on(proxy: A
         assert (await tunnel.request("POST", "/items", JSON, body(200_000))).status == 200
         assert (await tunnel.request("DELETE", "/items/1")).status == 403
     assert room.total == 0
+
+
+# Certificates.
+
+
+def test_one_agents_many_hosts_push_out_its_own_only() -> None:
+    kept: Shares[int] = Shares(10)
+    for number in range(4):
+        kept.put("b", f"b{number}", number)
+    for number in range(100):
+        kept.put("a", f"a{number}", number)
+    assert [kept.get("b", f"b{number}") for number in range(4)] == [0, 1, 2, 3]
+    assert kept.get("a", "a94") is None
+    assert kept.get("a", "a95") == 95, "it has half"
+    for number in range(4):
+        kept.put("c", f"c{number}", number)
+    assert len(kept) == 10
+    assert [kept.get("c", f"c{number}") for number in range(4)] == [0, 1, 2, 3], "who has most makes room"
+
+
+async def test_a_certificate_is_made_once_and_shown_again(proxy: Any) -> None:
+    (tls,) = (one for one in proxy.runtime.master.table.concerns if type(one).__name__ == "Tls")
+    for _ in range(3):
+        assert (await proxy.request("GET", "/items/1")).status == 200
+    await proxy.connect(agent="second")
+    assert len(tls._contexts) == 2
 
 
 # Connections.
