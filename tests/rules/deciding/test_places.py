@@ -40,6 +40,13 @@ TOOLS = {
               url: "/bot${token}/send"
               body: {text: "${text}"}
               auth: {secret: GITHUB_TOKEN, in: path, name: token}
+          - tool: by_path_read
+            effect: read
+            run:
+              method: GET
+              url: "/bot${token}/me"
+              extra: allow
+              auth: {secret: GITHUB_TOKEN, in: path, name: token}
           - tool: by_cookie
             run: {method: GET, url: "/cookie/${id}", auth: {secret: GITHUB_TOKEN, in: cookie, name: session}}
           - tool: by_body
@@ -126,6 +133,7 @@ def test_exchanged_at_its_place(placed: Any, line: str, headers: Any, content: b
         (f"GET {SITE}/two", {"X-Key": OTHER, "X-App": KEY}, b""),
         # In its place, and somewhere else, too.
         (f"POST {SITE}/bot{KEY}/send?x={KEY}", JSON, HELLO),
+        (f"GET {SITE}/bot{KEY}/me?x={KEY}", {}, b""),
         (f"POST {SITE}/bot{KEY}/send", JSON, body(note=KEY)),
         (f"POST {SITE}/bot{KEY}/send", JSON | {"X-A": KEY}, HELLO),
         (f"GET {SITE}/cookie/{KEY}", {"Cookie": f"session={KEY}"}, b""),
