@@ -242,6 +242,14 @@ def test_a_key_that_is_none_is_told(declare: Any, folder: Path, kind: str, name:
         had(credential, folder)
 
 
+def test_a_key_goes_nowhere_without_tls(declare: Any, folder: Path, keys: tuple[str, str]) -> None:
+    credential = declare("google")
+    account = {"client_email": "a", "private_key": keys[0], "private_key_id": "c"}
+    (folder / "account").write_text(json.dumps(account | {"token_uri": "http://evil.example/token"}))
+    with pytest.raises(NotFetched, match="token_uri"):
+        had(credential, folder)
+
+
 def test_a_dead_server_is_told(declare: Any, folder: Path) -> None:
     credential = declare("oauth2", token_url="http://127.0.0.1:9/token")
     with pytest.raises(NotFetched, match="cannot be asked"):
@@ -309,7 +317,8 @@ async def test_a_failed_fetch_is_a_reason_and_never_an_old_token(
     assert "503" in credentials.standings()[0].problem
     asked = len(server.seen)
     await credentials.ready(["K"])
-    assert len(server.seen) == asked  # not again at once
+    assert not credentials._flights  # not again at once
+    assert len(server.seen) == asked
     clock.ahead = 4000
     await credentials.ready(["K"])
     with pytest.raises(CredentialUnavailable, match=r"has expired: .*503"):
