@@ -74,7 +74,7 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=str)
+@pytest.mark.parametrize("query", QUERIES, ids=map(str, range(len(QUERIES))))
 def test_it_finds_what_reading_finds(index: Index, audit: Path, query: Query) -> None:
     expected = [record.line for record in reader.search(audit, query)]
     assert [record.line for record in index.search(query)] == expected
