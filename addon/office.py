@@ -42,7 +42,8 @@ class Office:
             sock.listen()  # so that connections are accepted from now on, while the process still starts
             sock.set_inheritable(True)
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "wharfinger.control.office", str(sock.fileno()), str(data / SOCKET), url,
+                sys.executable, "-m", "wharfinger.control.office",
+                str(sock.fileno()), str(data / SOCKET), url,
                 stdin=asyncio.subprocess.PIPE, env={"PYTHONDONTWRITEBYTECODE": "1"},
                 pass_fds=(sock.fileno(),),
             )  # fmt: skip

@@ -102,9 +102,7 @@ def _presented(values: list[str]) -> tuple[str, str] | None:
     if scheme.lower() != "basic":
         return None
     try:
-        user, colon, token = (
-            base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
-        )
+        user, colon, token = base64.b64decode(encoded.strip(), validate=True).decode("ascii").partition(":")
     except (binascii.Error, ValueError):
         return None
     return (user, token) if colon else None

@@ -63,9 +63,7 @@ async def sign_in(console: str, **fields: str) -> int:
 
 
 async def test_the_first_start_prints_a_link_to_a_terminal_until_there_is_a_password(configure, spawn):
-    conf = configure(
-        wharfinger="version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n"
-    )
+    conf = configure(wharfinger="version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n")
     config = ("--config", str(conf))
     await spawn("people", "key", "alice", "--no-passphrase", *config)
     async with up(conf, on_a_terminal=True) as (console, said):
@@ -87,9 +85,7 @@ async def test_the_first_start_prints_a_link_to_a_terminal_until_there_is_a_pass
 
 
 async def test_tokens_are_made_listed_and_revoked(configure, spawn):
-    conf = configure(
-        wharfinger="version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n"
-    )
+    conf = configure(wharfinger="version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n")
     config = ("--config", str(conf))
     await spawn("people", "key", "alice", "--no-passphrase", *config)
     made = await spawn("tokens", "add", "dashboard", "--days", "3", *config)

@@ -26,7 +26,9 @@ def namespace() -> Mapping[str, Any]:
     from datadog_api_client.v1.model.monitor_type import MonitorType
     from datadog_api_client.v2.api.users_api import UsersApi
 
-    config = Configuration(api_key={"apiKeyAuth": "dd-placeholder-00000000", "appKeyAuth": "dd-app-placeholder-00000000"})
+    config = Configuration(
+        api_key={"apiKeyAuth": "dd-placeholder-00000000", "appKeyAuth": "dd-app-placeholder-00000000"}
+    )
     config.proxy, config.ssl_ca_cert = os.environ["HTTPS_PROXY"], os.environ["SSL_CERT_FILE"]
     config.server_variables["site"] = "datadoghq.com"
     client = ApiClient(config)
