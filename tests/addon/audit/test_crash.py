@@ -20,7 +20,8 @@ WRITER = """
 import asyncio, resource, sys
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookUnavailable
-from wharfinger.audit.events import Event, EventKind, Outcome, Who, decision_id, outcome
+from wharfinger.audit.events import Event, EventKind, Outcome, Target, Who, decision_id, outcome
+from wharfinger.rules.types import Call, Effect, Verdict
 from wharfinger.clock import SystemClock
 from pathlib import Path
 
@@ -32,7 +33,11 @@ book = Book.open(Path(sys.argv[1]), hmac_key=b"k" * 32, clock=SystemClock(), seg
 async def agent():
     while True:
         decision = decision_id()
-        await book.write(Event(EventKind.INTENT, decision=decision, who=Who("a"), reason="x" * 400))
+        await book.write(Event(
+            EventKind.INTENT, decision=decision, who=Who("a"), reason="x" * 400, verdict=Verdict.ALLOW,
+            target=Target("GET", "https", "api.example.com", 443), calls=(Call("t", "", Effect.READ, {}),),
+            policy_digest="0" * 64,
+        ))
         print("sent", decision, flush=True)
         await book.submit(outcome(decision, Who("a"), Outcome.COMPLETED))
         print("settled", decision, flush=True)
