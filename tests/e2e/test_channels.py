@@ -250,8 +250,9 @@ def test_a_link_in_a_request_is_misuse_and_recorded(town: Town):
             text,
             ran.said,
         )
+    town.operator.mark()  # by now, those that repeat are told
     denied = [e for e in town.operator.events() if e["kind"] == "denied" and e["code"] == "misuse"]
-    assert len(denied) >= 3
+    assert sum(e.get("count", 1) for e in denied) >= 3
     assert "people decide by" in denied[-1]["reason"]
     place, message = town.question(7105)
     town.slack.send(town.slack.pressed(place, *button(message, "Approve"), "U00000BOB"))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from wharfinger.audit import reader
 
 from .standins import Seen
 from .world import AGENT, APPROVER, World
+
+COUNTED = timedelta(seconds=1.2)
+"""After a denial, those like it are counted for a second, and told in one event."""
 
 PATIENCE = 40.0
 """Seconds any one process may take."""
@@ -148,8 +152,8 @@ class Operator:
         return [dict(record.members) for record in reader.records(self.data / "audit") if record.seq > after]
 
     def mark(self) -> int:
-        """The number of the last event, once every outcome is written."""
-        events = until("every intent has its outcome", self._settled)
+        """The number of the last event, once every outcome is written, and no denial is being counted."""
+        events = until("every intent has its outcome, and every denial is told", self._settled)
         return int(events[-1]["seq"])
 
     def _settled(self) -> list[dict[str, Any]]:
@@ -158,7 +162,9 @@ class Operator:
             kind: {event["decision"] for event in events if event["kind"] == kind}
             for kind in ("intent", "outcome")
         }
-        return [] if ids["intent"] - ids["outcome"] else events
+        denied = [datetime.fromisoformat(event["time"]) for event in events if event["kind"] == "denied"]
+        counting = bool(denied) and datetime.now(UTC) - denied[-1] < COUNTED
+        return [] if counting or ids["intent"] - ids["outcome"] else events
 
 
 @dataclass
