@@ -27,7 +27,7 @@ class Loop:
         self.loop.close()
 
 
-def wait[T](what: str, look: Callable[[], T], seconds: float = 20) -> T:
+def wait[T](what: str, look: Callable[[], T], seconds: float = 60) -> T:
     """What `look` gives once it gives something."""
     end = time.monotonic() + seconds
     while not (found := look()):
