@@ -229,6 +229,11 @@ class Watch:
         """Connections that were made, by the time."""
         return self._host.connected[self._connected :]
 
+    def denied(self) -> int:
+        """How many requests were denied, once those that repeat are told as well."""
+        self._operator.mark()
+        return sum(event.get("count", 1) for event in self.events() if event["kind"] == "denied")
+
     def kinds(self, *wanted: str) -> list[str]:
         """The kinds of the events written, in order; only those wanted, where any are named."""
         kinds = [str(event["kind"]) for event in self.events()]
