@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import pwd
@@ -10,6 +11,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,17 +77,19 @@ def answering(host: str, port: int) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def namespaces() -> Iterator[dict[str, str]]:
-    """Two of them, with their addresses."""
+    """Two of them, with their addresses; they are one for the machine, so for one test process at a time."""
     found = {}
-    try:
-        for name in (ONE, TWO):
-            made = script("up", name, str(PORT))
-            assert made.returncode == 0, made.stderr
-            found[name] = made.stdout.split()[1].rstrip(",")
-        yield found
-    finally:
-        for name in (ONE, TWO):
-            script("down", name)
+    with (Path(tempfile.gettempdir()) / "wharfinger-test-netns.lock").open("w") as alone:
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        try:
+            for name in (ONE, TWO):
+                made = script("up", name, str(PORT))
+                assert made.returncode == 0, made.stderr
+                found[name] = made.stdout.split()[1].rstrip(",")
+            yield found
+        finally:
+            for name in (ONE, TWO):
+                script("down", name)
 
 
 def test_it_reaches_the_proxy_and_nothing_else(namespaces: dict[str, str]) -> None:
