@@ -6,7 +6,6 @@ import textwrap
 from collections.abc import Callable, Mapping
 
 import pytest
-from hypothesis import settings
 from wharfinger.rules.documents import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
@@ -14,8 +13,6 @@ from wharfinger.rules.problems import Problems
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.types import Request
 
-settings.register_profile("rules", deadline=None)  # machines are shared: time is for the benches to judge
-settings.load_profile("rules")
 
 type MakeTools = Callable[..., tuple[Toolset, Problems]]
 type MakeRequest = Callable[..., Request]
