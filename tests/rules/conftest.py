@@ -13,7 +13,6 @@ from wharfinger.rules.problems import Problems
 from wharfinger.rules.recognise import Toolset
 from wharfinger.rules.types import Request
 
-
 type MakeTools = Callable[..., tuple[Toolset, Problems]]
 type MakeRequest = Callable[..., Request]
 
