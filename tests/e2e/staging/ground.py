@@ -151,7 +151,9 @@ def ground(operator: Nested, descriptor: int) -> Iterator[tuple[Path, Mapping[st
             undo.enter_context(_listening(socket.AF_UNIX, "\0" + name))
         tmux = apart / "tmux"
         if shutil.which("tmux"):
-            subprocess.run([*_as(operator), "tmux", "-S", str(tmux), "new-session", "-d"], check=False)
+            # With a command of its own: the shell of an ordinary user may be one that ends at once.
+            server = ["tmux", "-S", str(tmux), "new-session", "-d", "sleep", "600"]
+            subprocess.run([*_as(operator), *server], stdin=subprocess.DEVNULL, check=True)
             undo.callback(
                 subprocess.run, ["tmux", "-S", str(tmux), "kill-server"], capture_output=True, check=False
             )
