@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules.bodies import canonical_json
 from wharfinger.rules.decide import decide
-from wharfinger.rules.limits import Before
+from wharfinger.rules.documents.problems import Position, did_you_mean
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.policies import Case
-from wharfinger.rules.placeholders import Placeholders
-from wharfinger.rules.problems import Position, did_you_mean
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.spelling import DEFAULT_PORTS, authority
+from wharfinger.rules.policies.limits import Before
+from wharfinger.rules.requests.bodies import canonical_json
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.requests.spelling import DEFAULT_PORTS, authority
 from wharfinger.rules.types import Decision, Facts, Origin, Request, Verdict
 
 if TYPE_CHECKING:

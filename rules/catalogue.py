@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from wharfinger.rules.documents import Source, read
+from wharfinger.rules.documents.nodes import MappingNode
+from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
+from wharfinger.rules.documents.reading import Source, read
 from wharfinger.rules.models.reading import Part, validated
 from wharfinger.rules.models.settings import CatalogueEntry, Settings
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.nodes import MappingNode
-from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 _PARAMETER: Final = re.compile(r"\$\{param\.([A-Za-z_][A-Za-z0-9_]*)\}")
 _VALUE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)

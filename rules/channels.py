@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.models.agents import PeopleFile
 from wharfinger.rules.models.channels import Channels, slack_id
 from wharfinger.rules.models.credentials import Origin
-from wharfinger.rules.problems import Problems
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration

@@ -16,8 +16,9 @@ from typing import Final
 
 from wharfinger.rules import catalogue, digests
 from wharfinger.rules.channels import check_channels
-from wharfinger.rules.documents import Source
-from wharfinger.rules.extending import ordered
+from wharfinger.rules.documents.names import Declared, misspelt, tools_of
+from wharfinger.rules.documents.problems import Position, Problem, Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import Agent, AgentsFile, CredentialsFile, PeopleFile, Person
 from wharfinger.rules.models.base import Written
 from wharfinger.rules.models.credentials import Credential
@@ -25,10 +26,9 @@ from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import Part, read_part
 from wharfinger.rules.models.settings import Settings
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.names import Declared, misspelt, tools_of
-from wharfinger.rules.policy import CompiledPolicy, People, compile_policy
-from wharfinger.rules.problems import Position, Problem, Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.policies.extending import ordered
+from wharfinger.rules.policies.policy import CompiledPolicy, People, compile_policy
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.references import check_references
 from wharfinger.rules.types import Absence
 

@@ -13,19 +13,22 @@ from datetime import datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules import denials as denied
-from wharfinger.rules import digests, headers, patterns, presented, spelling
-from wharfinger.rules.conditions import Scope
-from wharfinger.rules.granting import Granting
-from wharfinger.rules.headers import Passes, Plan
-from wharfinger.rules.judging import Judgement, judge, judge_texts, shortest
-from wharfinger.rules.presented import Presented
+from wharfinger.rules import digests
+from wharfinger.rules.conditions.when import Scope
+from wharfinger.rules.policies import denials as denied
+from wharfinger.rules.policies import patterns
+from wharfinger.rules.policies.granting import Granting
+from wharfinger.rules.policies.judging import Judgement, judge, judge_texts, shortest
+from wharfinger.rules.policies.ruling import Ruled, Ruling
 from wharfinger.rules.protocols.speech import Protocol
-from wharfinger.rules.recognised import Part, Recognised
+from wharfinger.rules.recognition import presented
+from wharfinger.rules.recognition.presented import Presented
+from wharfinger.rules.recognition.recognised import Part, Recognised
 from wharfinger.rules.redact.fields import FieldPath
-from wharfinger.rules.refusal import Refusal
-from wharfinger.rules.ruling import Ruled, Ruling
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.requests import headers, spelling
+from wharfinger.rules.requests.headers import Passes, Plan
+from wharfinger.rules.requests.refusal import Refusal
+from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import (
     UNMATCHED,
     Call,
@@ -43,8 +46,8 @@ from wharfinger.rules.types import (
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.models.agents import Agent
-    from wharfinger.rules.recognise import Streamed
-    from wharfinger.rules.redirecting import Pass
+    from wharfinger.rules.recognition.recognise import Streamed
+    from wharfinger.rules.recognition.redirecting import Pass
 
 MAX_REASON: Final = 1_000
 """Characters of a reason that are kept."""

@@ -16,8 +16,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
-from wharfinger.rules import multipart
-from wharfinger.rules.bodies import Body, Media, canonical_json
+from wharfinger.rules.requests import multipart
+from wharfinger.rules.requests.bodies import Body, Media, canonical_json
 from wharfinger.rules.types import JSON, Call, Request
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import re2
-from wharfinger.rules.bodies import INT64, Repeated, canonical_json, number
+from wharfinger.rules.requests.bodies import INT64, Repeated, canonical_json, number
 from wharfinger.rules.types import JSON
 
 type Kind = Literal["string", "integer", "number", "boolean", "array", "object"]

@@ -9,20 +9,20 @@ from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from wharfinger.rules.asking import for_agent, lacking
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.names import Declared
+from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
 from wharfinger.rules.models.agents import AgentsFile, PeopleFile
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.models.tools import ToolDef, ToolFile
-from wharfinger.rules.names import Declared
-from wharfinger.rules.places import Endpoint
-from wharfinger.rules.problems import Position, Problems, did_you_mean
+from wharfinger.rules.policies.asking import for_agent, lacking
 from wharfinger.rules.redact.fields import FieldPath, NotAPath
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.tools.places import Endpoint
+from wharfinger.rules.tools.tool import Tool
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration

@@ -20,12 +20,12 @@ from wharfinger.rules import sigv4
 from wharfinger.rules.blast import Blast
 
 if TYPE_CHECKING:
-    from wharfinger.rules.denials import Denial
-    from wharfinger.rules.grants import Open, Sample, Use
-    from wharfinger.rules.limits import Counters, Reservation
-    from wharfinger.rules.placeholders import Placeholders
+    from wharfinger.rules.policies.denials import Denial
+    from wharfinger.rules.policies.grants import Open, Sample, Use
+    from wharfinger.rules.policies.limits import Counters, Reservation
+    from wharfinger.rules.recognition.redirecting import Pass
     from wharfinger.rules.redact.fields import FieldPath
-    from wharfinger.rules.redirecting import Pass
+    from wharfinger.rules.requests.placeholders import Placeholders
 
 type JSON = bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from wharfinger import checking
+from wharfinger.authoring import checking
 from wharfinger.cli.main import cli
 from wharfinger.rules.types import Code
 

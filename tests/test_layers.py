@@ -20,11 +20,11 @@ RUNS_ELSEWHERE = "wharfinger.certs.hooks.python"
 """Files that are put into other processes, and import nothing of ours."""
 
 LIBRARIES = {
-    "mitmproxy": ("wharfinger.flow", "wharfinger.wiring"),
+    "mitmproxy": ("wharfinger.flow", "wharfinger.running.wiring"),
     "OpenSSL": ("wharfinger.flow",),
     "h11": ("wharfinger.flow", "wharfinger.demo"),
-    "sqlite3": ("wharfinger.store", "wharfinger.indexing"),
-    "click": ("wharfinger.cli", "wharfinger.serving"),
+    "sqlite3": ("wharfinger.keeping.store", "wharfinger.indexing"),
+    "click": ("wharfinger.cli", "wharfinger.running.serving"),
     "rich": ("wharfinger.cli", "wharfinger.demo"),
     "starlette": ("wharfinger.control",),
     "jinja2": ("wharfinger.control.office",),
@@ -48,8 +48,12 @@ LIBRARIES = {
         "wharfinger.doctor",
         "wharfinger.isolation.sandbox",
     ),
-    "yaml": ("wharfinger.rules.documents", "wharfinger.importing.reading", "wharfinger.adapting"),
-    "cel_expr_python": ("wharfinger.rules.cel",),
+    "yaml": (
+        "wharfinger.rules.documents.reading",
+        "wharfinger.importing.reading",
+        "wharfinger.authoring.adapting",
+    ),
+    "cel_expr_python": ("wharfinger.rules.conditions.cel",),
     "jsonpath_ng": ("wharfinger.rules.redact",),
     "pydantic": ("wharfinger.rules.models", "wharfinger.rules.schema", "wharfinger.rules.digests"),
 }
@@ -76,27 +80,40 @@ OWN = {
         "wharfinger.clock",
         "wharfinger.faults",
     ),
-    "wharfinger.store": ("wharfinger.schema", "wharfinger.private", "wharfinger.faults"),
+    "wharfinger.keeping.store": (
+        "wharfinger.keeping.schema",
+        "wharfinger.keeping.private",
+        "wharfinger.faults",
+    ),
 }
 CLOSED = {
     # A part of the application: who may import it.
-    "wharfinger.flow": ("wharfinger.flow", "wharfinger.wiring"),
-    "wharfinger.wiring": ("wharfinger.serving", "wharfinger.reloading", "wharfinger.selftest"),
-    "wharfinger.serving": ("wharfinger.cli.up",),
+    "wharfinger.flow": ("wharfinger.flow", "wharfinger.running.wiring"),
+    "wharfinger.running.wiring": (
+        "wharfinger.running.serving",
+        "wharfinger.running.reloading",
+        "wharfinger.running.selftest",
+    ),
+    "wharfinger.running.serving": ("wharfinger.cli.up",),
     "wharfinger.cli": ("wharfinger.cli",),
     "wharfinger.demo": ("wharfinger.demo", "wharfinger.cli.demo"),
     "wharfinger.doctor": (
         "wharfinger.doctor",
         "wharfinger.cli.doctor",
-        "wharfinger.preflight",
+        "wharfinger.authoring.preflight",
         "wharfinger.cli.preflight",
     ),
 }
 UNREACHED = {
     # A part that is loaded without another: neither directly nor by way of what it imports.
     "wharfinger.control": ("mitmproxy", "wharfinger.credentials", "wharfinger.flow"),
-    "wharfinger.gate": ("mitmproxy", "sqlite3"),
-    "wharfinger.channels.process": ("mitmproxy", "sqlite3", "wharfinger.credentials", "wharfinger.keys"),
+    "wharfinger.deciding.gate": ("mitmproxy", "sqlite3"),
+    "wharfinger.channels.process": (
+        "mitmproxy",
+        "sqlite3",
+        "wharfinger.credentials",
+        "wharfinger.keeping.keys",
+    ),
     "wharfinger.rules": ("mitmproxy", "sqlite3", "starlette", "uvicorn"),
 }
 
@@ -277,8 +294,8 @@ def test_only_up_can_load_the_proxy(command):
 
 def test_up_does_load_the_proxy():
     """What the tests above would see if it were within reach."""
-    assert "wharfinger.serving" in of_ours(MODULES["wharfinger.cli.up"].later)
-    assert any(within(library, "mitmproxy") for library in closure("wharfinger.serving"))
+    assert "wharfinger.running.serving" in of_ours(MODULES["wharfinger.cli.up"].later)
+    assert any(within(library, "mitmproxy") for library in closure("wharfinger.running.serving"))
 
 
 def test_rules_are_pure():
@@ -314,6 +331,25 @@ def test_no_module_is_loaded_by_way_of_itself():
         if not within(start, name) and start in closure(name)
     ]
     assert circles == []
+
+
+def test_the_folders_of_rules_lie_above_one_another():
+    """No circle among folders either, so that each can be read after those that it stands on."""
+
+    def folder(name: str) -> str:
+        return ".".join(name.split(".")[:3])
+
+    stands_on: dict[str, set[str]] = {}
+    for module in MODULES.values():
+        if within(module.name, "wharfinger.rules") and module.name != "wharfinger.rules":
+            below = {folder(name) for name in of_ours(module.loads)} - {"wharfinger.rules"}
+            stands_on.setdefault(folder(module.name), set()).update(below - {folder(module.name)})
+    left = dict(stands_on)
+    while ready := [name for name, below in left.items() if not below & left.keys()]:
+        for name in ready:
+            del left[name]
+    assert len(stands_on) > 15
+    assert left == {}
 
 
 def test_what_runs_in_other_processes_imports_only_the_standard_library():

@@ -14,8 +14,8 @@ from wharfinger.approvals.asks import Given
 from wharfinger.approvals.question import Question
 from wharfinger.approvals.samples import sample_as_json, sample_from_json
 from wharfinger.approvals.states import ApprovalError, Move, State, after
-from wharfinger.rules import asking
-from wharfinger.rules.grants import Sample
+from wharfinger.rules.policies import asking
+from wharfinger.rules.policies.grants import Sample
 from wharfinger.rules.types import Ask, Decision
 
 

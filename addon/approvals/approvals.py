@@ -40,7 +40,7 @@ from wharfinger.approvals.states import ApprovalError, Move, State, WrongState, 
 from wharfinger.approvals.waiters import Waiters
 from wharfinger.approvals.watching import Change, Flood, Watch, Watching
 from wharfinger.clock import Clock
-from wharfinger.rules import asking
+from wharfinger.rules.policies import asking
 from wharfinger.rules.types import Decision, Request, Verdict
 
 COMMENT_LIMIT = 1000

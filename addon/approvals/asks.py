@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wharfinger.rules.asking import Seat
+from wharfinger.rules.policies.asking import Seat
 from wharfinger.rules.types import Absence, Ask, Escalation
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from wharfinger.approvals.granted import GrantError, GrantState, StoredGrant
 from wharfinger.approvals.rows import Transaction
-from wharfinger.rules.grants import Use
+from wharfinger.rules.policies.grants import Use
 
 
 def insert(conn: Transaction, grant: StoredGrant) -> None:

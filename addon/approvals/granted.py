@@ -18,8 +18,8 @@ from typing import Any
 from wharfinger.approvals import asks
 from wharfinger.approvals.asks import Given
 from wharfinger.approvals.states import ApprovalError
-from wharfinger.rules import asking
-from wharfinger.rules.grants import Bound, Grant, How, Surroundings
+from wharfinger.rules.policies import asking
+from wharfinger.rules.policies.grants import Bound, Grant, How, Surroundings
 from wharfinger.rules.types import Ask
 
 

@@ -1,4 +1,4 @@
-"""Grants at work: proposed, given, used, ended (DESIGN 1; what they cover is `wharfinger.rules.grants`).
+"""Grants at work: proposed, given, used, ended (DESIGN 1; what they cover is `rules.policies.grants`).
 
 Rules: the book hears of a change before the store makes it, and the store has it before it counts. What a
 request takes is taken in one synchronous step with opening it, whole or not at all, and is durable before its
@@ -27,8 +27,8 @@ from wharfinger.approvals.granted import (
     new_id,
 )
 from wharfinger.approvals.question import safe_text
-from wharfinger.rules.granting import ended
-from wharfinger.rules.grants import Open, Use
+from wharfinger.rules.policies.granting import ended
+from wharfinger.rules.policies.grants import Open, Use
 
 if TYPE_CHECKING:
     from wharfinger.approvals.rows import Store

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from wharfinger.approvals.granted import Draft, GrantError
 from wharfinger.approvals.question import safe_text
-from wharfinger.rules import asking, drafting
-from wharfinger.rules.drafting import CannotGrant, Predicate, Wish
-from wharfinger.rules.granting import credential_digests
-from wharfinger.rules.grants import How, Surroundings
+from wharfinger.rules.policies import asking, drafting
+from wharfinger.rules.policies.drafting import CannotGrant, Predicate, Wish
+from wharfinger.rules.policies.granting import credential_digests
+from wharfinger.rules.policies.grants import How, Surroundings
 from wharfinger.rules.types import Ask
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from wharfinger.approvals.approval import Approval
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.rules.policy import Rule
+    from wharfinger.rules.policies.policy import Rule
 
 _SHOWN = 200
 """Characters of a fixed value that are shown."""

@@ -1,6 +1,6 @@
 """Approvals in the store: one row each, and one row of history for each change.
 
-The tables are in `wharfinger.schema`. A row is only ever changed from the state it was read in, so of
+The tables are in `wharfinger.keeping.schema`. A row is only ever changed from the state it was read in, so of
 two that race one finds nothing to change and fails.
 """
 

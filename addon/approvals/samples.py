@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wharfinger.rules.grants import Sample
+from wharfinger.rules.policies.grants import Sample
 
 
 def sample_as_json(sample: Sample) -> dict[str, Any]:

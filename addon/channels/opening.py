@@ -13,13 +13,13 @@ from wharfinger.channels.buttons import Buttons
 from wharfinger.channels.courier import Courier
 from wharfinger.channels.deciding import Links
 from wharfinger.channels.links import Signer
-from wharfinger.keys import Keys, Purpose
+from wharfinger.keeping.keys import Keys, Purpose
 
 if TYPE_CHECKING:
-    from wharfinger.desk import Desk
-    from wharfinger.live import Live
+    from wharfinger.deciding.live import Live
+    from wharfinger.running.desk import Desk
+    from wharfinger.running.tasks import Tasks
     from wharfinger.secret import Secret
-    from wharfinger.tasks import Tasks
 
 
 @dataclass(frozen=True, slots=True)

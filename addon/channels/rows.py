@@ -1,4 +1,4 @@
-"""Links, and what was posted where, in the store; the tables are in `wharfinger.schema`."""
+"""Links, and what was posted where, in the store; the tables are in `wharfinger.keeping.schema`."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client
 from wharfinger.control.protocol import ControlError
 from wharfinger.faults import Fault
-from wharfinger.people import PersonKey
+from wharfinger.keeping.people import PersonKey
 
 _LOOK_SECONDS: Final = 2.0
 _REASON_LIMIT: Final = 1000

@@ -13,8 +13,8 @@ from wharfinger.cli.audit_proofs import book_folder, data_option
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.moments import moment
 from wharfinger.cli.remote import data_of
-from wharfinger.desk import DataFolder
 from wharfinger.exporting.formats import FORMATS
+from wharfinger.running.desk import DataFolder
 
 format_option = click.option(
     "--format", "name", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True
@@ -87,7 +87,7 @@ def sinks(config: Path | None, *, as_json: bool) -> None:
     """How far each place of `audit.checkpoints` and `audit.sinks` has got. Exit code 1 if one is down."""
     import json
 
-    from wharfinger import private
+    from wharfinger.keeping import private
 
     path = DataFolder(data_of(config)).root / "shipping" / "status.json"
     try:

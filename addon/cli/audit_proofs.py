@@ -16,7 +16,7 @@ from wharfinger.audit.checkpoints import split
 from wharfinger.audit.notes import NotANote, PublicKey, Signed, SigningKey, origin_of
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.remote import data_of
-from wharfinger.desk import DataFolder
+from wharfinger.running.desk import DataFolder
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), help="A copied audit folder, in place of the configuration's."
@@ -180,7 +180,7 @@ def key(config: Path | None) -> None:
     """Print the public key that checkpoints are checked with."""
     from wharfinger.audit import published
     from wharfinger.audit.folder import Folder
-    from wharfinger.keys import Keys, Purpose
+    from wharfinger.keeping.keys import Keys, Purpose
 
     path = book_folder(config)
     folder = Folder.open(path)

@@ -11,7 +11,6 @@ from typing import Any
 import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from wharfinger import door
 from wharfinger.certs.authority import Authority
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
@@ -20,9 +19,10 @@ from wharfinger.control.dispatcher import Action, Context, Dispatcher, Role
 from wharfinger.control.local import Local
 from wharfinger.control.protocol import ControlError
 from wharfinger.control.services import StoreAuthority
-from wharfinger.desk import DataFolder, Desk
-from wharfinger.lock import LockHeld
+from wharfinger.keeping.lock import LockHeld
 from wharfinger.rules.types import JSON
+from wharfinger.running import door
+from wharfinger.running.desk import DataFolder, Desk
 
 
 @click.group("ca")

@@ -17,13 +17,13 @@ import httpx2
 from wharfinger.cli.common import REFUSED, WRONG, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.run import Run, issued
-from wharfinger.desk import DataFolder
 from wharfinger.rules import sigv4
-from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.documents.problems import did_you_mean
 from wharfinger.rules.protocols.speech import Protocol
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.tools import CONTENT_TYPES, FORM_TYPE, FilledRequest, Tool
+from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.tools.tool import CONTENT_TYPES, FORM_TYPE, FilledRequest, Tool
 from wharfinger.rules.types import Place
+from wharfinger.running.desk import DataFolder
 
 _ANSWER_SECONDS = 600.0  # models take minutes over an answer
 """How long to wait for an answer where the tool does not say, beside the time that approvals are held."""

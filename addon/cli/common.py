@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
+from wharfinger.authoring.places import Found, NotTrusted, Places
+from wharfinger.authoring.snapshot import FolderUnreadable
 from wharfinger.faults import Fault
-from wharfinger.places import Found, NotTrusted, Places
-from wharfinger.rules.problems import Problem, Severity
-from wharfinger.snapshot import FolderUnreadable
+from wharfinger.rules.documents.problems import Problem, Severity
 
 REFUSED = 1
 """Exit code: the thing was refused, or failed."""

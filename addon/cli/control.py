@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from wharfinger import checking
+from wharfinger.authoring import checking
+from wharfinger.authoring.places import Found
 from wharfinger.cli.common import WRONG, data_folder, fail, find, report
-from wharfinger.places import Found
 from wharfinger.rules.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def here(config: Path | None) -> Here:
 def control(place: Here) -> Iterator[Control]:
     """The running proxy if there is one, else the folder itself for the duration of the block."""
     from wharfinger.control.local import connect
-    from wharfinger.desk import without_runtime
+    from wharfinger.running.desk import without_runtime
 
     with connect(place.data, lambda: without_runtime(place.data, place.configuration)) as open_control:
         yield open_control

@@ -15,8 +15,8 @@ from wharfinger.cli.control import Here, here
 from wharfinger.credentials import issued
 from wharfinger.credentials.registry import CredentialProblem, Credentials
 from wharfinger.credentials.sources import Environment
+from wharfinger.rules.documents.problems import did_you_mean
 from wharfinger.rules.models.credentials import Credential
-from wharfinger.rules.problems import did_you_mean
 from wharfinger.secret import disarm_process
 
 

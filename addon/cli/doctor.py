@@ -10,14 +10,14 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.markup import escape
+from wharfinger.authoring.places import Found, Places
 from wharfinger.cli.common import REFUSED, config_option, data_folder, json_option, print_json
 from wharfinger.control import client
-from wharfinger.desk import DataFolder
 from wharfinger.doctor import book, credentials, live, machine
 from wharfinger.doctor.findings import Finding, Grade, fail, looked_at, ok, remark
 from wharfinger.doctor.machine import Place
-from wharfinger.places import Found, Places
 from wharfinger.rules.configuration import Configuration
+from wharfinger.running.desk import DataFolder
 
 _STYLES = {Grade.OK: "green", Grade.REMARK: "yellow", Grade.FAIL: "bold red"}
 
@@ -85,7 +85,7 @@ def _findings(config: Path | None) -> Iterator[Finding]:
 
 
 def _configuration(config: Path | None, loaded: list[tuple[Found, Configuration]]) -> Iterator[Finding]:
-    from wharfinger import checking
+    from wharfinger.authoring import checking
 
     found = Places.of_user().find(config, Path.cwd())
     for notice in found.notices:

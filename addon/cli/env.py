@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from wharfinger import door
 from wharfinger.cli.common import config_option, fail
 from wharfinger.cli.control import Here, control, here
-from wharfinger.desk import DataFolder
-from wharfinger.door import Door
-from wharfinger.keys import Keys
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.keeping.keys import Keys
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.running import door
+from wharfinger.running.desk import DataFolder
+from wharfinger.running.door import Door
 
 
 def agent_row(place: Here, agent: str, rows: list[dict[str, Any]]) -> dict[str, Any]:

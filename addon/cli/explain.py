@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
-from wharfinger import explaining
+from wharfinger.authoring import explaining
 from wharfinger.cli.common import REFUSED, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, approved_tools, here
 from wharfinger.control.client import Client, NotRunning
-from wharfinger.rules.nearest import nearest
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.policies.nearest import nearest
+from wharfinger.rules.requests.placeholders import Placeholders
 
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
 ASSUMED = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from wharfinger import graphing
+from wharfinger.authoring import graphing
 from wharfinger.cli.common import WRONG, config_option, fail, print_json
 from wharfinger.cli.control import here
-from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.documents.problems import did_you_mean
 
 _FORM = click.option(
     "--format", "form", type=click.Choice(["mermaid", "json", "text"]), default="text", show_default=True,

@@ -13,12 +13,12 @@ from wharfinger.cli.common import REFUSED, WRONG, fail, json_option, print_json
 from wharfinger.importing import aws, comparing, discovery, har, openapi, reading, sources, writing
 from wharfinger.importing.comparing import Difference
 from wharfinger.importing.operations import Imported, Options, Plain
-from wharfinger.rules import documents
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents import reading as documents
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.reading import validated
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
 
 _SHOWN = 20
 """How many of what was left out are listed, where all are not asked for."""

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import wharfinger
 from wharfinger import certs, policies, rules, tools
+from wharfinger.authoring.places import Places
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.cli.control import Here
 from wharfinger.isolation import sandbox
 from wharfinger.isolation.attaching import Hello, attach
 from wharfinger.isolation.sandbox import Sandbox
 from wharfinger.isolation.view import Wanted
-from wharfinger.places import Places
 
 
 @dataclass(frozen=True, slots=True)

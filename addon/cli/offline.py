@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 from wharfinger.cli.common import REFUSED, WRONG, config_option, data_folder, find, print_json
-from wharfinger.rules.problems import Problem, Severity
+from wharfinger.rules.documents.problems import Problem, Severity
 
 if TYPE_CHECKING:
-    from wharfinger.places import Found
+    from wharfinger.authoring.places import Found
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.rules.coverage import Exercised
+    from wharfinger.rules.policies.coverage import Exercised
 
 _SHOWN = {"decided": "green", "held": "green", "never held": "yellow", "never reached": "red"}
 _FORMATS = click.option(
@@ -48,7 +48,7 @@ def check_command(config: Path | None, form: str) -> None:
 
     Warnings do not keep it from being used; docs/check.md says what each code means.
     """
-    from wharfinger import checking
+    from wharfinger.authoring import checking
 
     found = find(config)
     checked = checking.check(found.snapshot)
@@ -91,7 +91,7 @@ def _case_annotation(text: str) -> str:
 
 
 def _summary(checked: object) -> None:
-    from wharfinger.checking import Checked
+    from wharfinger.authoring.checking import Checked
 
     if not isinstance(checked, Checked) or checked.configuration is None:
         return
@@ -123,8 +123,8 @@ def _summary(checked: object) -> None:
 @_FORMATS
 def test_command(config: Path | None, form: str, required: int | None, *, coverage: bool) -> None:
     """Run the policies' tests. Exit code 1 if one fails, 2 if the configuration cannot be used."""
-    from wharfinger import checking
-    from wharfinger.rules import coverage as covering
+    from wharfinger.authoring import checking
+    from wharfinger.rules.policies import coverage as covering
 
     checked = checking.check(find(config).snapshot)
     if checked.configuration is None or checked.errors:

@@ -11,13 +11,13 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from wharfinger import people
+from wharfinger.authoring.places import Places
 from wharfinger.cli.common import config_option, fail, json_option, print_json
 from wharfinger.cli.control import control, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
-from wharfinger.people import PersonKey
-from wharfinger.places import Places
+from wharfinger.keeping import people
+from wharfinger.keeping.people import PersonKey
 
 
 @click.group("people")

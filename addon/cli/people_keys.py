@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from wharfinger import people
+from wharfinger.authoring.places import Places
 from wharfinger.faults import Fault
-from wharfinger.people import PersonKey
-from wharfinger.places import Places
+from wharfinger.keeping import people
+from wharfinger.keeping.people import PersonKey
 
 VARIABLE = "WHARFINGER_PERSON"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from wharfinger import checking, preflight
+from wharfinger.authoring import checking, preflight
 from wharfinger.certs.authority import KEY_FILE as CA_KEY
 from wharfinger.cli.common import (
     REFUSED,
@@ -24,9 +24,9 @@ from wharfinger.cli.common import (
 from wharfinger.cli.control import Here, control
 from wharfinger.cli.doctor import as_json_of, print_finding
 from wharfinger.control.client import running
-from wharfinger.desk import DataFolder
 from wharfinger.doctor import credentials
-from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.documents.problems import did_you_mean
+from wharfinger.running.desk import DataFolder
 
 
 @click.command("preflight")

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from wharfinger.authoring.snapshot import SETTINGS_FILE
 from wharfinger.cli.common import config_option, data_folder, fail, find
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client
 from wharfinger.control.protocol import ControlError
-from wharfinger.rules import documents
-from wharfinger.rules.documents import Source
-from wharfinger.rules.problems import Problems
-from wharfinger.snapshot import SETTINGS_FILE
+from wharfinger.rules.documents import reading as documents
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 
 _AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 

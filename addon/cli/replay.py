@@ -23,9 +23,9 @@ from wharfinger.cli.common import (
 )
 
 if TYPE_CHECKING:
+    from wharfinger.authoring.snapshot import Snapshot
     from wharfinger.replaying.comparing import Tally
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.snapshot import Snapshot
 
 _COLOURS = {"allow": "green", "ask": "yellow", "deny": "red"}
 
@@ -52,9 +52,9 @@ def replay_command(
     as_json: bool,
 ) -> None:
     """Decide recorded calls again: those of FILE (events as JSON lines), else of this machine's audit log."""
-    from wharfinger import checking
+    from wharfinger.authoring import checking
     from wharfinger.cli.audit import moment
-    from wharfinger.desk import DataFolder
+    from wharfinger.running.desk import DataFolder
 
     found = find(config)
     files = _files(found.snapshot, policy)
@@ -78,7 +78,7 @@ def replay_command(
 
 def _data(snapshot: Snapshot, changed: Configuration) -> str | None:
     """The data folder that the configuration in force names, not the changed one."""
-    from wharfinger import checking
+    from wharfinger.authoring import checking
 
     held = checking.check(snapshot, run_cases=False).configuration
     return (held or changed).settings.data
@@ -86,9 +86,9 @@ def _data(snapshot: Snapshot, changed: Configuration) -> str | None:
 
 def _files(snapshot: Snapshot, policy: Path | None) -> Mapping[str, bytes]:
     """The files of the changed configuration: a whole one, or other policies among the files there are."""
-    from wharfinger import snapshot as reading
+    from wharfinger.authoring import snapshot as reading
     from wharfinger.rules.configuration import SETTINGS
-    from wharfinger.rules.problems import Severity
+    from wharfinger.rules.documents.problems import Severity
 
     if policy is None:
         return snapshot.files

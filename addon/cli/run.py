@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from wharfinger import door, private
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.certs.errors import CertificateError
 from wharfinger.cli import isolated
@@ -26,14 +25,16 @@ from wharfinger.cli.env import placeholders
 from wharfinger.cli.isolated import Isolation
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client, NotRunning
-from wharfinger.desk import DataFolder
-from wharfinger.door import Door
 from wharfinger.faults import Fault
 from wharfinger.isolation import sandbox
 from wharfinger.isolation.attaching import Hello, attach
 from wharfinger.isolation.sandbox import ADDRESS
-from wharfinger.keys import Keys
-from wharfinger.people import PersonKey
+from wharfinger.keeping import private
+from wharfinger.keeping.keys import Keys
+from wharfinger.keeping.people import PersonKey
+from wharfinger.running import door
+from wharfinger.running.desk import DataFolder
+from wharfinger.running.door import Door
 
 _FOLDER = click.Path(exists=True, path_type=Path, resolve_path=True)
 OWN_FAILURE = 125

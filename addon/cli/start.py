@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from wharfinger import people, starters
+from wharfinger.authoring import starters
+from wharfinger.authoring.places import Places
+from wharfinger.authoring.snapshot import FOLDERS, TOP_FILES, FolderUnreadable, Snapshot
+from wharfinger.authoring.starters import Kind, Plan
 from wharfinger.cli.common import REFUSED, WRONG, fail, report
-from wharfinger.people import PersonKey
-from wharfinger.places import Places
-from wharfinger.snapshot import FOLDERS, TOP_FILES, FolderUnreadable, Snapshot
-from wharfinger.starters import Kind, Plan
+from wharfinger.keeping import people
+from wharfinger.keeping.people import PersonKey
 
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 
@@ -160,7 +161,7 @@ def _refuse_overwriting(folder: Path) -> None:
 
 def _check(files: Mapping[str, bytes]) -> None:
     """Nothing is written that could not be used: a wrong name, for instance, is told here."""
-    from wharfinger import checking
+    from wharfinger.authoring import checking
 
     checked = checking.check_files(files)
     if checked.good:

@@ -35,10 +35,10 @@ def suggest_command(
     It is never applied by itself: look through it, put it into policies/, and name it in agents.yaml.
     """
     from wharfinger.cli.audit import moment
-    from wharfinger.desk import DataFolder
     from wharfinger.replaying import source
     from wharfinger.replaying.recorded import recorded
     from wharfinger.rules.types import Verdict
+    from wharfinger.running.desk import DataFolder
     from wharfinger.suggesting.suggestion import suggest
 
     place = here(config)

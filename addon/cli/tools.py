@@ -14,10 +14,10 @@ from wharfinger.cli.common import WRONG, config_option, fail, json_option, print
 from wharfinger.cli.control import Here, approved_tools, control, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
-from wharfinger.rules.problems import did_you_mean
-from wharfinger.rules.spelling import DEFAULT_PORTS
-from wharfinger.rules.template import Text
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.documents.problems import did_you_mean
+from wharfinger.rules.requests.spelling import DEFAULT_PORTS
+from wharfinger.rules.tools.template import Text
+from wharfinger.rules.tools.tool import Tool
 
 _LIST = "see: wharfinger tools list --proposed"
 _LISTED = 20

@@ -24,7 +24,7 @@ from wharfinger.cli.common import WRONG, config_option, data_folder, fail, find,
 def up_command(config: Path | None, ready_file: Path | None, *, for_runs: bool, verbose: bool) -> None:
     """Run the proxy in the foreground. SIGHUP reloads the configuration, SIGINT and SIGTERM end it."""
     found = find(config)
-    from wharfinger import checking  # after the folder is known: a wrong one is told at once
+    from wharfinger.authoring import checking
 
     checked = checking.check(found.snapshot)
     report(checked.problems)
@@ -37,7 +37,7 @@ def up_command(config: Path | None, ready_file: Path | None, *, for_runs: bool, 
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    from wharfinger.serving import serve
+    from wharfinger.running.serving import serve
 
     data = data_folder(found, checked.configuration.settings.data)
     code = asyncio.run(

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 from wharfinger.control.address import address, peer_is_ours
 from wharfinger.control.protocol import LINE_LIMIT, PURPOSE, VERSION, Code, Command, ControlError, read_object
 from wharfinger.faults import Fault
-from wharfinger.people import PersonKey
+from wharfinger.keeping.people import PersonKey
 from wharfinger.rules.types import JSON
 
 _CONNECT_SECONDS = 5.0

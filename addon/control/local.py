@@ -17,8 +17,8 @@ from wharfinger.control.client import Client, NotRunning, result, signed
 from wharfinger.control.dispatcher import Dispatcher
 from wharfinger.control.protocol import Command
 from wharfinger.control.session import Session
-from wharfinger.lock import LockHeld
-from wharfinger.people import PersonKey
+from wharfinger.keeping.lock import LockHeld
+from wharfinger.keeping.people import PersonKey
 from wharfinger.rules.types import JSON
 
 type Opener = Callable[[], AbstractAsyncContextManager[Dispatcher]]
@@ -77,7 +77,7 @@ def connect(data: Path, opener: Opener, patience: float = _STARTING_SECONDS) -> 
     """The running proxy of the data folder, or the folder itself; use it in a `with`, or close it.
 
     A proxy that holds the lock and does not serve yet is waited for, for `patience` seconds; then
-    `wharfinger.lock.LockHeld`.
+    `wharfinger.keeping.lock.LockHeld`.
     """
     end = time.monotonic() + patience
     while True:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from wharfinger import agents
-from wharfinger.agents import Agent
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.on_limits import used
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import DeclaredAgent, Services, needs_runtime
+from wharfinger.keeping import agents
+from wharfinger.keeping.agents import Agent
 from wharfinger.rules.types import JSON
 
 _NAME = Parameter("agent")

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from wharfinger import denials
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
-from wharfinger.rules import spelling
-from wharfinger.rules.denials import Denial
-from wharfinger.rules.refusal import Refused
+from wharfinger.keeping import denials
+from wharfinger.rules.policies.denials import Denial
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, UNMATCHED
 
 _LONGEST = 400 * 86_400

@@ -7,7 +7,6 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, cast
 
-from wharfinger import agents
 from wharfinger.approvals import proposing
 from wharfinger.approvals.granted import Draft, GrantError, StoredGrant
 from wharfinger.approvals.proposing import Terms
@@ -15,7 +14,8 @@ from wharfinger.approvals.states import State
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
-from wharfinger.rules.drafting import Wish
+from wharfinger.keeping import agents
+from wharfinger.rules.policies.drafting import Wish
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wharfinger import agents
 from wharfinger.control.dispatcher import Action, Context, Parameter
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
+from wharfinger.keeping import agents
 from wharfinger.limits.usage import usage
 from wharfinger.rules.types import JSON
 

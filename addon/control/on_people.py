@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wharfinger import people
 from wharfinger.control.dispatcher import Action, Context, Parameter, Proof, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
-from wharfinger.people import PublicKey
+from wharfinger.keeping import people
+from wharfinger.keeping.people import PublicKey
 from wharfinger.rules.types import JSON
 
 

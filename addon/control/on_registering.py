@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from wharfinger import agents
-from wharfinger.agent_states import Move, State, after, standing
-from wharfinger.agents import Agent
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
+from wharfinger.keeping import agents
+from wharfinger.keeping.agent_states import Move, State, after, standing
+from wharfinger.keeping.agents import Agent
 from wharfinger.rules.types import JSON
 
 _NAME: Final = Parameter("agent")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wharfinger import proposals
 from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import Services
+from wharfinger.keeping import proposals
 from wharfinger.rules.types import JSON
 
 MOST = 200

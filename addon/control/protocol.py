@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wharfinger.faults import Fault
-from wharfinger.people import SIGNATURE_BYTES
+from wharfinger.keeping.people import SIGNATURE_BYTES
 from wharfinger.rules.types import JSON
 
 VERSION = 1
@@ -37,7 +37,7 @@ SOCKET = "control.sock"
 LINE_LIMIT = 1024 * 1024
 """Bytes of one line, its end included."""
 PURPOSE = "control 1"
-"""What a signature is for, see `wharfinger.people`."""
+"""What a signature is for, see `wharfinger.keeping.people`."""
 _TOKEN_LIMIT = 100
 _KEYS = frozenset({"id", "do", "args", "person", "signature", "session", "background"})
 

@@ -14,12 +14,12 @@ import logging
 import socket
 from pathlib import Path
 
-from wharfinger import private
 from wharfinger.control.address import address, peer_is_ours
 from wharfinger.control.dispatcher import Dispatcher
 from wharfinger.control.protocol import LINE_LIMIT, SOCKET, Code, line
 from wharfinger.control.session import Session
 from wharfinger.faults import Fault
+from wharfinger.keeping import private
 
 _log = logging.getLogger(__name__)
 

@@ -6,27 +6,27 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from wharfinger import people
 from wharfinger.control.dispatcher import By, Proof, Role, SignedIn
 from wharfinger.control.protocol import Code, ControlError
+from wharfinger.keeping import people
 from wharfinger.rules.types import JSON
 from wharfinger.signin.session import Kind
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from wharfinger.activity import Activity
-    from wharfinger.agents import Agent
     from wharfinger.approvals.approvals import Approvals
     from wharfinger.approvals.grants import Grants
     from wharfinger.channels.courier import Courier
     from wharfinger.clock import Clock
+    from wharfinger.deciding.activity import Activity
+    from wharfinger.keeping.agents import Agent
+    from wharfinger.keeping.reviews import Reviews
+    from wharfinger.keeping.store import Store
     from wharfinger.limits.ledger import Ledger
-    from wharfinger.reviews import Reviews
-    from wharfinger.rules.denials import Denial
-    from wharfinger.rules.limits import Limits
+    from wharfinger.rules.policies.denials import Denial
+    from wharfinger.rules.policies.limits import Limits
     from wharfinger.signin.sessions import Sessions
-    from wharfinger.store import Store
 
 
 class DeclaredAgent(Protocol):
@@ -132,7 +132,7 @@ class Declared(Protocol):
 
 
 class Tokens(Protocol):
-    """What issues the tokens of runs: `wharfinger.keys.Keys`."""
+    """What issues the tokens of runs: `wharfinger.keeping.keys.Keys`."""
 
     def agent_token(
         self, agent_id: str, generation: int, run_id: str | None = None, ends: datetime | None = None
@@ -142,7 +142,7 @@ class Tokens(Protocol):
 
 
 class BeginRun(Protocol):
-    """What accepts the token of a run from now on: `wharfinger.live.Live.begin_run`."""
+    """What accepts the token of a run from now on: `wharfinger.deciding.live.Live.begin_run`."""
 
     def __call__(self, run_id: str, agent: str, reason: str | None, *, isolated: bool = False) -> None:
         """Only at its own door, where it is isolated."""

@@ -12,10 +12,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from wharfinger import people
 from wharfinger.control.dispatcher import Action, Context, Dispatcher, Role
 from wharfinger.control.protocol import PURPOSE, VERSION, Code, Command, ControlError, line, read_command
 from wharfinger.faults import Fault
+from wharfinger.keeping import people
 from wharfinger.rules.types import JSON
 
 _log = logging.getLogger(__name__)

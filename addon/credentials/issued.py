@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from wharfinger.keys import Keys
-from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.keeping.keys import Keys
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Verdict
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
-    from wharfinger.rules.policy import CompiledPolicy
+    from wharfinger.rules.policies.policy import CompiledPolicy
 
 _AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 """Where AWS's clients look for a key; they sign with the placeholder in both."""

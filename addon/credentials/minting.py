@@ -21,9 +21,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 import jwt
-from wharfinger import private
 from wharfinger.credentials.sources import NotFetched
 from wharfinger.faults import Fault
+from wharfinger.keeping import private
 from wharfinger.rules.models.credentials import LOOPBACK, Credential
 
 SECONDS: Final = 10.0

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from wharfinger import private
 from wharfinger.credentials import command
 from wharfinger.credentials.values import LIMIT
 from wharfinger.faults import Fault
+from wharfinger.keeping import private
 from wharfinger.rules.models.credentials import Origin
 from wharfinger.secret import Secret
 

@@ -19,11 +19,11 @@ from typing import Any
 import httpx2
 from wharfinger.audit import reader
 from wharfinger.control.client import Client
-from wharfinger.desk import DataFolder
 from wharfinger.doctor.findings import Finding, fail, ok, remark
-from wharfinger.door import Door
 from wharfinger.faults import Fault
-from wharfinger.keys import Keys
+from wharfinger.keeping.keys import Keys
+from wharfinger.running.desk import DataFolder
+from wharfinger.running.door import Door
 
 HOST = "wharfinger-doctor.invalid"
 """A name that no rule allows, and that no server has (RFC 6761)."""

@@ -11,21 +11,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import certifi
-from wharfinger import lock, people, private
 from wharfinger.audit import reader
 from wharfinger.certs import bundle
 from wharfinger.certs.authority import KEY_FILE as CA_KEY
 from wharfinger.certs.authority import Authority
-from wharfinger.desk import DataFolder
 from wharfinger.doctor.findings import Finding, fail, ok, remark
 from wharfinger.faults import Fault
 from wharfinger.isolation import attaching, proof
 from wharfinger.isolation.proof import Targets
-from wharfinger.keys import KEY_FILE
-from wharfinger.listening import bind
+from wharfinger.keeping import lock, people, private
+from wharfinger.keeping.keys import KEY_FILE
+from wharfinger.keeping.store import STORE_FILE
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.models.values import Endpoint
-from wharfinger.store import STORE_FILE
+from wharfinger.running.desk import DataFolder
+from wharfinger.running.listening import bind
 
 _SOON = timedelta(days=30)
 _LITTLE_SPACE = 200 << 20

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable
 
 from mitmproxy import http
-from wharfinger.answers import Answer
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import MASKED
 from wharfinger.flow import adapter
 from wharfinger.flow.identity import as_response
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link, Stage
 from wharfinger.flow.websocket import Said
-from wharfinger.gate import MASKED
 from wharfinger.rules.types import Code
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from wharfinger.networks import NEVER, Address, embedded, may_dial, within
 from wharfinger.rules.models.settings import Settings
-from wharfinger.rules.spelling import covers
+from wharfinger.rules.requests.spelling import covers
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one TCP connection to be made."""

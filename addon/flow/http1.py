@@ -31,7 +31,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseProtocolError,
 )
-from wharfinger.answers import Answer
+from wharfinger.deciding.answers import Answer
 from wharfinger.flow.framing import (
     FIELD,
     DropTrailers,
@@ -42,8 +42,8 @@ from wharfinger.flow.framing import (
     reader,
 )
 from wharfinger.flow.websocket_handshake import asks
-from wharfinger.rules import spelling
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
 
 # RFC 9112 sections 3 and 4, without the leniencies.

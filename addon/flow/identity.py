@@ -13,13 +13,13 @@ import binascii
 from dataclasses import replace
 
 from mitmproxy import http
-from wharfinger.answers import Answer
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import Session
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link
-from wharfinger.gate import Session
 from wharfinger.isolation.attaching import Hello
-from wharfinger.rules import spelling
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
 
 _CHALLENGE = Answer(

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wharfinger.deciding.gate import Gate
+    from wharfinger.deciding.live import Live
     from wharfinger.flow.sessions import Sessions
-    from wharfinger.gate import Gate
-    from wharfinger.live import Live
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,9 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseTrailers,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
-from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome, Sent
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import Ending, Permit, Withdrawn
 from wharfinger.flow import adapter, upstream
 from wharfinger.flow.http1 import AgentSide, UpstreamSide
 from wharfinger.flow.parts import Parts
@@ -50,10 +51,9 @@ from wharfinger.flow.sessions import Exchange, Route, Stage
 from wharfinger.flow.stream import RequestOpened, Stream
 from wharfinger.flow.websocket import Goodbye, Relay
 from wharfinger.flow.websocket_handshake import NotSwitched, granting
-from wharfinger.gate import Ending, Permit, Withdrawn
-from wharfinger.rules import redirecting
-from wharfinger.rules.placeholders import StreamScan
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.recognition import redirecting
+from wharfinger.rules.requests.placeholders import StreamScan
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
 
 _NO_ROOM = Answer(

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Client, Connection
-from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held
-from wharfinger.gate import Admission, Ending, Permit, Session
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
 

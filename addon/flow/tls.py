@@ -17,7 +17,7 @@ from OpenSSL import SSL
 from wharfinger.certs.authority import Authority
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.shares import Shares
-from wharfinger.rules.spelling import covers
+from wharfinger.rules.requests.spelling import covers
 
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT

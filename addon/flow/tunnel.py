@@ -11,12 +11,12 @@ from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.modes import HttpProxy
-from wharfinger.answers import Answer
+from wharfinger.deciding.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.records import AgentTls
 from wharfinger.flow.sealed import SealedHttpLayer
-from wharfinger.rules import spelling
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
 
 

@@ -12,9 +12,11 @@ from datetime import UTC, datetime
 
 from mitmproxy import http
 from wharfinger.credentials import kinds, signing
+from wharfinger.deciding.gate import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
-from wharfinger.gate import Permit, Withdrawn
-from wharfinger.rules import headers, placing, sigv4
+from wharfinger.rules import sigv4
+from wharfinger.rules.requests import headers
+from wharfinger.rules.tools import placing
 from wharfinger.rules.types import Place, Placement, Request
 from wharfinger.secret import Secret
 

@@ -17,11 +17,11 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._events import RequestData, ResponseData
-from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome, Sent
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import Ending, Gate, Permit, Withdrawn
 from wharfinger.flow.parts import Limits
 from wharfinger.flow.websocket_frames import MESSAGES, Broken, ConnectionType, Frames, Heard, Kind, closing
-from wharfinger.gate import Ending, Gate, Permit, Withdrawn
 from wharfinger.rules.redact.fields import Unredactable, redact_fields
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.types import Message, Request

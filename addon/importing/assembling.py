@@ -20,12 +20,12 @@ from wharfinger.importing.operations import (
     Report,
     Unusable,
 )
-from wharfinger.rules.compiling import compile_file
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_part
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.tools.compiling import compile_file
 from wharfinger.rules.types import Effect
 
 _NAME: Final = "imported.yaml"

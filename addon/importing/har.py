@@ -16,8 +16,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from wharfinger.importing import openapi, words
 from wharfinger.importing.operations import Imported, ImportFault, Options, Plain
-from wharfinger.rules import fieldnames
-from wharfinger.rules.extras import CREDENTIALS, fold
+from wharfinger.rules.requests import fieldnames
+from wharfinger.rules.requests.extras import CREDENTIALS, fold
 
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z_.-]{0,39}(?:[0-9]{1,2})?|v[0-9]+(?:\.[0-9]+)*", re.ASCII)
 _FORM: Final = "application/x-www-form-urlencoded"

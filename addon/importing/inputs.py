@@ -9,8 +9,8 @@ from typing import Final
 from wharfinger.importing import samples
 from wharfinger.importing.operations import Plain, Template, Unusable
 from wharfinger.importing.schemas import short
-from wharfinger.rules import bodies, fieldnames
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import bodies, fieldnames
+from wharfinger.rules.requests.refusal import Refused
 
 LONGEST: Final = 128
 _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")

@@ -24,7 +24,7 @@ from wharfinger.importing.operations import (
     Template,
 )
 from wharfinger.importing.schemas import Schemas
-from wharfinger.rules import fieldnames
+from wharfinger.rules.requests import fieldnames
 
 METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete")
 _FORM: Final = "application/x-www-form-urlencoded"

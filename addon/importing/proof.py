@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from wharfinger.importing import samples
-from wharfinger.rules.recognise import Toolset
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import JSON
 
 

@@ -1,6 +1,6 @@
 """Read documents of vendors: JSON, or YAML without anything that YAML could make of tags.
 
-They are larger and laxer than our own files (`wharfinger.rules.documents`), so they are read apart: aliases
+They are larger and laxer than our own files (`rules.documents.reading`), so they are read apart: aliases
 are followed, keys are text, and plain scalars are what JSON would make of them.
 """
 

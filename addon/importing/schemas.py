@@ -14,9 +14,9 @@ from urllib.parse import unquote
 
 from wharfinger.importing import samples
 from wharfinger.importing.operations import ImportFault, Plain, Unusable
-from wharfinger.rules.bodies import INT64
 from wharfinger.rules.inputs import pattern as compiled
 from wharfinger.rules.models.tools import Type, is_a
+from wharfinger.rules.requests.bodies import INT64
 
 MAX_REFERENCES: Final = 32
 """References that lead to references."""

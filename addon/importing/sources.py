@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wharfinger.importing.operations import ImportFault
-from wharfinger.rules.problems import did_you_mean
+from wharfinger.rules.documents.problems import did_you_mean
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}", re.IGNORECASE)
 _STABLE: Final = re.compile(r"v([0-9]+)", re.ASCII)

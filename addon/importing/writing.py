@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wharfinger.importing.operations import Plain
-from wharfinger.rules.problems import Position, Problems
-from wharfinger.rules.scalars import resolve
+from wharfinger.rules.documents.problems import Position, Problems
+from wharfinger.rules.documents.scalars import resolve
 
 WIDTH: Final = 110
 _PLAIN: Final = re.compile(r"[A-Za-z_/$][A-Za-z0-9_./$+-]*(?: [A-Za-z0-9_./$+-]+)*")

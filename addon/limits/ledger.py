@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 from wharfinger.limits import rows
 from wharfinger.limits.rows import Counted
-from wharfinger.rules.limits import Reservation
 from wharfinger.rules.models.limits import Window
+from wharfinger.rules.policies.limits import Reservation
 
 if TYPE_CHECKING:
     from wharfinger.clock import Clock
-    from wharfinger.store import Store
+    from wharfinger.keeping.store import Store
 
 MOST: Final = 100_000
 _LOOKED_AT: Final = 1_000
@@ -212,7 +212,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`wharfinger.rules.limits.Counters` of one agent."""
+    """`rules.policies.limits.Counters` of one agent."""
 
     ledger: Ledger
     agent_id: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wharfinger.rules.models.limits import Window
 
 if TYPE_CHECKING:
-    from wharfinger.store import Connection
+    from wharfinger.keeping.store import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from wharfinger.rules import limits
-from wharfinger.rules.limits import Counters, Limit, Measure
 from wharfinger.rules.models.limits import Window, spelled_amount
+from wharfinger.rules.policies import limits
+from wharfinger.rules.policies.limits import Counters, Limit, Measure
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from typing import Final
 from urllib.parse import quote
 
 from wharfinger.replaying.recorded import Recorded, RecordedCall
-from wharfinger.rules import spelling
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Placeholders
-from wharfinger.rules.refusal import Refused
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import UNMATCHED, Decision, Facts, Origin, Request, Verdict
 
 ASSUMED: Final = (

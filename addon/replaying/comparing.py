@@ -11,11 +11,11 @@ from itertools import batched
 from typing import Final
 
 import orjson
+from wharfinger.authoring.snapshot import Catalogue
 from wharfinger.replaying.again import Again, Undecidable
 from wharfinger.replaying.recorded import Recorded, recorded
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.types import Verdict
-from wharfinger.snapshot import Catalogue
 
 EXAMPLES: Final = 3
 """Decisions that are named for each change."""

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from wharfinger import private
+from wharfinger.keeping import private
 from wharfinger.shipping.copies import Copies
 from wharfinger.shipping.setup import Setup
 from wharfinger.shipping.stream import Stream

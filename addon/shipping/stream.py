@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from wharfinger import private
 from wharfinger.audit.reader import Record, Tail
+from wharfinger.keeping import private
 from wharfinger.shipping import syslog, web
 from wharfinger.shipping.setup import Sink
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from wharfinger import private
+from wharfinger.keeping import private
 
 _log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from wharfinger import people
+from wharfinger.keeping import people
 from wharfinger.signin.sessions import Sessions
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wharfinger.signin.session import Began, Kind, Session
 
 if TYPE_CHECKING:
-    from wharfinger.store import Connection, Row
+    from wharfinger.keeping.store import Connection, Row
 
 
 def password(conn: Connection, person: str) -> str | None:

@@ -26,7 +26,7 @@ from wharfinger.signin.throttle import Throttle
 
 if TYPE_CHECKING:
     from wharfinger.clock import Clock
-    from wharfinger.store import Store
+    from wharfinger.keeping.store import Store
 
 IDLE = timedelta(hours=1)
 WHOLE = timedelta(hours=12)

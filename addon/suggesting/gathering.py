@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from wharfinger.replaying.recorded import Recorded, RecordedCall
-from wharfinger.rules.cel_cost import cut_off
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.inputs import Input
-from wharfinger.rules.spelling import DEFAULT_PORTS
+from wharfinger.rules.requests.spelling import DEFAULT_PORTS
 from wharfinger.rules.types import UNMATCHED
+from wharfinger.rules.weight import cut_off
 from wharfinger.suggesting.narrowing import Bound, bound
 
 

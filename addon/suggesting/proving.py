@@ -12,11 +12,11 @@ from wharfinger.replaying.recorded import Recorded
 from wharfinger.rules import cases
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.policy import People, compile_policy
-from wharfinger.rules.problems import Problems
+from wharfinger.rules.policies.policy import People, compile_policy
 from wharfinger.rules.types import Verdict
 
 

@@ -12,13 +12,13 @@ from itertools import combinations, islice
 from operator import attrgetter
 from typing import Final
 
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Problem, Severity
 from wharfinger.rules.lint.view import View
-from wharfinger.rules.places import Endpoint
-from wharfinger.rules.problems import Problem, Severity
 from wharfinger.rules.protocols.speech import Protocol
-from wharfinger.rules.template import Text
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.tools.places import Endpoint
+from wharfinger.rules.tools.template import Text
+from wharfinger.rules.tools.tool import Tool
 
 MAX_PAIRS: Final = 200_000
 """Pairs that are looked at; more would take long, and nobody reads as many remarks."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
-from wharfinger.rules.coverage import Exercised
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Position, Problem, Severity
 from wharfinger.rules.lint.view import View, place
-from wharfinger.rules.problems import Position, Problem, Severity
+from wharfinger.rules.policies.coverage import Exercised
 
 HINT: Final = "add one; all rules: wharfinger test --coverage"
 

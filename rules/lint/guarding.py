@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wharfinger.rules.conditions import Listed
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.conditions.when import Listed
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Problem, Severity
 from wharfinger.rules.lint.view import Standing, View
-from wharfinger.rules.problems import Problem, Severity
 from wharfinger.rules.types import Verdict
 
 

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wharfinger.rules.coverage import coverage
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Position, Problem, in_order
 from wharfinger.rules.lint import (
     bounds,
     contradictions,
     crossing,
     exercise,
     guarding,
-    kinds,
     shadowing,
     siblings,
     unused,
 )
 from wharfinger.rules.lint.view import View
-from wharfinger.rules.problems import Position, Problem, in_order
+from wharfinger.rules.policies.coverage import coverage
 
 if TYPE_CHECKING:
     from wharfinger.rules.cases import CaseResult

@@ -1,6 +1,6 @@
 """Whether one condition follows from another, and whether one can hold at all. Sound, not complete.
 
-`True` is a proof. What a condition requires is read by `wharfinger.rules.requirements`; of a condition that
+`True` is a proof. What a condition requires is read by `rules.conditions.requirements`; of a condition that
 is only partly understood, that part may prove something, and is never itself taken for proved.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wharfinger.rules.bodies import canonical_json
-from wharfinger.rules.constraints import same
+from wharfinger.rules.conditions.constraints import same
+from wharfinger.rules.conditions.requirements import ABOVE, BELOW, GIVEN, Requirement, Requirements
 from wharfinger.rules.inputs import BadInput, Input
-from wharfinger.rules.requirements import ABOVE, BELOW, GIVEN, Requirement, Requirements
+from wharfinger.rules.requests.bodies import canonical_json
 
 _PIECES: Final = ("startswith", "endswith", "contains")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Problem, Severity
 from wharfinger.rules.lint.view import Standing, View
-from wharfinger.rules.problems import Problem, Severity
 from wharfinger.rules.types import Effect, Verdict
 
 SHOWN = 3

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from wharfinger.rules.lint import kinds
+from wharfinger.rules.documents import kinds
+from wharfinger.rules.documents.problems import Position, Problem, Severity
 from wharfinger.rules.lint.siblings import SHOWN
 from wharfinger.rules.lint.view import View
-from wharfinger.rules.problems import Position, Problem, Severity
 from wharfinger.rules.references import meets
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import UNMATCHED, Verdict
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from wharfinger.rules.conditions import UNMATCHED_INPUTS
+from wharfinger.rules.conditions.requirements import requirements
+from wharfinger.rules.conditions.when import UNMATCHED_INPUTS
+from wharfinger.rules.documents.problems import Position
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.lint.logic import Facts
-from wharfinger.rules.policy import CompiledPolicy, Rule
-from wharfinger.rules.problems import Position
-from wharfinger.rules.requirements import requirements
+from wharfinger.rules.policies.policy import CompiledPolicy, Rule
 from wharfinger.rules.types import UNMATCHED, RuleRef, Verdict
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from functools import cache
 from typing import Any, ClassVar, Final, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
+from wharfinger.rules.documents.nodes import MappingNode, SequenceNode
+from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.models.base import Flag, Text, Written, wrong
 from wharfinger.rules.models.values import HeaderName, Variable
-from wharfinger.rules.nodes import MappingNode, SequenceNode
-from wharfinger.rules.problems import Problems
 from wharfinger.rules.types import Place
 
 MAX_PLACES: Final = 4

@@ -21,8 +21,8 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
-from wharfinger.rules.nodes import MappingNode, locate
-from wharfinger.rules.problems import Position, Problems, did_you_mean
+from wharfinger.rules.documents.nodes import MappingNode, locate
+from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
 
 Text = Annotated[str, Strict()]
 Flag = Annotated[bool, Strict()]

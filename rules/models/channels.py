@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
-from wharfinger.rules import addresses
+from wharfinger.rules.conditions import addresses
 from wharfinger.rules.models.base import Text, Written, listed, wrong
 from wharfinger.rules.models.credentials import Origin, origin
 from wharfinger.rules.models.values import Endpoint, Listen, host

@@ -16,10 +16,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from wharfinger.rules.documents import flow_list
+from wharfinger.rules.documents.reading import flow_list
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
 from wharfinger.rules.models.values import HostPattern, Prefix, Variable
-from wharfinger.rules.spelling import covers
+from wharfinger.rules.requests.spelling import covers
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -1,6 +1,6 @@
 """Files in policies/: rules that allow, ask or deny, and the tests that prove them (DESIGN 5.3).
 
-A rule's `when` is kept as it was written, a mapping or a CEL text; `wharfinger.rules.conditions`
+A rule's `when` is kept as it was written, a mapping or a CEL text; `rules.conditions.when`
 compiles it.
 """
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
-from wharfinger.rules.documents import Source, read
+from wharfinger.rules.documents.nodes import MappingNode, SequenceNode, locate, value_at
+from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
+from wharfinger.rules.documents.reading import Source, read
 from wharfinger.rules.models.base import Reading, Written
 from wharfinger.rules.models.values import spelled_size
-from wharfinger.rules.nodes import MappingNode, SequenceNode, locate, value_at
-from wharfinger.rules.problems import Position, Problems, did_you_mean
 
 _EXPECTED = {
     "string_type": "text",

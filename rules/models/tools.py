@@ -1,6 +1,6 @@
 """Files in tools/: request templates, alone or several of one API under a common header (DESIGN 5.2).
 
-Templates themselves (`${x}` and its forms) are read by `wharfinger.rules.template`; here stand their
+Templates themselves (`${x}` and its forms) are read by `rules.tools.template`; here stand their
 places, types and bounds.
 """
 
@@ -19,14 +19,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from wharfinger.rules import spelling
+from wharfinger.rules.documents.nodes import MappingNode, SequenceNode, locate
+from wharfinger.rules.documents.problems import Problems, did_you_mean
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, listed, wrong
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
-from wharfinger.rules.nodes import MappingNode, SequenceNode, locate
-from wharfinger.rules.problems import Problems, did_you_mean
 from wharfinger.rules.protocols import graphql
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Effect
 
 Type = Literal["string", "integer", "number", "boolean", "array", "object"]

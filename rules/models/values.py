@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 
 import re2
 from pydantic import BeforeValidator, WithJsonSchema
-from wharfinger.rules import spelling
 from wharfinger.rules.models.base import wrong
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)", re.ASCII)
 _SECONDS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}

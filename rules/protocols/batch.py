@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from wharfinger.rules import bodies, fieldnames, multipart, spelling
-from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import bodies, fieldnames, multipart, spelling
+from wharfinger.rules.requests.bodies import Media, canonical_json
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.tool import Tool
 
 _MEMBERS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})
 _PART: Final = frozenset(

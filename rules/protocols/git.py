@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.tool import Tool
 
 MAX_OPENING: Final = 256 * 1024
 """Bytes that may stand before a pack."""

@@ -15,17 +15,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from wharfinger.rules import patterns
-from wharfinger.rules.bodies import Media, canonical_json, parse_json
-from wharfinger.rules.extras import fold
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import bodies
+from wharfinger.rules.requests.bodies import Media, canonical_json, parse_json
+from wharfinger.rules.requests.extras import fold
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
     from wharfinger.rules.protocols.graphql_document import Document, OperationText
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.tool import Tool
 
 OPERATIONS: Final = ("query", "mutation", "subscription")
 NAME: Final = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
@@ -144,7 +144,7 @@ def read(asked: Asked) -> Sequence[Operation]:
             raise _refused(f"a {operation.kind} cannot be sent by GET", "Send it by POST.")
         texts = document.texts
         if asked.request.method == "GET":  # a body's strings are known from the body
-            texts = (*texts, *patterns.strings(members.get("variables")))
+            texts = (*texts, *bodies.strings(members.get("variables")))
         variables = _variables(operation, members.get("variables"))
         spread += _spread(operation, variables) if operation.repeated else 0
         if spread > asked.limit:

@@ -1,6 +1,6 @@
 """Values in GraphQL documents: literals as JSON has them, and variables that stand for what a request gives.
 
-Imports graphql-core, as `wharfinger.rules.protocols.graphql_document` does.
+Imports graphql-core, as `rules.protocols.graphql_document` does.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from graphql.language.ast import (
     ValueNode,
     VariableNode,
 )
-from wharfinger.rules.bodies import number
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests.bodies import number
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 _HELP: Final = "Send one plain GraphQL document."

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.tool import Tool
 
 _TYPE: Final = re.compile(r"application/grpc(?:\+[a-z0-9.-]{1,32})?")
 PASSED: Final = frozenset({"grpc-accept-encoding", "grpc-encoding", "grpc-timeout"})

@@ -14,15 +14,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from wharfinger.rules import extras
-from wharfinger.rules.bodies import Media, canonical_json
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import extras
+from wharfinger.rules.requests.bodies import Media, canonical_json
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.tool import Tool
 
 CALL: Final = "tools/call"
 """MCP's method whose params name what is called."""

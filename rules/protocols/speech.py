@@ -14,15 +14,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from wharfinger.rules.refusal import Refusal, Refused
+from wharfinger.rules.requests.refusal import Refusal, Refused
 from wharfinger.rules.transient import transient
 from wharfinger.rules.types import JSON, Code, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.inputs import Input
-    from wharfinger.rules.matching import Reading
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.tools.matching import Reading
+    from wharfinger.rules.tools.tool import Tool
 
 
 MAX_OPERATIONS: Final = 256

@@ -8,31 +8,27 @@ what must not be in them, as part of the connection that was allowed. A handshak
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules.bodies import Body, Media, canonical_json, parse_json
-from wharfinger.rules.problems import Problems
+from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
-from wharfinger.rules.refusal import Refusal, Refused
+from wharfinger.rules.requests import handshake
+from wharfinger.rules.requests.bodies import Body, Media, canonical_json, parse_json
+from wharfinger.rules.requests.refusal import Refusal, Refused
 from wharfinger.rules.types import JSON, Code, Message, Request
 
 if TYPE_CHECKING:
-    from wharfinger.rules.index import Surface
     from wharfinger.rules.models.tools import Run
-    from wharfinger.rules.tools import Tool
+    from wharfinger.rules.recognition.index import Surface
+    from wharfinger.rules.tools.tool import Tool
 
 CONNECT: Final = ""
 MESSAGE: Final = "message"
 """The keys of a tool that opens a connection, and of one that is a message on it."""
 
-PROTOCOL_FIELD: Final = "sec-websocket-protocol"
-LOGINS: Final = ("base64url.bearer.authorization.k8s.io.", "openai-insecure-api-key.")
-"""Subprotocols in which APIs read a credential, since browsers can send no other field: how they begin."""
 _SCHEMES: Final = {"wss://": "https://", "ws://": "http://"}
 _SAMPLE_KEY: Final = base64.b64encode(b"wharfinger.fills").decode("ascii")
-_HELP: Final = "Open it as RFC 6455 says: one GET by HTTP/1.1 with a key and version 13, and no body."
 
 UNOPENED: Final = Refusal(
     Code.DENIED,
@@ -40,51 +36,12 @@ UNOPENED: Final = Refusal(
     "Use plain HTTP requests, or ask the operator for a tool.",
 )
 
-# Handshakes
-
-
-def asks(fields: Mapping[str, tuple[str, ...]]) -> bool:
-    """Whether a request's header fields ask for a WebSocket, well or not."""
-    return any(value.lower() == "websocket" for value in fields.get("upgrade", ()))
-
-
-def check(request: Request, fields: Mapping[str, tuple[str, ...]]) -> None:
-    """Refuse a handshake that is not to the letter. Raises `Refused`."""
-    connection = [part.strip().lower() for value in fields.get("connection", ()) for part in value.split(",")]
-    length = fields.get("content-length", ("0",))
-    if (
-        request.method != "GET"
-        or request.http_version != "HTTP/1.1"
-        or len(fields["upgrade"]) != 1
-        or "upgrade" not in connection
-        or fields.get("sec-websocket-version") != ("13",)
-        or not _is_key(fields.get("sec-websocket-key", ()))
-        or "transfer-encoding" in fields
-        or length != ("0",)
-    ):
-        raise Refused("the WebSocket handshake is malformed", _HELP)
-
-
-def _is_key(values: Sequence[str]) -> bool:
-    if len(values) != 1:
-        return False
-    try:
-        return len(base64.b64decode(values[0].encode("ascii"), validate=True)) == 16
-    except (binascii.Error, ValueError):
-        return False
-
-
-def logins(fields: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What is presented as a credential among the subprotocols."""
-    offered = [part.strip() for value in fields.get(PROTOCOL_FIELD, ()) for part in value.split(",")]
-    return [part for part in offered if part.startswith(LOGINS)]
-
 
 def apart[E](
     fields: Mapping[str, tuple[str, ...]], found: list[E], surfaces: list[Surface]
 ) -> tuple[list[E], list[Surface]]:
     """Of what is declared at its URL, what a request can be: a handshake only WebSockets, others the rest."""
-    if asks(fields):
+    if handshake.asks(fields):
         return [], [surface for surface in surfaces if surface.protocol is Protocol.WEBSOCKET]
     return found, [surface for surface in surfaces if surface.protocol is not Protocol.WEBSOCKET]
 
@@ -109,7 +66,7 @@ def lower(run: Run) -> Form:
         body_key="message",
         encoding="json",
         key=CONNECT if run.message is None else MESSAGE,
-        passed=frozenset({PROTOCOL_FIELD}),
+        passed=frozenset({handshake.PROTOCOL_FIELD}),
     )
 
 

@@ -24,8 +24,8 @@ from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.states import TABLE, ApprovalError, State
 from wharfinger.approvals.watching import Change
 from wharfinger.clock import SystemClock
+from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, RuleRef, Verdict
-from wharfinger.store import Store
 
 ROUNDS = 1_000
 RACING = 100

@@ -15,11 +15,11 @@ import time
 import yaml
 from wharfinger.rules import configuration
 from wharfinger.rules.configuration import Sources
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 
 SECONDS = 3.0
 ROUNDS = 3

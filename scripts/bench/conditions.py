@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from wharfinger.rules import blast
-from wharfinger.rules.conditions import Condition, Scope, Subject, Written, compile_when
+from wharfinger.rules.conditions.when import Condition, Scope, Subject, Written, compile_when
+from wharfinger.rules.documents.problems import Position, Problems
 from wharfinger.rules.inputs import Input
-from wharfinger.rules.problems import Position, Problems
 
 LIMIT_MS = 5.0
 ROUNDS = 3

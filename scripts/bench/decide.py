@@ -23,7 +23,7 @@ from itertools import cycle
 
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Facts, Request, Verdict
 
 TOOLS = 10_000

@@ -23,7 +23,7 @@ from itertools import count
 from graphql.language import parse
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Facts, Request, Verdict
 
 ROUNDS = 2_000

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Facts, Request, Verdict
 
 NUMBERS = (100, 300, 1_000, 3_000, 10_000)

@@ -24,16 +24,16 @@ from typing import Any
 
 import httpx2
 from wharfinger.audit import events
+from wharfinger.authoring.snapshot import Catalogue
 from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
-from wharfinger.desk import Desk
-from wharfinger.office import Office
 from wharfinger.rules.configuration import Sources, load
 from wharfinger.rules.models.values import Endpoint
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, Verdict
-from wharfinger.snapshot import Catalogue
+from wharfinger.running.desk import Desk
+from wharfinger.running.office import Office
 
 AGENTS = 1_000
 EVENTS = 100_000

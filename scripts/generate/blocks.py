@@ -15,11 +15,13 @@ from typing import Any
 
 import click
 import yaml
-from wharfinger.answers import STATUS
 from wharfinger.cli.main import cli
-from wharfinger.rules import blast, cel, constraints, extras, fieldnames
-from wharfinger.rules.detector_table import DETECTORS
-from wharfinger.rules.lint.kinds import KINDS
+from wharfinger.deciding.answers import STATUS
+from wharfinger.rules import blast
+from wharfinger.rules.conditions import cel, constraints
+from wharfinger.rules.detecting.table import DETECTORS
+from wharfinger.rules.documents.kinds import KINDS
+from wharfinger.rules.requests import extras, fieldnames
 from wharfinger.rules.schema import schemas
 from wharfinger.rules.types import Code
 

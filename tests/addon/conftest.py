@@ -14,7 +14,7 @@ from wharfinger.audit.events import Who
 from wharfinger.audit.render import render
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Placeholders
+from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Facts, Origin, Request, Verdict
 
 AT = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

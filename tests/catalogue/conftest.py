@@ -13,11 +13,11 @@ import pytest
 import yaml
 from wharfinger.rules import configuration
 from wharfinger.rules.configuration import Configuration, Sources
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Request
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from wharfinger.rules import headers
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.requests import headers
 
 REFUSED = {
     # curl -d JSON without a Content-Type goes out as a form.

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Effect, Request
 
 CALLS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("dangerous.yaml").read_text())

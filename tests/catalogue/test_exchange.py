@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Facts, Verdict
 
 ROOT = Path(__file__).resolve().parents[2]

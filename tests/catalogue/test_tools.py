@@ -8,7 +8,7 @@ import pytest
 from wharfinger.importing import proof
 from wharfinger.rules.models.tools import Run
 from wharfinger.rules.protocols.speech import Protocol
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Effect
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -252,7 +252,7 @@ def test_a_header_that_acts_for_another_account_is_refused_or_does_not_pass(
 ) -> None:
     from dataclasses import replace
 
-    from wharfinger.rules import headers
+    from wharfinger.rules.requests import headers
 
     line = next(line for line in corpus if line.request.host == host)
     request = replace(line.request, headers=(*line.request.headers, (field, "acct_other")))

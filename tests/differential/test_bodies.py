@@ -22,8 +22,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from wharfinger.rules import bodies
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import bodies
+from wharfinger.rules.requests.refusal import Refused
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parent / "corpus"

@@ -16,9 +16,9 @@ import pytest
 from staging import apis
 from staging.stage import Agent, Operator, Watch, until
 from staging.world import APPROVER, World
-from wharfinger import people
 from wharfinger.control.client import Client
 from wharfinger.control.office.pages.table import NAVIGATION
+from wharfinger.keeping import people
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine")

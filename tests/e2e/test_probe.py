@@ -21,8 +21,9 @@ from mitmproxy.addons import dumper, export
 from mitmproxy.test import taddons
 from staging import apis, spotting
 from staging.world import World
-from wharfinger import door, snapshot, wiring
-from wharfinger.wiring import Runtime
+from wharfinger.authoring import snapshot
+from wharfinger.running import door, wiring
+from wharfinger.running.wiring import Runtime
 
 
 @dataclass

@@ -11,8 +11,8 @@ from reference.evaluator import Answer, Asked, World, answer
 from reference.generator import Generator, files, requests
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Placeholders
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.documents.problems import ConfigurationError
+from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Decision, Facts, Request
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

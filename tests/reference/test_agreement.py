@@ -14,8 +14,10 @@ import pytest
 from reference.compare import compare, configured, decided, shown
 from reference.evaluator import Rule, World
 from reference.generator import Generator, files, requests
-from wharfinger.rules import index, judging, matching, speaking
 from wharfinger.rules.configuration import Sources, load
+from wharfinger.rules.policies import judging
+from wharfinger.rules.recognition import index, speaking
+from wharfinger.rules.tools import matching
 from wharfinger.rules.types import Verdict
 
 STRICT = {Verdict.ALLOW: 0, Verdict.ASK: 1, Verdict.DENY: 2}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reference.compare import configured, decided
 from reference.generator import Generator, requests
-from wharfinger.rules.reach import ways
+from wharfinger.rules.policies.reach import ways
 from wharfinger.rules.types import Verdict
 
 

@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Callable, Mapping
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Request
 
 type MakeTools = Callable[..., tuple[Toolset, Problems]]

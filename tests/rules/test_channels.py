@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from wharfinger.rules.configuration import Sources, load
-from wharfinger.rules.problems import ConfigurationError, Problem
+from wharfinger.rules.documents.problems import ConfigurationError, Problem
 
 SLACK = "slack: {channel: C012AB3CD, token: 'env:BOT', app_token: 'env:APP'}"
 EMAIL = "email: {server: 'smtp.example.com:587', user: u, password: 'env:MAIL', from: w@example.com}"

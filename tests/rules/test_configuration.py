@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from wharfinger.rules import cases
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.documents.problems import ConfigurationError
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Facts, Origin, Request, Verdict
 
 EXAMPLES = Path(__file__).parent / "examples"

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from wharfinger.rules.bodies import EMPTY, Body, Media
 from wharfinger.rules.digests import body_form, digest, request_digest
+from wharfinger.rules.requests.bodies import EMPTY, Body, Media
 from wharfinger.rules.types import Call, Effect, Request
 
 CALL = Call("t", "aa", Effect.READ, {"a": "1", "b": "2"}, {"x": "y"}, reason="why")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from wharfinger.rules import inputs
-from wharfinger.rules.bodies import Repeated
 from wharfinger.rules.inputs import BadInput, Input, Kind
+from wharfinger.rules.requests.bodies import Repeated
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
-from wharfinger.rules.problems import ConfigurationError, Problem
+from wharfinger.rules.documents.problems import ConfigurationError, Problem
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Decision, Facts, Origin, Request, Verdict
 
 NOON = datetime(2026, 1, 14, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
-from wharfinger.rules.documents import Source, read
+from wharfinger.rules.documents.nodes import MappingNode
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source, read
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.nodes import MappingNode
-from wharfinger.rules.problems import Problems
 from wharfinger.rules.schema import DIALECT, FILES, schemas
 
 EXAMPLES = Path(__file__).parent / "examples"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from wharfinger.rules import spelling
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests import spelling
+from wharfinger.rules.requests.refusal import Refused
 
 A, E = "api.example.com", "evil.example"
 

@@ -15,10 +15,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from wharfinger.rules import bodies, decide, extras, headers, matching, spelling
+from wharfinger.rules import decide
 from wharfinger.rules.configuration import Configuration, Sources, load
-from wharfinger.rules.placeholders import Placeholders
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.documents.problems import ConfigurationError
+from wharfinger.rules.requests import bodies, extras, headers, spelling
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.rules.tools import matching
 from wharfinger.rules.types import Decision, Facts, Request, Verdict
 
 HOST = "api.example.com"

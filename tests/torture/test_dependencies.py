@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger import snapshot
+from wharfinger.authoring import snapshot
 from wharfinger.flow import dial
-from wharfinger.reloading import Reloader, ReloadRefused
+from wharfinger.running.reloading import Reloader, ReloadRefused
 
 from tests.torture.conftest import FILES
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from wharfinger.graphing import Drawing
-from wharfinger.rules.reach import Way
+from wharfinger.authoring.graphing import Drawing
+from wharfinger.rules.policies.reach import Way
 from wharfinger.rules.types import Verdict
 
 COLUMNS = ("agent", "policy", "tool", "host", "credential")

@@ -18,16 +18,17 @@ from functools import cached_property
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from wharfinger.authoring.snapshot import Catalogue
 from wharfinger.control.office.shelf import Shelf
 from wharfinger.control.on_configuration import unpacked
 from wharfinger.faults import Fault
-from wharfinger.rules import cases, coverage, reach
+from wharfinger.rules import cases
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
-from wharfinger.rules.coverage import Exercised
-from wharfinger.rules.problems import ConfigurationError, Problem, Severity
-from wharfinger.rules.reach import Way
-from wharfinger.snapshot import Catalogue
+from wharfinger.rules.documents.problems import ConfigurationError, Problem, Severity
+from wharfinger.rules.policies import coverage, reach
+from wharfinger.rules.policies.coverage import Exercised
+from wharfinger.rules.policies.reach import Way
 
 type Ask = Callable[..., Awaitable[Any]]
 """`Visit.ask`."""

@@ -12,19 +12,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from wharfinger import explaining
 from wharfinger.audit.reader import Record
+from wharfinger.authoring import explaining
 from wharfinger.faults import Fault
 from wharfinger.replaying.again import Again, Undecidable
 from wharfinger.replaying.recorded import decided, recorded
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.decide import decide
-from wharfinger.rules.denials import Denial
+from wharfinger.rules.documents.problems import did_you_mean
 from wharfinger.rules.inputs import Input
-from wharfinger.rules.nearest import nearest
-from wharfinger.rules.placeholders import Placeholders
-from wharfinger.rules.problems import did_you_mean
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.policies.denials import Denial
+from wharfinger.rules.policies.nearest import nearest
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Facts, Origin, Request
 
 PREFIX: Final = "input."

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from wharfinger.rules.documents import Source, read
-from wharfinger.rules.problems import Problems
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source, read
 
 _TITLE = re.compile(r"^title: *(.*)$", re.MULTILINE)
 _TOOL = re.compile(r"^ *(?:- *)?tool: *(\S+) *$", re.MULTILINE)

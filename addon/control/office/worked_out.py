@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
-from wharfinger import graphing, preflight
+from wharfinger.authoring import graphing, preflight
 from wharfinger.control.office.known import Ask, Loaded
 from wharfinger.control.office.pages.graph import ways_of
 from wharfinger.control.office.pages.playground import live

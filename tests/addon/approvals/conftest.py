@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.watching import Change, Flood
+from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, RuleRef, Verdict
-from wharfinger.store import Store
 
 
 class SteppedClock:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from wharfinger.approvals.granted import Draft, GrantError, GrantMove, GrantState, NoSuchGrant, StoredGrant
 from wharfinger.approvals.grants import LONGEST, MOST_USES, Grants
-from wharfinger.rules.grants import Bound, How, Surroundings, Use
+from wharfinger.rules.policies.grants import Bound, How, Surroundings, Use
 from wharfinger.rules.types import Absence, Ask
 
 HOUR = timedelta(hours=1)

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wharfinger.approvals.approvals import Approvals, Change
 from wharfinger.approvals.states import TABLE, ApprovalError, Move, State
+from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Decision
-from wharfinger.store import Store
 
 WAYS = {(row.before, row.move): row.after for row in TABLE}
 USABLE, EXPIRES = 900.0, 3600.0

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.states import TABLE, ApprovalError, State
 from wharfinger.approvals.watching import Change
+from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Absence, Ask, Decision, Escalation
-from wharfinger.store import Store
 
 WAYS = {(row.before, row.move): row.after for row in TABLE}
 EXPIRES, LATER, BACK, USABLE = 3600.0, 600.0, 900.0, 900.0

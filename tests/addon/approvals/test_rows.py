@@ -8,7 +8,7 @@ from wharfinger.approvals import rows
 from wharfinger.approvals.approval import Approval
 from wharfinger.approvals.asks import Given
 from wharfinger.approvals.states import ApprovalError, Move, State
-from wharfinger.rules.asking import Seat
+from wharfinger.rules.policies.asking import Seat
 from wharfinger.rules.types import Ask
 
 

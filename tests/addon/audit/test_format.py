@@ -26,7 +26,7 @@ from wharfinger.audit.events import (
     outcome,
     rejected,
 )
-from wharfinger.rules.grants import Use
+from wharfinger.rules.policies.grants import Use
 from wharfinger.rules.types import Code, Observed, RuleRef, Verdict
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "audit-format.md"

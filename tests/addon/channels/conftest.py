@@ -18,10 +18,10 @@ from wharfinger.channels.courier import Courier
 from wharfinger.channels.deciding import Links
 from wharfinger.channels.links import Signer
 from wharfinger.channels.notices import Answer, Ask, Heard, Notice, Posted
+from wharfinger.keeping.store import Store
 from wharfinger.rules import types
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, RuleRef, Verdict
-from wharfinger.store import Store
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # tests are imported without packages
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wharfinger.authoring.places import Places
 from wharfinger.cli.main import main
-from wharfinger.places import Places
 
 SECRET = "example-live-key-0123456789abcdef"
 """The value of EXAMPLE_KEY: must turn up nowhere but at the origin."""

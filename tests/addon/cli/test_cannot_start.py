@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from wharfinger import lock, private
-from wharfinger.keys import Keys
+from wharfinger.keeping import lock, private
+from wharfinger.keeping.keys import Keys
 
 SECRET = "example-live-key-0123456789abcdef"
 SETTINGS = "version: 1\nlisten: 127.0.0.1:{port}\nconsole: 127.0.0.1:{console}\n"

@@ -3,7 +3,7 @@
 import stat
 
 import pytest
-from wharfinger import people
+from wharfinger.keeping import people
 
 SOURCES = {
     "STRIPE_API_KEY": "sk_live_0123456789abcdef",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger import lock
+from wharfinger.keeping import lock
 
 SECRET = "example-live-key-0123456789abcdef"
 

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 import pytest
-from wharfinger import people
+from wharfinger.keeping import people
 
 ON_A_TERMINAL = "import pty, sys, os; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from wharfinger import checking, snapshot
+from wharfinger.authoring import checking, snapshot
 from wharfinger.cli.call import with_placeholders
 
 LIST = "api: example\nbase: https://api.example.com\n"

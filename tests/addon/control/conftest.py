@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wharfinger import people
 from wharfinger.approvals.approval import Approval
 from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.grants import Grants
@@ -22,13 +21,14 @@ from wharfinger.control.dispatcher import Dispatcher, Done
 from wharfinger.control.protocol import PURPOSE, Command
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
-from wharfinger.keys import Keys
+from wharfinger.keeping import people
+from wharfinger.keeping.keys import Keys
+from wharfinger.keeping.people import PersonKey
+from wharfinger.keeping.reviews import Reviews
+from wharfinger.keeping.store import Store
 from wharfinger.limits.ledger import Ledger
-from wharfinger.people import PersonKey
-from wharfinger.reviews import Reviews
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, Verdict
 from wharfinger.signin.sessions import Sessions
-from wharfinger.store import Store
 
 
 @dataclass(frozen=True)

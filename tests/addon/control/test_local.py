@@ -7,7 +7,7 @@ import pytest
 from wharfinger.control.client import Client
 from wharfinger.control.local import Local, connect
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.lock import Lock, LockHeld
+from wharfinger.keeping.lock import Lock, LockHeld
 
 
 def test_the_first_key_is_registered_by_itself_and_no_other_is(opened, person_keys) -> None:

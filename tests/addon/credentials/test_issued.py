@@ -6,17 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 from wharfinger.credentials.issued import environment, placeholders, reach
-from wharfinger.keys import Keys
-from wharfinger.rules.documents import Source
+from wharfinger.keeping.keys import Keys
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import Agent
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.placeholders import Owner
-from wharfinger.rules.policy import People, compile_policy
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.policies.policy import People, compile_policy
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.requests.placeholders import Owner
 
 KEYS = Keys(bytes(range(32)))
 IDS = {"support": "ag_1", "coder": "ag_2", "idle": "ag_3"}

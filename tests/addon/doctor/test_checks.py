@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from wharfinger import people
 from wharfinger.audit import events
 from wharfinger.audit.book import Book
 from wharfinger.certs.authority import Authority
@@ -21,8 +20,9 @@ from wharfinger.doctor import book, credentials, live, machine
 from wharfinger.doctor.findings import Finding, Grade, fail, looked_at
 from wharfinger.doctor.machine import Place
 from wharfinger.faults import Fault
-from wharfinger.keys import Keys
-from wharfinger.lock import Lock
+from wharfinger.keeping import people
+from wharfinger.keeping.keys import Keys
+from wharfinger.keeping.lock import Lock
 from wharfinger.rules.configuration import Sources, load
 
 SETTINGS = b"version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\n"

@@ -14,10 +14,11 @@ from typing import Any
 
 import h11
 import pytest
-from wharfinger import snapshot, wiring
 from wharfinger.audit import reader
+from wharfinger.authoring import snapshot
 from wharfinger.flow.dispatch import Observer
-from wharfinger.wiring import Runtime
+from wharfinger.running import wiring
+from wharfinger.running.wiring import Runtime
 
 SECRET = "sk_live_Zk3vQ8m1X5b7N2c4R6t9"
 OTHER_SECRET = "gh_live_Aa1Bb2Cc3Dd4Ee5Ff6Gg"

@@ -7,10 +7,10 @@ import time
 from typing import Any
 
 import pytest
-from wharfinger import agents
 from wharfinger.control import actions
 from wharfinger.control.dispatcher import Context, Role
 from wharfinger.control.services import Services
+from wharfinger.keeping import agents
 
 JSON = [("Content-Type", "application/json")]
 

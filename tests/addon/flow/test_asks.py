@@ -74,8 +74,8 @@ async def test_an_approval_is_not_for_another_request(proxy: Any, origin: Any) -
 
 
 async def test_the_decision_is_made_again_when_the_approval_is_used(proxy: Any, origin: Any) -> None:
-    from wharfinger import snapshot
-    from wharfinger.reloading import Reloader
+    from wharfinger.authoring import snapshot
+    from wharfinger.running.reloading import Reloader
 
     assert (await pay(proxy)).code == "approval_pending"
     approval = await pending(proxy)
@@ -123,7 +123,7 @@ async def test_too_many_holds_are_denied(proxy: Any, origin: Any) -> None:
 async def test_a_stream_is_cut_off_within_a_second_of_a_suspension(
     proxy: Any, origin: Any, reply: Any
 ) -> None:
-    from wharfinger import agents
+    from wharfinger.keeping import agents
 
     origin.answer = lambda _seen: reply(chunks=[b"data: 1\n\n"] * 100, delay=0.05)
     tunnel = await proxy.connect()

@@ -8,12 +8,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from wharfinger import agents, snapshot
 from wharfinger.approvals import grant_rows, proposing
 from wharfinger.approvals.granted import GrantState, StoredGrant
 from wharfinger.approvals.proposing import Terms
-from wharfinger.reloading import Reloader
-from wharfinger.rules.drafting import Wish
+from wharfinger.authoring import snapshot
+from wharfinger.keeping import agents
+from wharfinger.rules.policies.drafting import Wish
+from wharfinger.running.reloading import Reloader
 
 JSON = [("Content-Type", "application/json")]
 UP_TO_TEN = Wish(most={"amount": Decimal(10)})

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from wharfinger.gate import Session
+from wharfinger.deciding.gate import Session
 from wharfinger.rules.types import Request, Verdict
 
 from tests.addon.flow.conftest import POLICY
@@ -215,7 +215,7 @@ async def test_what_patterns_may_take_long_for_is_decided_aside(
     """The event loop serves all agents; RE2 lets it go on meanwhile."""
     import threading
 
-    from wharfinger.rules import patterns
+    from wharfinger.rules.policies import patterns
 
     seen: list[bool] = []
     searched = patterns.searched
@@ -236,7 +236,7 @@ async def test_what_patterns_may_take_long_for_is_decided_aside(
 
 
 async def test_a_denial_acts_at_once_and_closes_what_is_open(start: Any, origin: Any, reply: Any) -> None:
-    from wharfinger.rules.denials import Denial
+    from wharfinger.rules.policies.denials import Denial
 
     async with start() as proxy:
         origin.answer = lambda _seen: reply(chunks=[b"data: 1\n\n"] * 100, delay=0.05)
@@ -257,8 +257,8 @@ async def test_a_denial_acts_at_once_and_closes_what_is_open(start: Any, origin:
 
 
 async def test_a_denial_holds_from_the_first_request_after_a_restart(start: Any, origin: Any) -> None:
-    from wharfinger import denials
-    from wharfinger.rules.denials import Denial
+    from wharfinger.keeping import denials
+    from wharfinger.rules.policies.denials import Denial
 
     async with start() as proxy:
         desk = proxy.runtime.desk
@@ -269,7 +269,7 @@ async def test_a_denial_holds_from_the_first_request_after_a_restart(start: Any,
 
 
 async def test_a_denial_between_decision_and_first_byte_holds(start: Any, origin: Any) -> None:
-    from wharfinger.rules.denials import Denial
+    from wharfinger.rules.policies.denials import Denial
 
     async with start() as proxy:
         origin.hold_handshake = asyncio.Event()
@@ -346,7 +346,7 @@ def _rows(connection: Any) -> list[Any]:
 
 
 def _keys(proxy: Any) -> list[Any]:
-    from wharfinger.rules.limits import every
+    from wharfinger.rules.policies.limits import every
 
     policies = proxy.runtime.live.configuration.policies
     return [(m.key, m.rate.window) for _, m in every(p.limits for p in policies.values())]

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from wharfinger import agents, snapshot
-from wharfinger.reloading import Reloader, ReloadRefused
+from wharfinger.authoring import snapshot
+from wharfinger.keeping import agents
+from wharfinger.running.reloading import Reloader, ReloadRefused
 
 
 async def _reload(proxy: Any) -> None:

@@ -121,8 +121,8 @@ async def test_it_ends_after_a_minute(led: Any, monkeypatch: pytest.MonkeyPatch)
     ],
 )
 async def test_rules_that_deny_see_it(start: Any, origin: Any, reply: Any, led: Any, deny: str) -> None:
-    from wharfinger import snapshot
-    from wharfinger.reloading import Reloader
+    from wharfinger.authoring import snapshot
+    from wharfinger.running.reloading import Reloader
 
     path = led.folder / "policies" / "everyday.yaml"
     path.write_text(path.read_text() + deny)

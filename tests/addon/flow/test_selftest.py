@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from mitmproxy import http
-from wharfinger import selftest
 from wharfinger.audit.errors import BookUnavailable
+from wharfinger.deciding.live import PROBE
 from wharfinger.flow.dispatch import Table
-from wharfinger.live import PROBE
 from wharfinger.rules.redact.secrets import SecretSet
-from wharfinger.selftest import NotProven, SelfTest
+from wharfinger.running import selftest
+from wharfinger.running.selftest import NotProven, SelfTest
 
 
 @pytest.fixture

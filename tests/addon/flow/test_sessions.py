@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 from mitmproxy.connection import Client, Server
-from wharfinger.answers import Answer
 from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.gate import Admission, Ending, Permit, Session
 from wharfinger.flow.sessions import TRANSITIONS, Broken, Exchange, Route, Sessions, Stage
-from wharfinger.gate import Admission, Ending, Permit, Session
 from wharfinger.rules.types import Code
 
 PERMIT = cast(Permit, object())

@@ -7,11 +7,11 @@ import threading
 from typing import Any
 
 import pytest
+from wharfinger.deciding.live import ASIDE, LARGE_BODY
 from wharfinger.flow import dial, held
 from wharfinger.flow.held import Held
 from wharfinger.flow.shares import Shares
-from wharfinger.live import ASIDE, LARGE_BODY
-from wharfinger.wiring import THREADS
+from wharfinger.running.wiring import THREADS
 
 from tests.addon.flow.conftest import SETTINGS
 from tests.addon.flow.test_dial import dialer

@@ -14,10 +14,11 @@ from typing import Any
 import aiohttp
 import pytest
 import websockets
-from wharfinger import agents, snapshot
 from wharfinger.audit.errors import BookUnavailable
+from wharfinger.authoring import snapshot
 from wharfinger.flow import handler, websocket
-from wharfinger.reloading import Reloader
+from wharfinger.keeping import agents
+from wharfinger.running.reloading import Reloader
 
 from tests.addon.flow.conftest import OTHER_SECRET, SECRET, SETTINGS, Proxy, Tunnel
 from tests.addon.flow.sockets import (

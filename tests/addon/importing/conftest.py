@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from wharfinger.importing import writing
 from wharfinger.importing.operations import Imported
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 
 PET = {
     "type": "object",

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wharfinger.importing import writing
-from wharfinger.rules import documents
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents import reading as documents
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.problems import Problems
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.sampled_from(
     ["no", "Yes", "12:30", "0123", "1_000", ".inf", "~", "", "null", "a: b", "a #b", "- x", "${x}", "1e3",

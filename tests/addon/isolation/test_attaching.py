@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from wharfinger.doors import Doors
 from wharfinger.isolation import attaching
 from wharfinger.isolation.attaching import Hello, NotAttached, attach
+from wharfinger.running.doors import Doors
 
 HELLO = Hello("r1", "bot", "wr_r1_token")
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wharfinger.keeping.store import Store
 from wharfinger.limits import ledger as ledgers
 from wharfinger.limits.ledger import Ledger
-from wharfinger.rules.limits import Reservation
 from wharfinger.rules.models.limits import Window
-from wharfinger.store import Store
+from wharfinger.rules.policies.limits import Reservation
 
 HOUR, DAY, RUN = Window.HOUR, Window.DAY, Window.RUN
 

@@ -106,7 +106,7 @@ def test_every_event_is_posted_in_order(tmp_path: Path, state: Path, book: Write
 def test_a_crash_before_the_cursor_is_kept_sends_twice_and_loses_none(
     tmp_path: Path, state: Path, book: Write, receiver: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from wharfinger import private
+    from wharfinger.keeping import private
 
     book(5)
     stream = Stream(tmp_path / "audit", state, Sink(receiver.url, "jsonl"))

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from wharfinger.keeping.store import Store
 from wharfinger.signin import passwords
-from wharfinger.store import Store
 
 
 class SteppedClock:

@@ -34,8 +34,8 @@ def _install(point: str) -> None:
     from wharfinger.approvals.grants import Grants
     from wharfinger.approvals.waiters import Waiters
     from wharfinger.audit import events
-    from wharfinger.gate import Gate
-    from wharfinger.hold import Hold
+    from wharfinger.deciding.gate import Gate
+    from wharfinger.deciding.hold import Hold
 
     move, _, where = point.partition(" ")
     state = {"approve": "approved", "use": "used"}.get(move, "")

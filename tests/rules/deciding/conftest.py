@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Decision, Facts, Origin, Request
 
 NOON = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.documents.problems import ConfigurationError
 from wharfinger.rules.types import Absence, Verdict
 
 AWAY = """

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wharfinger.rules import drafting, grants
-from wharfinger.rules.asking import Seat
-from wharfinger.rules.drafting import CannotGrant, Wish
-from wharfinger.rules.granting import ended
-from wharfinger.rules.grants import Bound, Grant, How, Open, Surroundings
 from wharfinger.rules.models.limits import Window
+from wharfinger.rules.policies import drafting, grants
+from wharfinger.rules.policies.asking import Seat
+from wharfinger.rules.policies.drafting import CannotGrant, Wish
+from wharfinger.rules.policies.granting import ended
+from wharfinger.rules.policies.grants import Bound, Grant, How, Open, Surroundings
 from wharfinger.rules.types import Decision, Origin, Verdict
 
 ALLOW, ASK, DENY = Verdict.ALLOW, Verdict.ASK, Verdict.DENY

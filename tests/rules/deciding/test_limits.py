@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wharfinger.rules import cases, limits
-from wharfinger.rules.conditions import Scope
-from wharfinger.rules.denials import Denial
+from wharfinger.rules import cases
+from wharfinger.rules.conditions.when import Scope
+from wharfinger.rules.documents.problems import ConfigurationError
 from wharfinger.rules.models.limits import Window
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.policies import limits
+from wharfinger.rules.policies.denials import Denial
 from wharfinger.rules.types import Code, Decision, Verdict
 
 ALLOW, ASK, DENY = Verdict.ALLOW, Verdict.ASK, Verdict.DENY

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wharfinger.rules.nearest import MOST, nearest
+from wharfinger.rules.policies.nearest import MOST, nearest
 
 TOOLS = """
     api: shop

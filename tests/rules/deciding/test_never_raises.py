@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wharfinger.rules.decide import decide
-from wharfinger.rules.nearest import nearest
+from wharfinger.rules.policies.nearest import nearest
 from wharfinger.rules.types import Origin, Request, Verdict
 
 NOON = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)

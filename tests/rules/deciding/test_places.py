@@ -6,11 +6,11 @@ import json
 from typing import Any
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
-from wharfinger.rules.recognise import Toolset
+from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Code, Origin, Place, Verdict
 
 KEY = "ghp_7hJkLmNpQrStUvWxYz0123456789"

@@ -6,7 +6,7 @@ import gzip
 from typing import Any
 
 import pytest
-from wharfinger.rules.problems import ConfigurationError
+from wharfinger.rules.documents.problems import ConfigurationError
 from wharfinger.rules.types import UNMATCHED, Verdict
 
 

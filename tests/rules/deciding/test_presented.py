@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wharfinger.rules.presented import APART
+from wharfinger.rules.recognition.presented import APART
 from wharfinger.rules.types import Code, Place, Placement, Verdict
 
 STRIPE = "sk_test_Qm9vdHMgYW5kIGNhdHM0"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.documents.problems import ConfigurationError
 from wharfinger.rules.lint import crossing
 from wharfinger.rules.lint.view import View
-from wharfinger.rules.problems import ConfigurationError
 
 
 def loaded(*runs: str) -> Configuration:

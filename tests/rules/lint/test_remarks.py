@@ -7,8 +7,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from wharfinger import checking
-from wharfinger.rules.lint.kinds import KINDS
+from wharfinger.authoring import checking
+from wharfinger.rules.documents.kinds import KINDS
 
 BASE = {
     "wharfinger.yaml": "version: 1\n",
@@ -346,9 +346,9 @@ def test_two_rules_of_one_line_are_told_apart():
 
 def test_every_code_is_explained_and_given():
     """No kind is in the table for nothing, and none is missing in it."""
-    root = Path(checking.__file__).parent.parent
+    root = Path(checking.__file__).parents[2]
     sources = "".join(p.read_text() for folder in ("rules", "addon") for p in (root / folder).rglob("*.py"))
-    kinds = (root / "rules" / "lint" / "kinds.py").read_text()
+    kinds = (root / "rules" / "documents" / "kinds.py").read_text()
     names = dict(re.findall(r"^([A-Z_]+): Final = \"(W\d+)\"$", kinds, re.MULTILINE))
     assert set(names.values()) == set(KINDS)
     assert len(set(names.values())) == len(names)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.base import Written
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.problems import Problems
 
 type Told = Callable[[type[Written], str], list[str]]
 

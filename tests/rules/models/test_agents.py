@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import AgentsFile, CredentialsFile, PeopleFile
 from wharfinger.rules.models.credentials import Credential, Origin, origin
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.problems import Problems
 
 
 def credential(text: str) -> Credential:

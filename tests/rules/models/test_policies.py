@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.problems import Problems
 from wharfinger.rules.types import Verdict
 
 

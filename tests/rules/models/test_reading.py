@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import AgentsFile
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model, read_part
-from wharfinger.rules.problems import Problems
 
 
 def test_a_file_without_its_broken_entries() -> None:

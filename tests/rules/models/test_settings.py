@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.settings import Pin, Settings
-from wharfinger.rules.problems import Problems
 
 DOCUMENTED = """
 version: 1

@@ -6,11 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from wharfinger.rules.documents import Source
+from wharfinger.rules.documents.problems import Problems
+from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.problems import Problems
 from wharfinger.rules.types import Place
 
 

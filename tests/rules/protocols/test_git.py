@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wharfinger.rules.protocols.git import Opening
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.requests.refusal import Refused
 
 TOOLS = """
     api: git

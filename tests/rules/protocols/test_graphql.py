@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 
 import pytest
 from wharfinger.rules.protocols import graphql, graphql_document
-from wharfinger.rules.recognise import Toolset
-from wharfinger.rules.refusal import Refused
+from wharfinger.rules.recognition.recognise import Toolset
+from wharfinger.rules.requests.refusal import Refused
 
 KNOWN = "query Known($id: ID!) { issue(id: $id) { title } }"
 KNOWN_HASH = hashlib.sha256(KNOWN.encode()).hexdigest()
@@ -544,7 +544,7 @@ def test_only_what_needs_it_imports_the_parser() -> None:
     """graphql-core takes a quarter of a second to import, which no command may pay that reads no document."""
     program = (
         "import sys\n"
-        "from wharfinger.rules.recognise import Toolset\n"
+        "from wharfinger.rules.recognition.recognise import Toolset\n"
         "Toolset().prepare()\n"
         "print('graphql' in sys.modules)\n"
         "from wharfinger.rules.protocols import graphql\n"

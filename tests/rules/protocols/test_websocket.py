@@ -11,8 +11,9 @@ import pytest
 from wharfinger.rules import cases
 from wharfinger.rules.configuration import Sources, load
 from wharfinger.rules.decide import decide
-from wharfinger.rules.placeholders import Owner, Placeholders
 from wharfinger.rules.protocols import websocket
+from wharfinger.rules.requests import handshake
+from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Facts, Message, Origin, Verdict
 
 TOOLS = """
@@ -253,7 +254,7 @@ def test_only_the_subprotocols_go_upstream(deciding: Any) -> None:
 
 
 def test_a_key_of_the_agents_own_among_the_subprotocols_is_misuse(deciding: Any) -> None:
-    for offered in websocket.LOGINS:
+    for offered in handshake.LOGINS:
         decision = deciding(TALK, **{"Sec-WebSocket-Protocol": f"chat, {offered}sk-mine"})
         assert (decision.verdict, decision.code) == (Verdict.DENY, "misuse")
 

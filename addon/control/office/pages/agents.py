@@ -14,7 +14,7 @@ from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.rules.reach import Way
+from wharfinger.rules.policies.reach import Way
 from wharfinger.rules.types import Verdict
 
 PAGE = 50

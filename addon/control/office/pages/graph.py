@@ -7,15 +7,15 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from wharfinger import graphing
+from wharfinger.authoring import graphing
+from wharfinger.authoring.graphing import Filter
 from wharfinger.control.office.drawing import picture
 from wharfinger.control.office.known import Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.graphing import Filter
-from wharfinger.rules.reach import Way
+from wharfinger.rules.policies.reach import Way
 from wharfinger.rules.types import Effect
 
 AT_ONCE = 12

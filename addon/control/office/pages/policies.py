@@ -15,9 +15,9 @@ from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.rules import limits
-from wharfinger.rules.coverage import Exercised, percentage
-from wharfinger.rules.policy import CompiledPolicy
+from wharfinger.rules.policies import limits
+from wharfinger.rules.policies.coverage import Exercised, percentage
+from wharfinger.rules.policies.policy import CompiledPolicy
 
 _PAGE = 50
 _AGENTS = 40

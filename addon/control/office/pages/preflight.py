@@ -6,14 +6,14 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from wharfinger import preflight
+from wharfinger.authoring import preflight
+from wharfinger.authoring.preflight import Known, Readiness
 from wharfinger.control.office.known import Ask, Loaded
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.paging import Slice, found_in
 from wharfinger.control.office.pages.tools import approvals
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.preflight import Known, Readiness
 
 _PAGE = 50
 AT_ONCE = 20

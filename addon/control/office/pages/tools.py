@@ -15,9 +15,9 @@ from wharfinger.control.office.pages.paging import Slice, found_in, words
 from wharfinger.control.office.shelf import declaration
 from wharfinger.control.office.visit import Visit
 from wharfinger.control.protocol import Code, ControlError
-from wharfinger.rules import reach
-from wharfinger.rules.reach import Way
-from wharfinger.rules.tools import Tool
+from wharfinger.rules.policies import reach
+from wharfinger.rules.policies.reach import Way
+from wharfinger.rules.tools.tool import Tool
 
 PAGE = 50
 _USERS = 60

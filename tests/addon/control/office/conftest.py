@@ -18,10 +18,10 @@ from wharfinger.control import actions
 from wharfinger.control.office.application import application
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
-from wharfinger.desk import Desk
-from wharfinger.office import Office
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.models.values import Endpoint
+from wharfinger.running.desk import Desk
+from wharfinger.running.office import Office
 from wharfinger.signin import passwords
 
 PASSWORD = "correct horse battery staple"

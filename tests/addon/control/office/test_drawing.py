@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from wharfinger.control.office.drawing import COLUMNS, LETTERS, MOST, TITLES, picture
-from wharfinger.rules.reach import Way
+from wharfinger.rules.policies.reach import Way
 from wharfinger.rules.types import Effect, RuleRef, Verdict
 
 RULE = RuleRef("main", "policies/main.yaml", 2, Verdict.ALLOW)

@@ -8,12 +8,12 @@ import json
 import re
 
 import pytest
-from wharfinger import agents
 from wharfinger.audit import events
 from wharfinger.control.office.pages import graph
 from wharfinger.control.office.pages.agents import CONFIRMED
+from wharfinger.keeping import agents
 from wharfinger.rules import cases
-from wharfinger.rules.reach import ways
+from wharfinger.rules.policies.reach import ways
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, RuleRef, Verdict
 
 PAGES = [

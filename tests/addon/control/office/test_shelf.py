@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from wharfinger.authoring.snapshot import Catalogue
 from wharfinger.control.office.shelf import Shelf, declaration
-from wharfinger.snapshot import Catalogue
 
 SHELF = Shelf(Catalogue())
 FILE = """\

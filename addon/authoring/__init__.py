@@ -1,0 +1,1 @@
+"""What writes, checks, explains and draws a configuration, and where it lies."""

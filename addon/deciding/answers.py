@@ -1,0 +1,117 @@
+"""What an agent is told when its request is refused: DESIGN 7, in a shape that every SDK can show.
+
+One JSON object fits the SDKs of Stripe (`error.message`), OpenAI and Anthropic (`error.message`), GitHub
+(`message`) and whoever prints the body. git shows a body only as plain text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from wharfinger.deciding.spoken import Spoken
+from wharfinger.rules.types import Code
+
+STATUS: Mapping[Code, int] = {
+    Code.DENIED: 403,
+    Code.APPROVAL_PENDING: 403,
+    Code.MISUSE: 403,
+    Code.LIMIT: 403,
+    Code.BAD_REQUEST: 400,
+    Code.TOO_LARGE: 413,
+    Code.IDENTITY: 407,
+    Code.UNAVAILABLE: 502,
+    Code.UPSTREAM: 502,
+}
+"""HTTP status of each kind of refusal."""
+
+REASONS: Mapping[int, str] = {
+    200: "OK",
+    400: "Bad Request",
+    403: "Forbidden",
+    407: "Proxy Authentication Required",
+    413: "Content Too Large",
+    431: "Request Header Fields Too Large",
+    502: "Bad Gateway",
+    504: "Gateway Timeout",
+}
+
+NO_RETRY: tuple[tuple[str, str], ...] = (("x-should-retry", "false"), ("stripe-should-retry", "false"))
+"""Read by the OpenAI and Anthropic SDKs, and by Stripe's: a refusal is not retried in silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A refusal as it goes to the agent."""
+
+    code: Code
+    reason: str
+    help: str = ""
+    decision: str = ""
+    status: int = 0
+    tool: str | None = None
+    rule: str | None = None
+    approval: str | None = None
+    retry_after: int | None = None
+    plain: bool = False
+    """Send the message as text, for git."""
+    spoken: Spoken | None = None
+    """The protocol above HTTP to put it in."""
+    close: bool = False
+    extra: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def http_status(self) -> int:
+        """Status to send: the code's own unless one was given, or the protocol has another."""
+        status = self.status or STATUS.get(self.code, 403)
+        return status if self.spoken is None else self.spoken.status(status)
+
+    @property
+    def phrase(self) -> str:
+        """Reason phrase of the status line."""
+        return REASONS.get(self.http_status, "Refused")
+
+    @property
+    def message(self) -> str:
+        """REASON. HELP"""
+        reason = self.reason.rstrip(".")
+        return f"{reason[:1].upper()}{reason[1:]}. {self.help}".strip()
+
+    def body(self) -> bytes:
+        """The body: JSON, or text for git."""
+        if self.plain:
+            return f"wharfinger: {self.message}\n".encode()
+        content: dict[str, object] = {
+            "error": {"type": "wharfinger", "code": str(self.code), "message": self.message},
+            "message": self.message,
+            "decision": self.decision,
+        }
+        more = {
+            "tool": self.tool,
+            "rule": self.rule,
+            "approval": self.approval,
+            "retry_after": self.retry_after,
+        }
+        content |= {name: value for name, value in more.items() if value is not None}
+        return orjson.dumps(content if self.spoken is None else self.spoken.put(content))
+
+    def headers(self, length: int) -> list[tuple[str, str]]:
+        """Header fields of the answer; never `Retry-After`, which SDKs obey in silence."""
+        kind = "text/plain; charset=utf-8" if self.plain else "application/json"
+        fields = [
+            ("Content-Type", kind),
+            ("Content-Length", str(length)),
+            ("Wharfinger-Decision", self.decision or "none"),
+        ]
+        if self.http_status == 407:
+            fields.append(("Proxy-Authenticate", 'Basic realm="wharfinger"'))
+        if self.close:
+            fields.append(("Connection", "close"))
+        return [*fields, *NO_RETRY, *self.extra]
+
+    def raw(self) -> bytes:
+        """The whole HTTP/1.1 message."""
+        body = self.body()
+        head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(len(body)))
+        return f"HTTP/1.1 {self.http_status} {self.phrase}\r\n{head}\r\n".encode("latin-1") + body

@@ -1,0 +1,380 @@
+"""The gate: the one place where a request is opened.
+
+`admit` decides, holds for a person where policy says `ask`, and gives a permit once the intent is durable
+in the book. `redeem` is called in the step that emits the first upstream byte and checks that nothing the
+permit rests on has changed. `finish` records what became of it. Nothing else opens a request, and
+every way out of here that is not a permit is a refusal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wharfinger.audit import events
+from wharfinger.audit.errors import BookUnavailable
+from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.audit.repeats import Repeats
+from wharfinger.credentials.registry import CredentialUnavailable
+from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.spoken import spoken
+from wharfinger.faults import StoreUnavailable
+from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
+
+if TYPE_CHECKING:
+    from wharfinger.approvals.grants import Grants
+    from wharfinger.audit.book import Book
+    from wharfinger.credentials.registry import Credentials
+    from wharfinger.deciding.activity import Activity
+    from wharfinger.deciding.hold import Hold
+    from wharfinger.deciding.live import Live
+    from wharfinger.keeping.reviews import Reviews
+    from wharfinger.limits.ledger import Ledger
+    from wharfinger.secret import Secret
+
+logger = logging.getLogger(__name__)
+
+ROUNDS = 8
+"""How often a request is decided again because others took what a limit had left in the meantime."""
+MASKED = "[masked]"
+"""Shown in place of an agent's own login."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who speaks on a client connection, as established by `identify`."""
+
+    who: Who
+    reason: str | None = None
+    """Reason given for the whole run."""
+    origin: Origin = Origin.PROXY
+    generation: int = 0
+    """Generation of the token that was shown; 0 where none was."""
+
+
+@dataclass(slots=True, eq=False)
+class Permit:
+    """The single-use right to send exactly one request."""
+
+    decision_id: str
+    session: Session
+    request: Request
+    decision: Decision
+    generation: int
+    secrets: tuple[tuple[Secret, int], ...]
+    """Credentials to put in, each with the generation it was read at; read again when the permit is used."""
+    approval: str = ""
+    used: bool = False
+
+    @property
+    def seen(self) -> Request:
+        """The request as the flow shows it: the agent's own logins are masked there."""
+        if not self.decision.own:
+            return self.request
+        own = frozenset(self.decision.own)
+        headers = tuple(
+            (name, MASKED if name.lower() in own else value) for name, value in self.request.headers
+        )
+        return replace(self.request, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an exchange ended."""
+
+    outcome: Outcome
+    sent: Sent | None = None
+    reason: str = ""
+
+    def unsent(self) -> Ending:
+        """The same for a request of which no byte went upstream."""
+        return replace(self, outcome=Outcome.NOT_SENT, sent=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The gate's answer: a permit, or what to tell the agent."""
+
+    decision_id: str
+    permit: Permit | None = None
+    refusal: Answer | None = None
+
+
+class Withdrawn(Exception):
+    """A permit no longer holds; nothing may be sent on it."""
+
+
+class Presence(Protocol):
+    """Whether the client still waits."""
+
+    @property
+    def gone(self) -> asyncio.Event:
+        """Set once the client has left."""
+        ...
+
+
+@dataclass(slots=True)
+class Gate:
+    """See the module's head."""
+
+    live: Live
+    book: Book
+    credentials: Credentials
+    hold: Hold
+    ledger: Ledger
+    reviews: Reviews
+    grants: Grants
+    activity: Activity
+    _endings: set[asyncio.Future[Any]] = field(default_factory=set)
+    _repeats: Repeats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Denials go to the book by way of what counts those that repeat."""
+        self._repeats = Repeats(self.book)
+
+    async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
+        """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
+        admission = await self._admission(events.decision_id(), request, session, presence)
+        refused = None if admission.refusal is None else admission.refusal.code
+        self.activity.note(session.who.agent_id, refused)
+        return admission
+
+    async def _admission(
+        self, decision_id: str, request: Request, session: Session, presence: Presence
+    ) -> Admission:
+        try:
+            return await self._admit(decision_id, request, session, presence)
+        except BookUnavailable as error:
+            logger.error("the book cannot be written, everything is refused: %s", error)
+            return self._refusal(
+                decision_id, Code.UNAVAILABLE, "the audit log cannot be written, so nothing is sent",
+                "The operator has to mend the audit log; `wharfinger doctor` says how",
+            )  # fmt: skip
+        except CredentialUnavailable as error:
+            reason = str(error)
+            await self.reject(Code.UNAVAILABLE, reason, session.who, request, decision_id)
+            return self._refusal(decision_id, Code.UNAVAILABLE, reason, "The operator has to mend it")
+        except StoreUnavailable as error:
+            logger.error("the store cannot be written, and limits and reviews with it: %s", error)
+            reason = "what limits count cannot be recorded, so nothing is sent"
+            await self.reject(Code.UNAVAILABLE, reason, session.who, request, decision_id)
+            return self._refusal(decision_id, Code.UNAVAILABLE, reason, "The operator has to mend the store")
+        except Exception as error:
+            logger.exception("the gate failed on %s", decision_id)
+            await self.reject(
+                Code.DENIED, f"internal error: {type(error).__name__}", session.who, request, decision_id
+            )
+            return self._refusal(decision_id, Code.DENIED, "internal error, so the request is refused")
+
+    async def _admit(
+        self, decision_id: str, request: Request, session: Session, presence: Presence
+    ) -> Admission:
+        for _ in range(ROUNDS):
+            generation = self.live.generation
+            decision = await self.live.decide_aside(request, session)
+            approval = ""
+            approvers: tuple[str, ...] = ()
+            if decision.verdict is Verdict.ASK:
+                settled = await self.hold.settle(decision_id, request, decision, session, presence)
+                if settled.refusal is not None:
+                    return Admission(decision_id, refusal=settled.refusal)
+                approval, approvers, decision = settled.approval, settled.approvers, settled.decision
+                generation = settled.generation
+            if decision.verdict is Verdict.DENY:
+                return await self._refused(decision_id, request, session, decision)
+            await self.credentials.ready(placement.credential for placement in decision.placements)
+            secrets = self._secrets(decision)
+            permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
+            if request.message is not None and not decision.calls:
+                return Admission(decision_id, permit=permit)  # part of what the connection's intent says
+            # From here to the permit there is no point at which another request could take what is left.
+            who = session.who
+            if decision.led is not None and not self.live.redirects.take(who.agent_id, decision.led):
+                continue
+            if self._take(permit):
+                return await self._intend(permit, approvers)
+            if approval:
+                await self.hold.give_back(approval)
+        return await self._refused(decision_id, request, session, _outrun(decision))
+
+    def _take(self, permit: Permit) -> bool:
+        """Take what limits have left and what grants give, all of it or nothing."""
+        decision_id, decision, who = permit.decision_id, permit.decision, permit.session.who
+        if not self.grants.take(decision_id, decision.grants):
+            return False
+        if self.ledger.reserve(decision_id, who.agent_id, who.run, decision.reservations):
+            return True
+        self.grants.give_back(decision_id)
+        return False
+
+    async def _refused(
+        self, decision_id: str, request: Request, session: Session, decision: Decision
+    ) -> Admission:
+        if session.origin is not Origin.TEST:  # what the self-test finds is recorded by itself
+            await self._repeats.write(events.refused(decision_id, session.who, request, decision))
+        return Admission(decision_id, refusal=answer(decision_id, decision, request))
+
+    def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
+        names = [placement.credential for placement in decision.placements]
+        return tuple((self.credentials.current(name), self.credentials.generation(name)) for name in names)
+
+    async def _intend(self, permit: Permit, approvers: tuple[str, ...]) -> Admission:
+        """Make the intent durable, and what was counted for it; then the permit holds."""
+        decision_id, who, request = permit.decision_id, permit.session.who, permit.request
+        decision = permit.decision
+        try:
+            if decision.reservations:
+                await self.ledger.keep(decision_id)
+            if decision.grants:
+                await self.grants.keep(decision_id)
+            if decision.review:
+                await self.reviews.add(decision_id, request, decision)
+            await self.book.write(
+                events.intent(
+                    decision_id, who, request, decision, approval=permit.approval, approvers=approvers
+                )
+            )
+        except BaseException:
+            # Written or not, no permit comes of it; the book hears so if it can.
+            self.finish(permit, Ending(Outcome.NOT_SENT, reason="the agent left"))
+            raise
+        return Admission(decision_id, permit=permit)
+
+    def redeem(self, permit: Permit, request: Request) -> None:
+        """Use the permit for `request`, now. Raises `Withdrawn` and sends nothing if anything has changed.
+
+        Synchronous: between this check and the first upstream byte there is no point at which a reload, a
+        suspension or a rotation could run. The request digest is a function of the request and of what the
+        generation stands for, so equality of both is equality of the digest.
+        """
+        if permit.used:
+            raise Withdrawn("the permit has been used")
+        permit.used = True
+        if request != permit.seen:
+            raise Withdrawn("the request is not the one that was decided")
+        if permit.generation != self.live.generation:
+            raise Withdrawn("policies have changed since the request was decided")
+        if reason := self.live.barred(permit.session):
+            raise Withdrawn(reason)
+        try:
+            permit.secrets = self._secrets(permit.decision)  # which may have been replaced in the meantime
+        except CredentialUnavailable as error:
+            raise Withdrawn(str(error)) from None
+        if not self.grants.stands(permit.decision_id):
+            raise Withdrawn("the grant has ended")
+        if permit.approval and not self.hold.sent(permit.approval):
+            raise Withdrawn("the approval has expired")
+
+    def objection(self, permit: Permit) -> str | None:
+        """Why a request that has been sent would not be let out now, if so: asked when anything changes."""
+        led = permit.decision.led
+        again = self.live.decide(permit.request, permit.session, counted=False, led=led)
+        return again.reason if again.verdict is Verdict.DENY else None
+
+    def finish(self, permit: Permit, ending: Ending) -> None:
+        """Record the outcome; an approval of which no byte was sent is given back. Returns at once."""
+        event = events.outcome(
+            permit.decision_id, permit.session.who, ending.outcome, ending.sent, reason=ending.reason
+        )
+        self._keep(self.book.submit(event))
+        self._settle(permit, ending)
+        if permit.approval and ending.outcome is Outcome.NOT_SENT:
+            self._keep(self._start(self.hold.give_back(permit.approval)))
+
+    def _settle(self, permit: Permit, ending: Ending) -> None:
+        """Give back what was taken for a request that came to nothing; tell the review queue of it."""
+        decision_id = permit.decision_id
+        status = ending.sent.status if ending.sent is not None else None
+        refused = status is not None and 400 <= status < 500
+        if permit.decision.reservations:
+            if ending.outcome is not Outcome.NOT_SENT and not refused:
+                self.ledger.settle(decision_id)
+            elif self.ledger.give_back(decision_id):
+                self._keep(self._start(self.ledger.forget(decision_id)))
+        if permit.decision.grants:
+            if ending.outcome is not Outcome.NOT_SENT:
+                self.grants.settle(decision_id)
+            elif self.grants.give_back(decision_id):
+                self._keep(self._start(self.grants.forget(decision_id)))
+        if permit.decision.review:
+            self._keep(self._start(self.reviews.end(decision_id, ending.outcome.value, status)))
+
+    async def reject(
+        self,
+        code: Code,
+        reason: str,
+        who: Who | None,
+        request: Request | None = None,
+        decision_id: str | None = None,
+    ) -> str:
+        """Record a refusal that no policy made. Returns its decision id; a book that fails refuses anyway."""
+        decision_id = decision_id or events.decision_id()
+        target = None if request is None else events.Target.of(request)
+        event = events.rejected(
+            decision_id, who, code, reason, target=target, policy_digest=self.live.policy_digest
+        )
+        try:
+            await self._repeats.write(event)
+        except BookUnavailable:
+            logger.error("a refusal could not be recorded: %s", reason)
+        return decision_id
+
+    def reject_soon(self, answered: Answer, who: Who | None) -> Answer:
+        """Record a refusal from synchronous code; the answer comes back with its decision id."""
+        decision_id = answered.decision or events.decision_id()
+        self._keep(self._start(self.reject(answered.code, answered.reason, who, None, decision_id)))
+        return replace(answered, decision=decision_id)
+
+    def _refusal(self, decision_id: str, code: Code, reason: str, help_text: str = "") -> Admission:
+        return Admission(decision_id, refusal=Answer(code, reason, help_text, decision_id))
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().create_task(work)
+
+    def _keep(self, future: asyncio.Future[Any]) -> None:
+        self._endings.add(future)
+        future.add_done_callback(self._done)
+
+    def _done(self, future: asyncio.Future[Any]) -> None:
+        self._endings.discard(future)
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.error("an outcome could not be recorded: %s", error)
+
+    async def drain(self) -> None:
+        """Wait until every outcome handed in so far is written, and every denial that was counted."""
+        for counted in self._repeats.close():
+            self._keep(counted)
+        while self._endings:
+            await asyncio.gather(*tuple(self._endings), return_exceptions=True)
+            # Where all of them are done already, nothing above has given way to the callbacks that drop them.
+            await asyncio.sleep(0)
+
+
+def _outrun(decision: Decision) -> Decision:
+    return replace(
+        decision,
+        verdict=Verdict.DENY,
+        code=Code.LIMIT,
+        reason="other requests of this agent took what its limits had left",
+        help="Send fewer requests at once.",
+        reservations=(),
+    )
+
+
+def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:
+    """What the agent is told of a decision that is not an allow."""
+    call = decision.calls[0] if decision.calls else None
+    return Answer(
+        decision.code,
+        decision.reason,
+        decision.help,
+        decision_id,
+        tool=call.tool if call else None,
+        rule=str(decision.rules[0]) if decision.rules else None,
+        approval=approval,
+        spoken=spoken(decision.protocol, request),
+        plain=any(value.startswith("git/") for value in request.values("user-agent")),
+    )

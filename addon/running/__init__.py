@@ -1,0 +1,1 @@
+"""A runtime: put together, started, tried, reloaded and stopped, with the processes beside it."""

@@ -1,0 +1,84 @@
+"""The environment that puts a process behind the proxy as one agent: proxy, trust and placeholders.
+
+Made from the configuration, the installation key and the agents' ids; no credential is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from wharfinger.certs.authority import Authority
+from wharfinger.certs.environment import UNSET, ClientFiles, client_environment
+from wharfinger.credentials import issued
+from wharfinger.keeping.keys import Keys
+from wharfinger.rules.configuration import Configuration
+from wharfinger.rules.requests.placeholders import Placeholders
+from wharfinger.rules.types import Place
+from wharfinger.running.desk import DataFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where one agent goes out, and as whom."""
+
+    agent: str
+    token: str | None
+    """None where the socket says who it is."""
+    proxy: str
+    """`http://host:port`, without credentials."""
+
+    @property
+    def url(self) -> str:
+        """The proxy's URL, with the agent's credentials where it needs any."""
+        if self.token is None:
+            return self.proxy
+        parts = urlsplit(self.proxy)
+        return f"{parts.scheme}://{self.agent}:{self.token}@{parts.netloc}"
+
+
+def client_files(data: DataFolder, configuration: Configuration, folder: Path) -> ClientFiles:
+    """The files that the environment names, written if they are not there as they must be."""
+    extra = tuple(folder / name for name in sorted(set(configuration.settings.upstream.ca.values())))
+    return ClientFiles.write(data.client, Authority.open_or_create(data.ca), extra)
+
+
+def environment(
+    door: Door,
+    configuration: Configuration,
+    files: ClientFiles,
+    placeholders: Placeholders,
+    existing: Mapping[str, str],
+) -> dict[str, str]:
+    """The variables to set over `existing`."""
+    git = dict(_git_logins(configuration, placeholders, door.agent))
+    variables = client_environment(door.url, files, existing, git)
+    return variables | issued.environment(configuration, placeholders, door.agent)
+
+
+def placeholders_of(configuration: Configuration, ids: Mapping[str, str], keys: Keys) -> Placeholders:
+    """All placeholders, by the agents' ids."""
+    return issued.placeholders(configuration, ids, keys)
+
+
+def _git_logins(
+    configuration: Configuration, placeholders: Placeholders, agent: str
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """For each host where a tool takes Basic credentials with a fixed user: that user and the placeholder."""
+    reached = issued.reach(configuration, agent)
+    for tool in configuration.tools:
+        for placement in tool.placements:
+            user, colon, rest = placement.format.partition(":")
+            if placement.place is not Place.BASIC or placement.credential not in reached:
+                continue
+            text = placeholders.of(agent, placement.credential)
+            if colon and user and rest == "${secret}" and text is not None:
+                for host in tool.hosts:
+                    yield host, (user, text)
+
+
+def without(existing: Mapping[str, str], removed: frozenset[str] = frozenset()) -> dict[str, str]:
+    """`existing` without what would lead round the proxy, and without `removed`."""
+    return {name: value for name, value in existing.items() if name not in UNSET and name not in removed}

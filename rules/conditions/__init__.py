@@ -1,0 +1,1 @@
+"""When a rule holds: conditions as mappings and in CEL, checked and weighed when loaded."""

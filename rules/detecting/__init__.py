@@ -1,0 +1,1 @@
+"""What text may hold that should not go on: secrets by their shape, personal data by check digits."""

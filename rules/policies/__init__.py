@@ -1,0 +1,1 @@
+"""What policies say of a call: rules, limits, denials, who may answer, and what was granted."""

@@ -1,0 +1,1 @@
+"""What a request says: its spelling, header fields and body, read in one way or refused."""

@@ -1,0 +1,1 @@
+"""Tools: templates of requests, compiled from what is written, matched and filled in."""
