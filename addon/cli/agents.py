@@ -9,26 +9,13 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.table import Column, Table
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
-from wharfinger.cli.people_keys import person_key
-from wharfinger.control.protocol import ControlError
-from wharfinger.rules.types import JSON
-
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+from wharfinger.cli.common import as_option, config_option, json_option, print_json
+from wharfinger.cli.control import ask, command, control, here
 
 
 @click.group("agents")
 def agents_command() -> None:
     """List, show, add, suspend, resume, rotate and retire agents."""
-
-
-def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None, *, signed: bool) -> JSON:
-    with control(here(config)) as at:
-        try:
-            return at.do(action, args, person_key(person) if signed else None)
-        except ControlError as error:
-            fail(error.message, error.hint)
 
 
 @agents_command.command("list")
@@ -67,7 +54,7 @@ def list_agents(config: Path | None, *, as_json: bool) -> None:
 @config_option
 def show_agent(config: Path | None, agent: str) -> None:
     """One agent, as JSON."""
-    print_json(_do(config, "agents.show", {"agent": agent}, None, signed=False))
+    print_json(ask(config, "agents.show", {"agent": agent}))
 
 
 @agents_command.command("add")
@@ -77,7 +64,7 @@ def show_agent(config: Path | None, agent: str) -> None:
 @click.option("--environment", help="Where it runs: prod, test, …")
 @click.option("--description", help="What it is for.")
 @config_option
-@_AS
+@as_option
 def add_agent(
     config: Path | None,
     agent: str,
@@ -89,7 +76,7 @@ def add_agent(
     description: str | None,
 ) -> None:
     """Register an agent, and print what to write into agents.yaml: until then it can do nothing."""
-    row: Any = _do(config, "agents.add", {"agent": agent}, person, signed=True)
+    row = command(config, "agents.add", {"agent": agent}, person)
     if row["status"] == "active":
         click.echo(f"{agent} is registered anew; agents.yaml has it already", err=True)
     else:
@@ -106,11 +93,11 @@ def add_agent(
 @click.argument("agent")
 @click.option("--reason", default="", help="Why; it stands in the audit log.")
 @config_option
-@_AS
+@as_option
 def retire_agent(config: Path | None, agent: str, reason: str, person: str | None) -> None:
     """End an agent for good: its tokens, approvals and grants. Its name may be added anew."""
     args = {"agent": agent, **({"reason": reason} if reason else {})}
-    _do(config, "agents.retire", args, person, signed=True)
+    command(config, "agents.retire", args, person)
     click.echo(f"{agent} is retired; take it out of agents.yaml, or add it anew")
 
 
@@ -118,29 +105,29 @@ def retire_agent(config: Path | None, agent: str, reason: str, person: str | Non
 @click.argument("agent")
 @click.option("--reason", default="", help="Why; the agent is told.")
 @config_option
-@_AS
+@as_option
 def suspend_agent(config: Path | None, agent: str, reason: str, person: str | None) -> None:
     """Refuse everything of an agent, from this moment."""
     args = {"agent": agent, **({"reason": reason} if reason else {})}
-    _do(config, "agents.suspend", args, person, signed=True)
+    command(config, "agents.suspend", args, person)
     click.echo(f"{agent} is suspended")
 
 
 @agents_command.command("resume")
 @click.argument("agent")
 @config_option
-@_AS
+@as_option
 def resume_agent(config: Path | None, agent: str, person: str | None) -> None:
     """Lift a suspension."""
-    _do(config, "agents.resume", {"agent": agent}, person, signed=True)
+    command(config, "agents.resume", {"agent": agent}, person)
     click.echo(f"{agent} is active")
 
 
 @agents_command.command("rotate")
 @click.argument("agent")
 @config_option
-@_AS
+@as_option
 def rotate_agent(config: Path | None, agent: str, person: str | None) -> None:
     """Make every token of an agent issued so far useless."""
-    _do(config, "agents.rotate", {"agent": agent}, person, signed=True)
+    command(config, "agents.rotate", {"agent": agent}, person)
     click.echo(f"{agent} needs a new environment: wharfinger env --agent {agent}")

@@ -12,14 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 from wharfinger.cli.approvals_watch import watch
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
+from wharfinger.cli.common import as_option, config_option, json_option, print_json
+from wharfinger.cli.control import ask, command, control, here
 from wharfinger.cli.granting import terms, terms_options
 from wharfinger.cli.grants import print_grant, seat
-from wharfinger.cli.people_keys import person_key
-from wharfinger.control.protocol import ControlError
 
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 _REASON = click.option("--reason", help="Why; the agent is told, and it stands in the audit log.")
 
 
@@ -87,11 +84,7 @@ def _left(expires: str) -> str:
 @json_option
 def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
     """One approval whole: who asks, for what, and what policy says."""
-    with control(here(config)) as at:
-        try:
-            row: Any = at.do("approvals.show", {"id": approval})
-        except ControlError as error:
-            fail(error.message, error.hint)
+    row = ask(config, "approvals.show", {"id": approval})
     if as_json:
         print_json(row)
         return
@@ -127,11 +120,7 @@ def show_approval(config: Path | None, approval: str, *, as_json: bool) -> None:
 
 def _answer(action: str, config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
     args = {"id": approval, **({"reason": reason} if reason else {})}
-    with control(here(config)) as at:
-        try:
-            row: Any = at.do(action, args, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    row = command(config, action, args, person)
     click.echo(_standing(row))
 
 
@@ -147,7 +136,7 @@ def _standing(row: dict[str, Any]) -> str:
 @click.option("--grant", "until", metavar="WHEN", help='And calls like it in advance: "until 18:00".')
 @terms_options
 @config_option
-@_AS
+@as_option
 def approve(
     config: Path | None,
     approval: str,
@@ -165,11 +154,7 @@ def approve(
         return
     args = terms(until, **wish) | {"approval": approval, "approve": True}
     args |= {"reason": reason} if reason else {}
-    with control(here(config)) as at:
-        try:
-            row: Any = at.do("grants.propose", args, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    row = command(config, "grants.propose", args, person)
     click.echo(_standing(row["answered"]))
     print_grant(row)
 
@@ -178,7 +163,7 @@ def approve(
 @click.argument("approval")
 @_REASON
 @config_option
-@_AS
+@as_option
 def deny(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
     """Refuse the request."""
     _answer("approvals.deny", config, approval, person, reason)
@@ -188,7 +173,7 @@ def deny(config: Path | None, approval: str, person: str | None, reason: str | N
 @click.argument("approval")
 @_REASON
 @config_option
-@_AS
+@as_option
 def cancel(config: Path | None, approval: str, person: str | None, reason: str | None) -> None:
     """Withdraw the question, or an answer that has not been used."""
     _answer("approvals.cancel", config, approval, person, reason)
@@ -228,13 +213,9 @@ def list_reviews(config: Path | None, *, as_json: bool, everything: bool) -> Non
 @click.argument("decision")
 @click.option("--comment", default="", help="What there is to say of it; it stands in the audit log.")
 @config_option
-@_AS
+@as_option
 def mark_reviewed(config: Path | None, decision: str, comment: str, person: str | None) -> None:
     """Note that a call of the review queue has been looked at."""
     args = {"decision": decision, **({"comment": comment} if comment else {})}
-    with control(here(config)) as at:
-        try:
-            at.do("approvals.reviewed", args, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    command(config, "approvals.reviewed", args, person)
     click.echo(f"{decision} has been looked at")

@@ -19,7 +19,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 from wharfinger.cli.board import Board, Key, Wish
-from wharfinger.cli.common import WRONG, config_option, fail
+from wharfinger.cli.common import WRONG, as_option, config_option, fail
 from wharfinger.cli.control import here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client
@@ -40,7 +40,7 @@ _FRAME: Final = 6
 
 @click.command("watch")
 @config_option
-@click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+@as_option
 def watch(config: Path | None, person: str | None) -> None:
     """Show what waits for a person as it comes, and answer by a key."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

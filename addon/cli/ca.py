@@ -12,7 +12,7 @@ import click
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from wharfinger.certs.authority import Authority
-from wharfinger.cli.common import config_option, fail, json_option, print_json
+from wharfinger.cli.common import as_option, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.dispatcher import Action, Context, Dispatcher, Role
@@ -71,7 +71,7 @@ def _days(moment: str) -> str:
 
 
 @ca_command.command("rotate")
-@click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+@as_option
 @config_option
 def rotate(config: Path | None, person: str | None) -> None:
     """Make a new authority. The one before stays trusted by clients until it expires.

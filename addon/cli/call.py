@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import click
 import httpx2
-from wharfinger.cli.common import REFUSED, WRONG, config_option, fail, json_option, print_json
+from wharfinger.cli.common import REFUSED, WRONG, as_option, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.run import Run, issued
 from wharfinger.rules import sigv4
@@ -45,7 +45,7 @@ class Answer:
 @click.option("--tool", "tool_name", required=True, metavar="TOOL")
 @click.option("--input", "inputs", default="{}", metavar="JSON", help="The inputs; @FILE reads them.")
 @click.option("--reason", metavar="R", help="Why the call is made.")
-@click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
+@as_option
 @config_option
 @json_option
 def call_command(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
 from wharfinger.authoring.places import Found, NotTrusted, Places
 from wharfinger.authoring.snapshot import FolderUnreadable
+from wharfinger.control.protocol import ControlError
 from wharfinger.faults import Fault
 from wharfinger.rules.documents.problems import Problem, Severity
 
@@ -36,6 +38,11 @@ def config_option[F: Callable[..., Any]](command: F) -> F:
 def json_option[F: Callable[..., Any]](command: F) -> F:
     """`--json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
+
+
+def as_option[F: Callable[..., Any]](command: F) -> F:
+    """`--as NAME`, on every command that a person's key signs."""
+    return click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")(command)
 
 
 def find(config: Path | None) -> Found:
@@ -74,6 +81,15 @@ def fail(message: str, hint: str = "", code: int = REFUSED) -> NoReturn:
     if hint:
         click.echo(f"  hint: {hint}", err=True)
     sys.exit(code)
+
+
+@contextlib.contextmanager
+def ending_where_refused() -> Iterator[None]:
+    """End the command where what it asks for is refused, with the reason."""
+    try:
+        yield
+    except ControlError as error:
+        fail(error.message, error.hint)
 
 
 def print_json(value: Any) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from wharfinger.authoring import checking
 from wharfinger.authoring.places import Found
-from wharfinger.cli.common import WRONG, data_folder, fail, find, report
+from wharfinger.cli.common import WRONG, data_folder, ending_where_refused, fail, find, report
+from wharfinger.cli.people_keys import person_key
 from wharfinger.rules.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def control(place: Here) -> Iterator[Control]:
 
     with connect(place.data, lambda: without_runtime(place.data, place.configuration)) as open_control:
         yield open_control
+
+
+def ask(config: Path | None, action: str, args: dict[str, Any]) -> Any:
+    """What an action answers that changes nothing and needs no key; ends with its error."""
+    with control(here(config)) as at, ending_where_refused():
+        return at.do(action, args)
+
+
+def command(config: Path | None, action: str, args: dict[str, Any], person: str | None) -> Any:
+    """What an action answers that a person's key signs; ends with its error."""
+    with control(here(config)) as at, ending_where_refused():
+        return at.do(action, args, person_key(person))
 
 
 def approved_tools(place: Here) -> frozenset[str]:

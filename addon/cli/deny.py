@@ -10,14 +10,9 @@ from pydantic_core import PydanticCustomError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from wharfinger.cli.common import WRONG, config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
-from wharfinger.cli.people_keys import person_key
-from wharfinger.control.protocol import ControlError
+from wharfinger.cli.common import WRONG, as_option, config_option, fail, json_option, print_json
+from wharfinger.cli.control import ask, command
 from wharfinger.rules.models.values import duration
-from wharfinger.rules.types import JSON
-
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 
 
 @click.group("deny")
@@ -25,20 +20,12 @@ def deny_command() -> None:
     """Refuse a tool, a host or an agent at once, whatever policy says, until it is taken back."""
 
 
-def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None, *, signed: bool) -> JSON:
-    with control(here(config)) as at:
-        try:
-            return at.do(action, args, person_key(person) if signed else None)
-        except ControlError as error:
-            fail(error.message, error.hint)
-
-
 @deny_command.command("list")
 @config_option
 @json_option
 def list_denials(config: Path | None, *, as_json: bool) -> None:
     """What is on the list."""
-    rows: Any = _do(config, "deny.list", {}, None, signed=False)
+    rows = ask(config, "deny.list", {})
     if as_json:
         print_json(rows)
         return
@@ -60,7 +47,7 @@ def list_denials(config: Path | None, *, as_json: bool) -> None:
 @click.option("--because", metavar="TEXT", help="Why; the agent is told.")
 @click.option("--for", "span", metavar="SPAN", help="How long, like 2h; else until it is removed.")
 @config_option
-@_AS
+@as_option
 def add_denial(config: Path | None, person: str | None, span: str | None, **named: str | None) -> None:
     """Refuse what is of all that is named; streams that are open are closed."""
     args: dict[str, Any] = {name: value for name, value in named.items() if value}
@@ -68,7 +55,7 @@ def add_denial(config: Path | None, person: str | None, span: str | None, **name
         fail("nothing is named", "give --tool, --host or --agent", WRONG)
     if span is not None:
         args["seconds"] = _seconds(span)
-    row: Any = _do(config, "deny.add", args, person, signed=True)
+    row = command(config, "deny.add", args, person)
     click.echo(f"{row['id']} holds" + (f" until {row['ends']}" if row["ends"] else ""))
     if row["unknown"]:
         click.echo(f'warning: no tool has a name like "{row["tool"]}", so nothing is refused by it', err=True)
@@ -84,8 +71,8 @@ def _seconds(span: str) -> int:
 @deny_command.command("remove")
 @click.argument("denial")
 @config_option
-@_AS
+@as_option
 def remove_denial(config: Path | None, denial: str, person: str | None) -> None:
     """Take an entry off the list."""
-    _do(config, "deny.remove", {"id": denial}, person, signed=True)
+    command(config, "deny.remove", {"id": denial}, person)
     click.echo(f"{denial} no longer holds")

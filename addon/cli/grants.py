@@ -11,28 +11,16 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
+from wharfinger.cli.common import as_option, config_option, json_option, print_json
+from wharfinger.cli.control import ask, command
 from wharfinger.cli.granting import pair, terms, terms_options
-from wharfinger.cli.people_keys import person_key
-from wharfinger.control.protocol import ControlError
-from wharfinger.rules.types import JSON
 
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 _REASON = click.option("--reason", help="Why; it stands in the audit log.")
 
 
 @click.group("grants")
 def grants_command() -> None:
     """List, show, add, approve and revoke what is approved in advance."""
-
-
-def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None, *, signed: bool) -> JSON:
-    with control(here(config)) as at:
-        try:
-            return at.do(action, args, person_key(person) if signed else None)
-        except ControlError as error:
-            fail(error.message, error.hint)
 
 
 def bound(row: dict[str, Any]) -> str:
@@ -65,7 +53,7 @@ def _ends(until: str) -> str:
 @click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
 def list_grants(config: Path | None, *, as_json: bool, everything: bool) -> None:
     """What is granted, or waits for more people to agree, newest first."""
-    rows: Any = _do(config, "grants.list", {"all": everything}, None, signed=False)
+    rows = ask(config, "grants.list", {"all": everything})
     if as_json:
         print_json(rows)
         return
@@ -100,7 +88,7 @@ def seat(given: dict[str, Any]) -> str:
 @json_option
 def show_grant(config: Path | None, grant: str, *, as_json: bool) -> None:
     """One grant whole: what it holds fixed, what it bounds, what it leaves open."""
-    row: Any = _do(config, "grants.show", {"id": grant}, None, signed=False)
+    row = ask(config, "grants.show", {"id": grant})
     if as_json:
         print_json(row)
     else:
@@ -137,7 +125,7 @@ def print_grant(row: dict[str, Any]) -> None:
 @_REASON
 @config_option
 @json_option
-@_AS
+@as_option
 def add_grant(
     config: Path | None,
     agent: str,
@@ -156,12 +144,10 @@ def add_grant(
         raise click.UsageError("say --tool NAME, or --like APPROVAL")
     args = terms(until, **wish) | ({"reason": reason} if reason else {})
     if approval is not None:
-        row: Any = _do(config, "grants.propose", {"approval": approval, **args}, person, signed=True)
+        row = command(config, "grants.propose", {"approval": approval, **args}, person)
     else:
         fixed = {name: _value(text) for name, text in (pair(each, "--fix") for each in fix)}
-        row = _do(
-            config, "grants.add", {"agent": agent, "tool": tool, "fix": fixed, **args}, person, signed=True
-        )
+        row = command(config, "grants.add", {"agent": agent, "tool": tool, "fix": fixed, **args}, person)
     print_json(row) if as_json else print_grant(row)
 
 
@@ -177,11 +163,11 @@ def _value(text: str) -> Any:
 @click.argument("grant")
 @_REASON
 @config_option
-@_AS
+@as_option
 def approve_grant(config: Path | None, grant: str, person: str | None, reason: str | None) -> None:
     """Agree to a grant that more people must agree to."""
     args = {"id": grant, **({"reason": reason} if reason else {})}
-    row: Any = _do(config, "grants.approve", args, person, signed=True)
+    row = command(config, "grants.approve", args, person)
     more = f", {row['needed']} more must agree" if row["needed"] else ""
     click.echo(f"{row['id']} is {row['state']}{more}")
 
@@ -190,9 +176,9 @@ def approve_grant(config: Path | None, grant: str, person: str | None, reason: s
 @click.argument("grant")
 @_REASON
 @config_option
-@_AS
+@as_option
 def revoke_grant(config: Path | None, grant: str, person: str | None, reason: str | None) -> None:
     """End a grant, from this moment."""
     args = {"id": grant, **({"reason": reason} if reason else {})}
-    row: Any = _do(config, "grants.revoke", args, person, signed=True)
+    row = command(config, "grants.revoke", args, person)
     click.echo(f"{row['id']} is {row['state']}")

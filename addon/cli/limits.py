@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
-from wharfinger.control.protocol import ControlError
+from wharfinger.cli.common import config_option, json_option, print_json
+from wharfinger.cli.control import ask
 
 
 @click.group("limits")
@@ -25,11 +23,7 @@ def limits_command() -> None:
 @json_option
 def list_limits(config: Path | None, agent: str | None, *, as_json: bool) -> None:
     """Every limit of every agent, what it has counted, and when there is room again."""
-    with control(here(config)) as at:
-        try:
-            rows: Any = at.do("limits.list", {"agent": agent} if agent else {})
-        except ControlError as error:
-            fail(error.message, error.hint)
+    rows = ask(config, "limits.list", {"agent": agent} if agent else {})
     if as_json:
         print_json(rows)
         return

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 from wharfinger.authoring.places import Places
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
+from wharfinger.cli.common import config_option, ending_where_refused, fail, json_option, print_json
+from wharfinger.cli.control import command, control, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
 from wharfinger.keeping import people
@@ -93,11 +93,7 @@ def key(config: Path | None, name: str, signer: str | None, *, no_passphrase: bo
 @config_option
 def revoke(config: Path | None, fingerprint: str, signer: str | None) -> None:
     """Let a key command nothing any more."""
-    with control(here(config)) as at:
-        try:
-            at.do("people.revoke", {"fingerprint": fingerprint}, person_key(signer))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    command(config, "people.revoke", {"fingerprint": fingerprint}, signer)
     click.echo(f"{fingerprint} is revoked")
 
 
@@ -112,11 +108,8 @@ def password(config: Path | None, person: str | None) -> None:
     typed = getpass.getpass(f"new password of {key.person} for the console: ")
     if getpass.getpass("the same again: ") != typed:
         fail("the two were not the same", code=2)
-    with control(here(config)) as at:
-        try:
-            at.do("people.password", {"password": typed}, key)
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with control(here(config)) as at, ending_where_refused():
+        at.do("people.password", {"password": typed}, key)
     click.echo(f"the password of {key.person} is set")
 
 
@@ -128,11 +121,8 @@ def link(config: Path | None, name: str, signer: str | None) -> None:
     """Print a link with which NAME signs in to the console: once, within ten minutes."""
     if not sys.stdout.isatty():
         fail("a sign-in link is printed to a terminal only", "run this on a terminal", 2)
-    with control(here(config)) as at:
-        try:
-            made: Any = at.do("people.link", {"person": name}, person_key(signer))
-            status: Any = at.do("status")
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with control(here(config)) as at, ending_where_refused():
+        made: Any = at.do("people.link", {"person": name}, person_key(signer))
+        status: Any = at.do("status")
     click.echo(f"{status['console']}/sign-in/link#{made['link']}")
     click.echo(f"good once, within {made['seconds'] // 60} minutes", err=True)

@@ -7,15 +7,12 @@ from typing import Any
 
 import click
 from wharfinger.authoring.snapshot import SETTINGS_FILE
-from wharfinger.cli.common import config_option, data_folder, fail, find
+from wharfinger.cli.common import as_option, config_option, data_folder, ending_where_refused, find
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client
-from wharfinger.control.protocol import ControlError
 from wharfinger.rules.documents import reading as documents
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.documents.reading import Source
-
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
 
 
 def data_of(config: Path | None) -> Path:
@@ -34,14 +31,11 @@ def running(config: Path | None) -> Client:
 
 @click.command("reload")
 @config_option
-@_AS
+@as_option
 def reload_command(config: Path | None, person: str | None) -> None:
     """Have the running proxy read, check and test its configuration, and take it over in one step."""
-    with running(config) as client:
-        try:
-            answer = client.do("reload", {}, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with running(config) as client, ending_where_refused():
+        answer = client.do("reload", {}, person_key(person))
     told: Any = answer
     click.echo(f"reloaded: policy {str(told.get('policy_digest', ''))[:12]}")
     for remark in told.get("remarks", ()):
@@ -50,13 +44,10 @@ def reload_command(config: Path | None, person: str | None) -> None:
 
 @click.command("stop")
 @config_option
-@_AS
+@as_option
 @click.option("--reason", default="", help="Why; it stands in the audit log.")
 def stop_command(config: Path | None, person: str | None, reason: str) -> None:
     """Refuse everything of everyone at once, then end the proxy (the kill switch)."""
-    with running(config) as client:
-        try:
-            client.do("stop", {"reason": reason}, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with running(config) as client, ending_where_refused():
+        client.do("stop", {"reason": reason}, person_key(person))
     click.echo("stopped")

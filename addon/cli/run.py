@@ -19,7 +19,7 @@ import click
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.certs.errors import CertificateError
 from wharfinger.cli import isolated
-from wharfinger.cli.common import config_option
+from wharfinger.cli.common import as_option, config_option
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.env import placeholders
 from wharfinger.cli.isolated import Isolation
@@ -157,7 +157,7 @@ def execute(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--agent", required=True, metavar="NAME")
 @click.option("--reason", metavar="R", help="The reason for whatever the command calls.")
-@click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
+@as_option
 @click.option(
     "--isolate/--no-isolate",
     default=False,

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from wharfinger.cli.common import config_option, fail, json_option, print_json
-from wharfinger.cli.control import control, here
-from wharfinger.cli.people_keys import person_key
-from wharfinger.control.protocol import ControlError
-
-_AS = click.option("--as", "person", metavar="NAME", help="Whose key to sign with.")
+from wharfinger.cli.common import as_option, config_option, json_option, print_json
+from wharfinger.cli.control import command
 
 
 @click.group("tokens")
@@ -22,21 +17,13 @@ def tokens_command() -> None:
     """Tokens with which machines use the console's API."""
 
 
-def _do(config: Path | None, action: str, args: dict[str, Any], person: str | None) -> Any:
-    with control(here(config)) as at:
-        try:
-            return at.do(action, args, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
-
-
 @tokens_command.command("list")
 @config_option
 @json_option
-@_AS
+@as_option
 def list_tokens(config: Path | None, person: str | None, *, as_json: bool) -> None:
     """Your tokens, or everybody's for an admin; never what they are."""
-    rows = _do(config, "tokens.list", {}, person)
+    rows = command(config, "tokens.list", {}, person)
     if as_json:
         print_json(rows)
         return
@@ -60,10 +47,10 @@ def list_tokens(config: Path | None, person: str | None, *, as_json: bool) -> No
 )
 @click.option("--days", default=90, show_default=True, help="How long it is good.")
 @config_option
-@_AS
+@as_option
 def add(config: Path | None, label: str, role: str, days: int, person: str | None) -> None:
     """Make a token for what LABEL says, and print it: it is never shown again."""
-    made = _do(config, "tokens.add", {"label": label, "role": role, "days": days}, person)
+    made = command(config, "tokens.add", {"label": label, "role": role, "days": days}, person)
     click.echo(made["token"])
     click.echo(f"{made['id']}: {role} on behalf of {made['person']}, until {made['ends'][:10]}", err=True)
 
@@ -71,8 +58,8 @@ def add(config: Path | None, label: str, role: str, days: int, person: str | Non
 @tokens_command.command("revoke")
 @click.argument("token_id", metavar="ID")
 @config_option
-@_AS
+@as_option
 def revoke(config: Path | None, token_id: str, person: str | None) -> None:
     """Let a token do nothing any more."""
-    _do(config, "tokens.revoke", {"id": token_id}, person)
+    command(config, "tokens.revoke", {"id": token_id}, person)
     click.echo(f"{token_id} is revoked")

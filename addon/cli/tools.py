@@ -10,7 +10,15 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.markup import escape
-from wharfinger.cli.common import WRONG, config_option, fail, json_option, print_json
+from wharfinger.cli.common import (
+    WRONG,
+    as_option,
+    config_option,
+    ending_where_refused,
+    fail,
+    json_option,
+    print_json,
+)
 from wharfinger.cli.control import Here, approved_tools, control, here
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.protocol import ControlError
@@ -24,7 +32,6 @@ _LISTED = 20
 """How many approved tools are listed."""
 _AT_ONCE = 1_000
 """Tools that one command to the running proxy approves."""
-_AS = click.option("--as", "person", metavar="PERSON", help="Whose key to sign with.")
 _EFFECTS = {"read": "green", "write": "yellow", "destructive": "red"}
 
 
@@ -75,7 +82,7 @@ def list_tools(
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--file", "file", metavar="FILE", help="All of a tool file, like tools/acme.yaml.")
 @config_option
-@_AS
+@as_option
 def approve_tools(config: Path | None, names: tuple[str, ...], file: str | None, person: str | None) -> None:
     """Let proposed tools be used as they are now. NAME may be a glob.
 
@@ -102,27 +109,21 @@ def approve_tools(config: Path | None, names: tuple[str, ...], file: str | None,
 
 def _approve(place: Here, digests: dict[str, str], person: str | None) -> None:
     key, names = person_key(person), list(digests)
-    with control(place) as at:
-        try:
-            for start in range(0, len(names), _AT_ONCE):
-                some = {name: digests[name] for name in names[start : start + _AT_ONCE]}
-                at.do("tools.approve", {"tools": some}, key)
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with control(place) as at, ending_where_refused():
+        for start in range(0, len(names), _AT_ONCE):
+            some = {name: digests[name] for name in names[start : start + _AT_ONCE]}
+            at.do("tools.approve", {"tools": some}, key)
 
 
 @tools_command.command("withdraw")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @config_option
-@_AS
+@as_option
 def withdraw_tools(config: Path | None, names: tuple[str, ...], person: str | None) -> None:
     """Take approvals back: the tools are proposed again."""
     place = here(config)
-    with control(place) as at:
-        try:
-            at.do("tools.withdraw", {"tools": list(names)}, person_key(person))
-        except ControlError as error:
-            fail(error.message, error.hint)
+    with control(place) as at, ending_where_refused():
+        at.do("tools.withdraw", {"tools": list(names)}, person_key(person))
     click.echo(f"withdrawn: {', '.join(names)}")
 
 
