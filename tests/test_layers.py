@@ -28,6 +28,7 @@ LIBRARIES = {
     "rich": ("wharfinger.cli", "wharfinger.demo"),
     "starlette": ("wharfinger.control",),
     "jinja2": ("wharfinger.control.office",),
+    "prometheus_client": ("wharfinger.metering.exposition",),
     "uvicorn": ("wharfinger.control",),
     "httpx2": (
         "wharfinger.cli",
@@ -79,11 +80,13 @@ OWN = {
         "wharfinger.rules",
         "wharfinger.clock",
         "wharfinger.faults",
+        "wharfinger.transitions",
     ),
     "wharfinger.keeping.store": (
         "wharfinger.keeping.schema",
         "wharfinger.keeping.private",
         "wharfinger.faults",
+        "wharfinger.transitions",
     ),
 }
 CLOSED = {

@@ -1,15 +1,15 @@
 """The states of an approval and the only ways from one to another (DESIGN 6).
 
 The table below is the definition: `after` answers from it and nothing else, and
-`docs/approvals.md` shows what `as_markdown` prints of it. A pair that is not in the table is an error.
+`docs/approvals.md` shows it. A pair that is not in the table is an error.
 """
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from wharfinger.faults import Fault
+from wharfinger.transitions import Transition, Transitions
 
 
 class State(enum.StrEnum):
@@ -41,17 +41,7 @@ class Move(enum.StrEnum):
     GIVE_BACK = "give_back"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One row of the table."""
-
-    before: State
-    move: Move
-    after: State
-    meaning: str
-
-
-TABLE: tuple[Transition, ...] = (
+TABLE: Transitions[State, Move] = Transitions(
     Transition(State.PENDING, Move.AGREE, State.PENDING, "an approver says yes, and more of them must"),
     Transition(State.PENDING, Move.APPROVE, State.APPROVED, "an approver says yes, the last one needed"),
     Transition(State.PENDING, Move.DENY, State.DENIED, "an approver says no"),
@@ -65,8 +55,6 @@ TABLE: tuple[Transition, ...] = (
     Transition(State.APPROVED, Move.CANCEL, State.CANCELLED, "withdrawn before it was used"),
     Transition(State.USED, Move.GIVE_BACK, State.APPROVED, "not one byte of the request was sent"),
 )
-
-_NEXT = {(row.before, row.move): row.after for row in TABLE}
 
 
 class ApprovalError(Fault):
@@ -85,18 +73,9 @@ class WrongState(ApprovalError):
 
 def after(state: State, move: Move) -> State:
     """The state that `move` leads to from `state`; raises `WrongState` for a pair not in the table."""
-    try:
-        return _NEXT[state, move]
-    except KeyError:
-        raise WrongState(state, move) from None
-
-
-def as_markdown() -> str:
-    """The table for the documentation, one row a line."""
-    head = "| from | move | to | when |\n|---|---|---|---|\n"
-    return head + "".join(
-        f"| {row.before} | {_words(row.move)} | {row.after} | {row.meaning} |\n" for row in TABLE
-    )
+    if (found := TABLE.after(state, move)) is None:
+        raise WrongState(state, move)
+    return found
 
 
 def _words(move: Move) -> str:

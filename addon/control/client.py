@@ -9,10 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from wharfinger.control.address import address, peer_is_ours
-from wharfinger.control.protocol import LINE_LIMIT, PURPOSE, VERSION, Code, Command, ControlError, read_object
+from wharfinger.control.protocol import (
+    LINE_LIMIT,
+    PURPOSE,
+    SOCKET,
+    VERSION,
+    Code,
+    Command,
+    ControlError,
+    read_object,
+)
 from wharfinger.faults import Fault
 from wharfinger.keeping.people import PersonKey
+from wharfinger.keeping.sockets import address, peer_is_ours
 from wharfinger.rules.types import JSON
 
 _CONNECT_SECONDS = 5.0
@@ -58,7 +67,7 @@ class Client:
         connection.settimeout(_CONNECT_SECONDS)
         client = cls(connection, timeout)
         try:
-            with address(data) as name:
+            with address(data, SOCKET) as name:
                 connection.connect(name)
             if not peer_is_ours(connection):
                 raise Fault(

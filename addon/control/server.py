@@ -14,12 +14,12 @@ import logging
 import socket
 from pathlib import Path
 
-from wharfinger.control.address import address, peer_is_ours
 from wharfinger.control.dispatcher import Dispatcher
 from wharfinger.control.protocol import LINE_LIMIT, SOCKET, Code, line
 from wharfinger.control.session import Session
 from wharfinger.faults import Fault
 from wharfinger.keeping import private
+from wharfinger.keeping.sockets import address, peer_is_ours
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class ControlServer:
             raise Fault(f'"{path}" is in the way of the control socket', "move it away")
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with address(self._data) as name:
+            with address(self._data, SOCKET) as name:
                 listener.bind(name)
             path.chmod(0o600)  # nobody can connect before listen(2)
             self._server = await asyncio.start_unix_server(self._accept, sock=listener, limit=LINE_LIMIT)

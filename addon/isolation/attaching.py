@@ -8,24 +8,19 @@ death, so do the run, its token and its door.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import socket
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from wharfinger.faults import Fault
+from wharfinger.keeping.sockets import address, peer_is_ours
 
 SOCKET = "doors.sock"
 """Name of the socket in the data folder."""
 LIMIT = 4096
 """Bytes of one message."""
-_LONGEST = 100
-_CREDENTIALS = struct.Struct("3i")
 _SO_NETNS_COOKIE = 71
 """Tells network namespaces apart (asm-generic/socket.h); the socket module does not name it."""
 
@@ -57,27 +52,6 @@ class Hello:
         return cls(*values) if all(isinstance(value, str) for value in values) else None
 
 
-@contextlib.contextmanager
-def address(data: Path) -> Iterator[str]:
-    """The address of the socket of the data folder, good inside of the `with` (see `control.address`)."""
-    path = str(data / SOCKET)
-    if len(os.fsencode(path)) <= _LONGEST:
-        yield path
-        return
-    handle = os.open(data, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{handle}/{SOCKET}"
-    finally:
-        os.close(handle)
-
-
-def peer(connection: socket.socket) -> tuple[int, int]:
-    """Process and user at the other end (SO_PEERCRED, unix(7))."""
-    found = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    process, user, _ = _CREDENTIALS.unpack(found)
-    return process, user
-
-
 def attach(data: Path, hello: Hello, listening: socket.socket | None) -> socket.socket:
     """Tell the proxy that the run lives, and hand it the sandbox's listening socket, if there is one.
 
@@ -86,9 +60,9 @@ def attach(data: Path, hello: Hello, listening: socket.socket | None) -> socket.
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         connection.settimeout(10)
-        with address(data) as name:
+        with address(data, SOCKET) as name:
             connection.connect(name)
-        if peer(connection)[1] not in {os.geteuid(), 0}:
+        if not peer_is_ours(connection):
             raise NotAttached(f'"{data / SOCKET}" is served by another user', "check the data folder")
         handles = [] if listening is None else [listening.fileno()]
         socket.send_fds(connection, [hello.as_bytes()], handles)

@@ -8,9 +8,9 @@ retired: for good; its name may be added again, and is another agent then.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 from wharfinger.faults import Fault
+from wharfinger.transitions import Transition, Transitions
 
 
 class State(enum.StrEnum):
@@ -32,17 +32,7 @@ class Move(enum.StrEnum):
     RETIRE = "retire"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One row of the table."""
-
-    before: State
-    move: Move
-    after: State
-    meaning: str
-
-
-TABLE: tuple[Transition, ...] = (
+TABLE: Transitions[State, Move] = Transitions(
     Transition(State.REGISTERED, Move.DECLARE, State.ACTIVE, "agents.yaml declares it, and is loaded"),
     Transition(State.REGISTERED, Move.RETIRE, State.RETIRED, "a person takes it out for good"),
     Transition(State.ACTIVE, Move.SUSPEND, State.SUSPENDED, "a person stops it, or agents.yaml does"),
@@ -53,8 +43,6 @@ TABLE: tuple[Transition, ...] = (
     Transition(State.SUSPENDED, Move.ROTATE, State.SUSPENDED, "its tokens are replaced"),
     Transition(State.SUSPENDED, Move.RETIRE, State.RETIRED, "a person, or agents.yaml no longer has it"),
 )
-
-_NEXT = {(row.before, row.move): row.after for row in TABLE}
 
 
 class WrongAgentState(Fault):
@@ -69,10 +57,9 @@ class WrongAgentState(Fault):
 
 def after(name: str, state: State, move: Move) -> State:
     """The state that `move` leads to from `state`; raises `WrongAgentState` for a pair not in the table."""
-    try:
-        return _NEXT[state, move]
-    except KeyError:
-        raise WrongAgentState(name, state, move) from None
+    if (found := TABLE.after(state, move)) is None:
+        raise WrongAgentState(name, state, move)
+    return found
 
 
 def standing(*, retired: bool, declared: bool, suspended: bool) -> State:
@@ -82,9 +69,3 @@ def standing(*, retired: bool, declared: bool, suspended: bool) -> State:
     if not declared:
         return State.REGISTERED
     return State.SUSPENDED if suspended else State.ACTIVE
-
-
-def as_markdown() -> str:
-    """The table for the documentation."""
-    head = "| from | move | to | when |\n|---|---|---|---|\n"
-    return head + "".join(f"| {r.before} | {r.move} | {r.after} | {r.meaning} |\n" for r in TABLE)

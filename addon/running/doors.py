@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from wharfinger.faults import Fault
 from wharfinger.isolation import attaching
 from wharfinger.isolation.attaching import Hello
 from wharfinger.keeping import private
+from wharfinger.keeping.sockets import address, peer_is_ours
 from wharfinger.rules.types import JSON
 from wharfinger.running.tasks import Tasks
 
@@ -75,7 +75,7 @@ class Doors:
             raise Fault(f'"{path}" is in the way of the socket for runs', "move it away")
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            with attaching.address(self._data) as name:
+            with address(self._data, attaching.SOCKET) as name:
                 sock.bind(name)
             path.chmod(0o600)
             sock.listen()
@@ -103,7 +103,7 @@ class Doors:
             except OSError:
                 await asyncio.sleep(0.1)
                 continue
-            if len(self._tasks) > MOST or attaching.peer(connection)[1] not in {os.geteuid(), 0}:
+            if len(self._tasks) > MOST or not peer_is_ours(connection):
                 connection.close()
             else:
                 self._tasks.start(self._serve(connection), name="run")

@@ -29,7 +29,7 @@ from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, R
 
 ROUNDS = 1_000
 RACING = 100
-WAYS = {(row.before, row.move): row.after for row in TABLE}
+WAYS = {(row.before, row.move): row.after for row in TABLE.rows}
 REQUEST = Request("bot", "POST", "https", "api.example.com", 443, "/v1/refunds", (), b"{}")
 
 

@@ -14,7 +14,7 @@ from wharfinger.approvals.states import TABLE, ApprovalError, Move, State
 from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Decision
 
-WAYS = {(row.before, row.move): row.after for row in TABLE}
+WAYS = {(row.before, row.move): row.after for row in TABLE.rows}
 USABLE, EXPIRES = 900.0, 3600.0
 OPS = st.sampled_from(["approve", "deny", "cancel", "consume", "give_back", "sent", "ask", "restart"])
 STEPS = OPS | st.sampled_from([1.0, 899.0, 901.0, 3601.0])

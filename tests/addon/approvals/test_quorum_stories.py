@@ -15,7 +15,7 @@ from wharfinger.approvals.watching import Change
 from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Absence, Ask, Decision, Escalation
 
-WAYS = {(row.before, row.move): row.after for row in TABLE}
+WAYS = {(row.before, row.move): row.after for row in TABLE.rows}
 EXPIRES, LATER, BACK, USABLE = 3600.0, 600.0, 900.0, 900.0
 FIRST, EVERYONE = frozenset("abc"), frozenset("abcd")
 PERSON = st.sampled_from("abcdez")

@@ -6,9 +6,9 @@ import itertools
 from pathlib import Path
 
 import pytest
-from wharfinger.keeping.agent_states import TABLE, Move, State, WrongAgentState, after, as_markdown, standing
+from wharfinger.keeping.agent_states import TABLE, Move, State, WrongAgentState, after, standing
 
-WAYS = {(row.before, row.move): row.after for row in TABLE}
+WAYS = {(row.before, row.move): row.after for row in TABLE.rows}
 
 
 @pytest.mark.parametrize(("state", "move"), list(itertools.product(State, Move)))
@@ -21,7 +21,7 @@ def test_only_what_is_in_the_table_can_be_done(state: State, move: Move) -> None
 
 
 def test_nothing_leads_out_of_retirement() -> None:
-    assert not [row for row in TABLE if row.before is State.RETIRED]
+    assert not [row for row in TABLE.rows if row.before is State.RETIRED]
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_of_configuration_and_store_the_stricter_holds(
 
 def test_the_documentation_shows_the_table() -> None:
     document = Path(__file__).parents[3] / "docs" / "agents.md"
-    assert as_markdown() in document.read_text("utf-8")
+    assert TABLE.as_markdown() in document.read_text("utf-8")
