@@ -60,6 +60,8 @@ class Terms:
     """How long files are kept; None for ever."""
     listeners: Sequence[Callable[[Signed], None]] = ()
     """Hear of checkpoints, in a thread of their own."""
+    took: Callable[[float, int], None] | None = None
+    """Told in the writer's thread in how many seconds how many events became durable; must not block."""
 
 
 class Book:
@@ -113,6 +115,7 @@ class Book:
                 tail, None if anew else salt, terms.hmac_key, terms.clock, durable=terms.durable
             )
             self._writer = Writer(folder, system, at, durable=terms.durable)
+            self._writer.took = terms.took or self._writer.took
         except OSError as error:
             folder.close()
             raise BookUnavailable(f"the book in '{self._path}' cannot be opened: {error.strerror}") from error
@@ -179,6 +182,11 @@ class Book:
     def position(self) -> Position | None:
         """How far the log is durable."""
         return self._writer.position
+
+    @property
+    def backlog(self) -> int:
+        """How many events were taken and are not written yet."""
+        return len(self._waiting) + self._handed - self._writer.taken
 
     @property
     def unsettled(self) -> int:
@@ -279,7 +287,7 @@ class Book:
             self._writer.poke()
             raise BookFull("the disk of the book is full", "free some space: it goes on by itself then")
         most = self._terms.backlog * (_ENDS if event.kind is EventKind.OUTCOME else 1)
-        if len(self._waiting) + self._handed - self._writer.taken >= most:
+        if self.backlog >= most:
             raise BookBusy(f"{most} events wait to be written: the disk is too slow for this load")
 
     def _has_room(self, event: Event) -> bool:

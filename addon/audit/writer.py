@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +68,8 @@ class Writer:
         self.queue: queue.SimpleQueue[Sequence[Entry] | None] = queue.SimpleQueue()
         self.committed: Callable[[Position], None] = _nothing
         """Told in the writer's thread how far the log is durable; must not block."""
+        self.took: Callable[[float, int], None] = _uncounted
+        """Told there in how many seconds how many events became durable; must not block."""
         self.taken = 0
         """How many entries have come off the queue."""
         self.full = False
@@ -139,9 +142,11 @@ class Writer:
             self._begin(batch[0].after.segment, batch[0].salt)
         else:
             self._unchanged()
+        began = time.monotonic()
         self.system.write_all(self._fd, b"".join([entry.data for entry in batch]))
         if self.durable:
             self.system.fdatasync(self._fd)
+        self.took(time.monotonic() - began, len(batch))
         self._publish(batch[-1].after)
         self._ahead(batch[-1].after.length)
 
@@ -224,6 +229,10 @@ class Writer:
 
 def _nothing(position: Position) -> None:
     """Nobody listens."""
+
+
+def _uncounted(seconds: float, events: int) -> None:
+    """Nobody counts."""
 
 
 def _by_segment(batch: list[Entry]) -> list[list[Entry]]:

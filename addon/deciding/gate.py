@@ -22,6 +22,7 @@ from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.spoken import spoken
 from wharfinger.faults import StoreUnavailable
+from wharfinger.metering.meter import Course, Meter
 from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class Gate:
     reviews: Reviews
     grants: Grants
     activity: Activity
+    meter: Meter = field(default_factory=Meter)
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
     _repeats: Repeats = field(init=False)
 
@@ -137,16 +139,19 @@ class Gate:
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
         """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
-        admission = await self._admission(events.decision_id(), request, session, presence)
+        course = Course()
+        admission = await self._admission(events.decision_id(), request, session, presence, course)
         refused = None if admission.refusal is None else admission.refusal.code
         self.activity.note(session.who.agent_id, refused)
+        if session.origin is not Origin.TEST:
+            self.meter.admitted(session.who.agent, course, refused)
         return admission
 
     async def _admission(
-        self, decision_id: str, request: Request, session: Session, presence: Presence
+        self, decision_id: str, request: Request, session: Session, presence: Presence, course: Course
     ) -> Admission:
         try:
-            return await self._admit(decision_id, request, session, presence)
+            return await self._admit(decision_id, request, session, presence, course)
         except BookUnavailable as error:
             logger.error("the book cannot be written, everything is refused: %s", error)
             return self._refusal(
@@ -170,15 +175,17 @@ class Gate:
             return self._refusal(decision_id, Code.DENIED, "internal error, so the request is refused")
 
     async def _admit(
-        self, decision_id: str, request: Request, session: Session, presence: Presence
+        self, decision_id: str, request: Request, session: Session, presence: Presence, course: Course
     ) -> Admission:
         for _ in range(ROUNDS):
             generation = self.live.generation
             decision = await self.live.decide_aside(request, session)
+            course.decision(decision)
             approval = ""
             approvers: tuple[str, ...] = ()
             if decision.verdict is Verdict.ASK:
                 settled = await self.hold.settle(decision_id, request, decision, session, presence)
+                course.answered()
                 if settled.refusal is not None:
                     return Admission(decision_id, refusal=settled.refusal)
                 approval, approvers, decision = settled.approval, settled.approvers, settled.decision
@@ -276,6 +283,7 @@ class Gate:
 
     def finish(self, permit: Permit, ending: Ending) -> None:
         """Record the outcome; an approval of which no byte was sent is given back. Returns at once."""
+        self.meter.ended(permit.session.who.agent, ending.outcome, ending.sent)
         event = events.outcome(
             permit.decision_id, permit.session.who, ending.outcome, ending.sent, reason=ending.reason
         )
@@ -325,6 +333,7 @@ class Gate:
     def reject_soon(self, answered: Answer, who: Who | None) -> Answer:
         """Record a refusal from synchronous code; the answer comes back with its decision id."""
         decision_id = answered.decision or events.decision_id()
+        self.meter.refused(who.agent if who is not None else "", answered.code)
         self._keep(self._start(self.reject(answered.code, answered.reason, who, None, decision_id)))
         return replace(answered, decision=decision_id)
 

@@ -31,6 +31,7 @@ from wharfinger.keeping.lock import Lock
 from wharfinger.keeping.reviews import Reviews
 from wharfinger.keeping.store import Store
 from wharfinger.limits.ledger import Ledger
+from wharfinger.metering.meter import Meter
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON
 from wharfinger.signin.sessions import Sessions
@@ -74,6 +75,7 @@ class Desk:
     grants: Grants
     activity: Activity
     sessions: Sessions
+    meter: Meter
 
     @classmethod
     async def open(cls, root: Path, configuration: Configuration, clock: Clock | None = None) -> Desk:
@@ -81,6 +83,7 @@ class Desk:
         clock = clock or SystemClock()
         settings = configuration.settings
         data = DataFolder(private.folder(root))
+        meter = Meter()
         with contextlib.ExitStack() as undo:
             lock = Lock.acquire(data.root)
             undo.callback(lock.release)
@@ -95,12 +98,13 @@ class Desk:
                 clock=clock,
                 durable=settings.audit.durable,
                 keep=settings.audit.keep,
+                took=meter.synced,
             )
             undo.callback(book.close)
             approvals = Approvals(
                 store,
                 clock,
-                _recorder(book),
+                _recorder(book, meter),
                 cap=settings.limits.per_agent.holds,
                 usable=settings.approvals.resume_within,
             )
@@ -118,8 +122,9 @@ class Desk:
             await sessions.open()
             undo.pop_all()
         return cls(
-            data, clock, lock, keys, store, book, approvals, ledger, reviews, grants, activity, sessions
-        )
+            data, clock, lock, keys, store, book, approvals, ledger, reviews, grants, activity, sessions,
+            meter,
+        )  # fmt: skip
 
     async def record(self, done: Done) -> object:
         """Write to the book what a person commands."""
@@ -186,12 +191,14 @@ def _several(change: Change) -> dict[str, JSON]:
     }
 
 
-def _recorder(book: Book) -> Callable[[Change | Flood], Awaitable[object]]:
+def _recorder(book: Book, meter: Meter) -> Callable[[Change | Flood], Awaitable[object]]:
     async def record(change: Change | Flood) -> object:
         if isinstance(change, Flood):
+            meter.approvals.add(("flood",))
             who = events.Who(change.agent, change.agent_id)
             reason = f"{change.cap} requests wait for people, and the agent asks for more"
             return await book.write(events.notice("approvals.flood", reason, who=who))
+        meter.approvals.add(("ask" if change.move is None else change.move.value,))
         approval = change.approval
         several = approval.quorum > 1 or change.move in {Move.AGREE, Move.ESCALATE}
         event = events.approval(

@@ -186,7 +186,10 @@ async def assemble(
         live.deny(await desk.store.run(denials.every, desk.clock.now()))
         live.approve_tools(await desk.store.run(proposals.digests))
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
-        gate = Gate(live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants, desk.activity)
+        gate = Gate(
+            live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants, desk.activity,
+            desk.meter,
+        )  # fmt: skip
         await desk.grants.void(configuration)
         sessions = Sessions(gate.finish, Held(held.BODIES * settings.limits.body))
         live.watch(lambda: sessions.recheck(gate.objection))

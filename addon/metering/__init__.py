@@ -1,0 +1,1 @@
+"""What a running proxy counts of its own work, and how that is shown: to Prometheus, and as traces."""
