@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 HOST = "plain.example.com"
@@ -122,14 +123,11 @@ class Ground:
         """The names of all requests that the origin has seen, by its own record."""
         return (self.root / "origin.log").read_text().split()
 
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> Iterator[dict[str, Any]]:
         """All events of the book, read from its files."""
-        return [
-            json.loads(line)
-            for path in sorted(self.book.glob("*.jsonl"))
-            for line in path.read_bytes().splitlines()
-            if line.endswith(b"}")
-        ]
+        for path in sorted(self.book.glob("*.jsonl")):
+            with path.open("rb") as file:
+                yield from (json.loads(line) for line in file if line.endswith(b"}\n"))
 
 
 @contextlib.contextmanager
@@ -235,14 +233,21 @@ def described(seed: int | None, method: str) -> str:
     lines = [
         f"machine: {os.cpu_count()} x {model}, {platform.system()} {platform.release()}, "
         f"Python {platform.python_version()}",
+        f"begun: {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {load_now()}",
         f"method: {method}",
     ]
     return "\n".join([*lines, f"seed: {seed}"] if seed is not None else lines)
 
 
+def load_now() -> str:
+    """How busy the machine is, with other work too."""
+    return "load {:.1f} {:.1f} {:.1f} (1, 5, 15 minutes)".format(*os.getloadavg())
+
+
 def tell(failures: Sequence[str], what: Callable[[], str]) -> int:
     """Print what came of it; the exit code."""
     print(what())
+    print(f"ended: {load_now()}")
     for failure in failures[:20]:
         print(f"FAILED: {failure}")
     return 1 if failures else 0

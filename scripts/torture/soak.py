@@ -88,6 +88,11 @@ class Gauge:
             return 0.0
         return statistics.linear_regression([s[0] for s in half], [s[1] for s in half]).slope * 3600
 
+    def course(self) -> str:
+        """MB at the beginning and after each sixth of the time."""
+        last = len(self.samples) - 1
+        return ", ".join(f"{self.samples[last * part // 6][1]:.1f}" for part in range(7))
+
 
 def main(seconds: float, rate: float) -> int:
     """Run, and tell."""
@@ -127,7 +132,7 @@ def main(seconds: float, rate: float) -> int:
             f"{kinds['intent']} intents, {kinds['outcome']} outcomes\n"
             f"from due to answered: p50 {late[len(late) // 2] * 1000:.1f} ms, "
             f"p99 {late[int(len(late) * 0.99)] * 1000:.1f} ms, most {late[-1] * 1000:.1f} ms\n"
-            f"memory {gauge.samples[-1][1]:.1f} MB, {gauge.slope():+.2f} MB/h over the second half; "
+            f"memory {gauge.course()} MB, {gauge.slope():+.2f} MB/h over the second half; "
             f"descriptors {min(files)} to {max(files)}"
         )
 
