@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,8 @@ class Credentials:
         self._why_not: dict[str, str] = {}
         self._shown_by: dict[str, str] = {}
         self._generations = 0
+        self.failures: Counter[str] = Counter()
+        """How often the value of each could not be had, by name."""
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(self._current))})"
@@ -189,6 +192,7 @@ class Credentials:
             self._hide(fetched)
             return ()
         problem = fetched[0]
+        self.failures[name] += 1
         logger.error("the credential %s could not be fetched: %s", name, problem.message)
         if (held := self._current.get(name)) is not None:
             held.failed, held.not_before = problem.message, self._now() + _AGAIN
@@ -215,6 +219,7 @@ class Credentials:
 
         await asyncio.gather(*(one(name, credential) for name, credential in declared.items()))
         problems.sort(key=lambda problem: problem.name)
+        self.failures.update({problem.name for problem in problems})
         return Prepared(dict(declared), folder, _by_credential(placements), values, tuple(problems))
 
     def adopt(self, prepared: Prepared) -> None:
