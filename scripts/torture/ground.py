@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from nursery import Forked, Nursery
 
 HOST = "plain.example.com"
 AGENT = "bot"
@@ -51,7 +54,9 @@ class Ground:
     port: int
     wrapper: Sequence[str] = ()
     """What the proxy is started under, such as strace."""
-    proxy: subprocess.Popen[bytes] | None = None
+    nursery: Nursery | None = None
+    """What forks it, where it is started often."""
+    proxy: subprocess.Popen[bytes] | Forked | None = None
     address: tuple[str, int] = ("", 0)
     pid: int = 0
     login: str = ""
@@ -65,9 +70,11 @@ class Ground:
 
     def command(self, *arguments: str) -> list[str]:
         """One of wharfinger's commands on this configuration."""
-        return [
-            sys.executable, "-m", "wharfinger.cli.main", *arguments, "--config", str(self.root / "config")
-        ]  # fmt: skip
+        return [sys.executable, "-m", "wharfinger.cli.main", *self.arguments(*arguments)]
+
+    def arguments(self, *arguments: str) -> list[str]:
+        """The same without the interpreter."""
+        return [*arguments, "--config", str(self.root / "config")]
 
     def run(self, *arguments: str) -> str:
         """What a command prints; it must end well."""
@@ -84,11 +91,7 @@ class Ground:
         ready = self.root / "ready.json"
         ready.unlink(missing_ok=True)
         self.pid = 0
-        with (self.root / "up.log").open("ab") as log:
-            self.proxy = subprocess.Popen(
-                [*self.wrapper, *self.command("up", "--ready-file", str(ready))],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        self.proxy = self._begun("up", "--ready-file", str(ready))
         end = time.monotonic() + PATIENCE
         while not ready.exists():
             if self.proxy.poll() is not None or time.monotonic() > end:
@@ -103,10 +106,22 @@ class Ground:
             given = urlsplit(variables["HTTPS_PROXY"])
             self.login = base64.b64encode(f"{given.username}:{given.password}".encode()).decode()
 
+    def _begun(self, *arguments: str) -> subprocess.Popen[bytes] | Forked:
+        said = self.root / "up.log"
+        if self.nursery is not None:
+            return self.nursery.start(self.arguments(*arguments), said)
+        with said.open("ab") as log:
+            return subprocess.Popen(
+                [*self.wrapper, *self.command(*arguments)],
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+
     def end(self, number: int) -> None:
-        """Send the proxy a signal, and wait until it has ended."""
+        """Send the proxy a signal, and wait until it has ended. What was forked is killed with its office."""
         if self.proxy is None:
             return
+        if number == signal.SIGKILL and isinstance(self.proxy, Forked):
+            self.proxy.kill()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid or self.proxy.pid, number)
         self.proxy.wait(PATIENCE)
@@ -131,8 +146,8 @@ class Ground:
 
 
 @contextlib.contextmanager
-def laid(wrapper: Sequence[str] = ()) -> Iterator[Ground]:
-    """Lay the ground, and clear it."""
+def laid(wrapper: Sequence[str] = (), *, forking: bool = False) -> Iterator[Ground]:
+    """Lay the ground, and clear it; `forking` for a proxy that is started often."""
     with tempfile.TemporaryDirectory(prefix="wharfinger-torture-") as name:
         root = Path(name)
         origin = subprocess.Popen(
@@ -149,13 +164,16 @@ def laid(wrapper: Sequence[str] = ()) -> Iterator[Ground]:
             "PATH": os.environ["PATH"], "HOME": str(root / "home"), "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1",
         } | {key: value for key, value in os.environ.items() if key == "PYTHONPATH"}  # fmt: skip
-        ground = Ground(root, origin, port, wrapper, environment=environment)
+        nursery = Nursery(environment) if forking else None
+        ground = Ground(root, origin, port, wrapper, nursery, environment=environment)
         try:
             yield ground
         finally:
             if ground.proxy is not None:
                 ground.proxy.kill()
                 ground.proxy.wait()
+            if nursery is not None:
+                nursery.close()
             origin.kill()
             origin.wait()
             origin.stdout.close()
