@@ -25,11 +25,13 @@ from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import Part, read_part
 from wharfinger.rules.models.settings import Settings
+from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.models.tools import ToolFile
 from wharfinger.rules.policies.extending import ordered
 from wharfinger.rules.policies.policy import CompiledPolicy, People, compile_policy
 from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.references import check_references
+from wharfinger.rules.sources import check_sources
 from wharfinger.rules.types import Absence
 
 SETTINGS: Final = "wharfinger.yaml"
@@ -56,6 +58,8 @@ class Configuration:
     credentials: Mapping[str, Credential]
     tools: Toolset
     policies: Mapping[str, CompiledPolicy]
+    sources: Mapping[str, DeclaredSource] = MappingProxyType({})
+    """Where credentials may be fetched from, beside the places that are always there."""
     digest: str = ""
     warnings: tuple[Problem, ...] = ()
 
@@ -114,7 +118,9 @@ class _Loader:
             MappingProxyType(dict(credentials.credentials)),
             tools,
             MappingProxyType(compiled),
+            MappingProxyType(dict(credentials.sources)),
         )
+        check_sources(built, declared, self._problems)
         check_references(built, agents, people, files, written, declared, self._problems)
         check_channels(built, people, self._problems)
         return built
@@ -156,6 +162,7 @@ class _Loader:
             return CredentialsFile()
         part = self._file(CredentialsFile, name, secret=True)
         self._declared.credentials.add_keys(part.node, "credentials", CredentialsFile.keys())
+        self._declared.sources.add_keys(part.node, "sources", CredentialsFile.keys())
         return part.model or CredentialsFile()
 
     def _folder[T: Written](self, folder: str, kind: type[T]) -> Iterator[Part[T]]:

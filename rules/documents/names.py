@@ -94,6 +94,7 @@ class Declared:
     people: Names = field(default_factory=lambda: Names("person"))
     teams: Names = field(default_factory=lambda: Names("team"))
     credentials: Names = field(default_factory=lambda: Names("credential"))
+    sources: Names = field(default_factory=lambda: Names("source"))
     tools: Names = field(default_factory=lambda: Names("tool"))
     policies: Names = field(default_factory=lambda: Names("policy"))
 

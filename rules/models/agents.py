@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 from wharfinger.rules.models.base import Text, Written, wrong
 from wharfinger.rules.models.credentials import Credential
+from wharfinger.rules.models.origins import SourceName
 from wharfinger.rules.models.policies import Until
+from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.models.values import Name, Variable
 
 
@@ -72,4 +74,7 @@ class CredentialsFile(Written):
 
     credentials: dict[Variable, Credential] = Field(
         default_factory=dict, description="The credentials by name."
+    )
+    sources: dict[SourceName, DeclaredSource] = Field(
+        default_factory=dict, description="Stores of secrets elsewhere, by the name that `from` has for them."
     )

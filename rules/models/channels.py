@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.conditions import addresses
 from wharfinger.rules.models.base import Text, Written, listed, wrong
-from wharfinger.rules.models.credentials import Origin, origin
+from wharfinger.rules.models.origins import From as Source
+from wharfinger.rules.models.origins import Origin
 from wharfinger.rules.models.values import Endpoint, Listen, host
 
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -23,10 +24,6 @@ KINDS: Final = ("slack", "email", "webhook")
 SLACK_API: Final = "https://slack.com/api/"
 _SHAPES: Final = {"channel": "CG", "member": "UW"}
 _SECRET_REMEDY: Final = "write where it comes from: env:NAME or file:/path"  # noqa: S105 - a hint
-
-Source = Annotated[
-    Origin, BeforeValidator(origin), WithJsonSchema({"type": "string", "pattern": "^(env|file|exec):"})
-]
 
 
 def _split(text: str) -> SplitResult:
