@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from wharfinger.rules import blast as blasting
 from wharfinger.rules import sigv4
 from wharfinger.rules.blast import Blast
+from wharfinger.rules.hmacs import Signing
 
 if TYPE_CHECKING:
     from wharfinger.rules.policies.denials import Denial
@@ -83,6 +84,9 @@ class Place(enum.StrEnum):
     COOKIE = "cookie"
     BODY = "body"
     SIGV4 = "sigv4"
+    HMAC = "hmac"
+    TLS = "tls"
+    """The certificate that the connection itself is opened with."""
 
 
 class Message(enum.StrEnum):
@@ -176,6 +180,8 @@ class Placement:
     """Other header fields (lower case) in which the agent's client may send its placeholder."""
     segment: int = -1
     """Of the path: which segment of it."""
+    signing: Signing | None = None
+    """Of `hmac`: what is signed, and how it is written."""
     fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The header fields (lower case) in which the placeholder is looked for."""
 
@@ -188,6 +194,8 @@ class Placement:
             fields = ("cookie",)
         elif self.place is Place.SIGV4:
             fields = sigv4.REPLACED
+        elif self.signing is not None:
+            fields = (self.name.lower(), *filter(None, (self.signing.time.lower(),)))
         object.__setattr__(self, "fields", fields)
 
     @property

@@ -132,6 +132,8 @@ def with_placeholders(tool: Tool, filled: FilledRequest, held: Mapping[str, str]
             fields.append((placed.name, f"Basic {base64.b64encode(text.encode()).decode()}"))
         elif placed.place is Place.PATH:
             url = url.replace(quote(placed.unfilled), quote(placeholder, safe=""), 1)
+        elif placed.place is Place.TLS:
+            continue
         elif placed.place is Place.SIGV4:
             fields.append(("Authorization", sigv4.written(placeholder, filled.host)))
         elif placed.place is Place.COOKIE:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
 from urllib.parse import quote, unquote_plus
 
+from wharfinger.rules import hmacs
 from wharfinger.rules.types import Place, Placement
 from wharfinger.secret import Secret
 
@@ -21,6 +25,26 @@ def render(placement: Placement, secret: Secret) -> str:
     if placement.place is Place.QUERY:
         return quote(text, safe="")
     return text
+
+
+def signature(
+    placement: Placement, secret: Secret, request: Mapping[str, bytes], now: datetime
+) -> list[tuple[str, str]]:
+    """The fields with a signature of a request's parts, made now. Raises ValueError for a bad key."""
+    signing = placement.signing
+    if signing is None:
+        raise ValueError("its place is none for a signature")
+    time = _CLOCKS[signing.clock](now)
+    made = hmacs.signature(signing, secret.reveal(), time, request)
+    fields = [(placement.name, hmacs.written(signing, time, made))]
+    return [*fields, (signing.time, time)] if signing.time else fields
+
+
+_CLOCKS: Final[Mapping[str, Callable[[datetime], str]]] = {
+    "seconds": lambda now: str(int(now.timestamp())),
+    "milliseconds": lambda now: str(int(now.timestamp() * 1000)),
+    "iso": lambda now: now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+}
 
 
 def with_query(target: str, name: str, value: str) -> str:

@@ -14,7 +14,7 @@ from mitmproxy import http
 from wharfinger.credentials import kinds, signing
 from wharfinger.deciding.gate import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
-from wharfinger.rules import sigv4
+from wharfinger.rules import hmacs, sigv4
 from wharfinger.rules.requests import headers
 from wharfinger.rules.tools import placing
 from wharfinger.rules.types import Place, Placement, Request
@@ -54,8 +54,10 @@ class _Copy:
             case Place.BODY:
                 body = placing.with_value(self.content_type, self.body or b"", placement.name, value)
                 self.body = _there(body, placement)
-            case Place.SIGV4:
+            case Place.SIGV4 | Place.HMAC:
                 raise Withdrawn("a signature is made of the whole request")
+            case Place.TLS:
+                return  # the connection was opened with it
             case Place.COOKIE:
                 self.cookies.append(f"{placement.name}={value}")
             case _:
@@ -77,16 +79,16 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         if raw.lower() not in _OWN:
             fields.append((raw, value.encode("latin-1")))
     copy = _Copy(request.target, request.body, request.values("content-type"), fields, [])
-    signer: Secret | None = None
+    signers: list[tuple[Placement, Secret]] = []
     for placement, (secret, _) in zip(permit.decision.placements, permit.secrets, strict=True):
-        if placement.place is Place.SIGV4:
-            signer = secret
+        if placement.place in {Place.SIGV4, Place.HMAC}:
+            signers.append((placement, secret))
         else:
             copy.put(placement, kinds.render(placement, secret))
     if copy.cookies:
         fields.append((b"Cookie", "; ".join(copy.cookies).encode("latin-1")))
-    if signer is not None:
-        fields = _signed(signer, request, copy)
+    for placement, secret in signers:
+        _sign(placement, secret, request, copy)
     if permit.decision.response.switch:
         fields.extend(websocket_handshake.asking())
     fields.extend(_framing(copy.body, request.method, flow_request))
@@ -105,6 +107,21 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         timestamp_end=None,
     )
     return Sealed(head, copy.body)
+
+
+def _sign(placement: Placement, secret: Secret, request: Request, copy: _Copy) -> None:
+    """Sign all that goes out, as the place has it. Raises `Withdrawn`."""
+    if placement.place is Place.SIGV4:
+        copy.fields[:] = _signed(secret, request, copy)
+        return
+    if copy.body is None and placement.signing is not None and placement.signing.reads_body:
+        raise Withdrawn("a streamed body cannot be signed")
+    said = hmacs.parts(request.method, request.host, copy.target, copy.body or b"")
+    try:
+        made = kinds.signature(placement, secret, said, datetime.now(UTC))
+    except ValueError as error:
+        raise Withdrawn(f"{placement.credential} cannot sign: {error}") from None
+    copy.fields.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in made)
 
 
 def _signed(secret: Secret, request: Request, copy: _Copy) -> list[tuple[bytes, bytes]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from wharfinger.rules import hmacs
 from wharfinger.rules.documents.nodes import MappingNode, SequenceNode
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.models.base import Flag, Text, Written, wrong
@@ -21,7 +22,10 @@ _MISSING: Final = {
     Place.PATH: "name the variable of the URL that stands for the credential",
     Place.COOKIE: "name the cookie that holds the credential",
     Place.BODY: "name the field of the body that holds the credential",
+    Place.HMAC: "name the header field that holds the signature",
 }
+OF_HMAC: Final = frozenset({"sign", "digest", "encoding", "key", "time", "clock"})
+"""Keys that say how a request is signed."""
 
 
 class Auth(Written):
@@ -38,7 +42,9 @@ class Auth(Written):
     own: bool = False
     secret: Variable = Field(default="", description="Name of the credential in credentials.yaml.")
     place: Place = Field(
-        default=Place.HEADER, alias="in", description="header, basic, query, path, cookie, body or sigv4."
+        default=Place.HEADER,
+        alias="in",
+        description="header, basic, query, path, cookie, body, sigv4, hmac or tls.",
     )
     name: Text = Field(
         default="Authorization",
@@ -52,6 +58,26 @@ class Auth(Written):
         default=(), description="Other header fields in which clients send it; it goes out in `name`."
     )
     optional: Flag = Field(default=False, description="Whether a call may go without the credential.")
+    sign: Text = Field(
+        default="",
+        description="Of hmac: what is signed, of ${time}, ${method}, ${host}, ${target}, ${path}, ${query}, "
+        "${body} and ${body_digest}.",
+    )
+    digest: Literal[*hmacs.DIGESTS] = Field(  # type: ignore[valid-type] # they are a constant
+        default="sha256", description="Of hmac: the digest."
+    )
+    encoding: Literal[*hmacs.ENCODINGS] = Field(  # type: ignore[valid-type]
+        default="hex", description="Of hmac: how the signature is written."
+    )
+    key: Literal[*hmacs.KEYS] = Field(  # type: ignore[valid-type]
+        default="text", description="Of hmac: how the credential is written."
+    )
+    time: HeaderName = Field(
+        default="", description="Of hmac: the header field that holds the time, if `format` does not."
+    )
+    clock: Literal[*hmacs.CLOCKS] = Field(  # type: ignore[valid-type]
+        default="seconds", description="Of hmac: how the time is written."
+    )
     more: tuple[Auth, ...] = ()
     """The places after the first, where a list is written."""
 
@@ -105,8 +131,15 @@ class Auth(Written):
 
     @field_validator("format")
     @classmethod
-    def _has_secret(cls, value: str) -> str:
-        if value.count("${secret}") != 1 or value.replace("${secret}", "").count("${"):
+    def _has_secret(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("place") is Place.HMAC:
+            said = hmacs.variables(value)
+            if said.count(hmacs.SIGNATURE) != 1 or set(said) - {hmacs.SIGNATURE, hmacs.TIME}:
+                raise wrong(
+                    f'the format "{value}" does not hold "${{signature}}" once',
+                    'write it like "v1=${signature}"',
+                )
+        elif value.count("${secret}") != 1 or value.replace("${secret}", "").count("${"):
             raise wrong(
                 f'the format "{value}" does not hold "${{secret}}" once', 'write it like "Bearer ${secret}"'
             )
@@ -127,6 +160,26 @@ class Auth(Written):
             raise wrong("a signature has its own place and form", "leave `name` and `format` out")
         if self.also and self.place is not Place.HEADER:
             raise wrong("`also` is for header fields", "write a list of places")
+        if self.place is Place.TLS and (self.name, self.format) != ("certificate", "${secret}"):
+            raise wrong("a certificate has its own place and form", "leave `name` and `format` out")
+        return self
+
+    @model_validator(mode="after")
+    def _signs(self) -> Self:
+        said = hmacs.variables(self.sign)
+        if self.place is not Place.HMAC:
+            if not OF_HMAC.isdisjoint(self.model_fields_set):
+                raise wrong("what is signed goes with `in: hmac`", f"leave out {', '.join(sorted(OF_HMAC))}")
+            return self
+        if strange := sorted(set(said) - hmacs.TEXTS):
+            raise wrong(
+                f'what is signed has no part "{strange[0]}"', f"it has: {', '.join(sorted(hmacs.TEXTS))}"
+            )
+        if not said:
+            raise wrong('missing key "sign"', 'write what is signed, like "${time}.${body}"')
+        timed = bool(self.time) or hmacs.TIME in hmacs.variables(self.format)
+        if timed != (hmacs.TIME in said):
+            raise wrong("the time is signed and not sent, or sent and not signed", "do both, or neither")
         return self
 
 
@@ -156,6 +209,10 @@ def _listed(data: SequenceNode) -> MappingNode:
 def _place_defaults(place: str, data: MappingNode) -> dict[str, str]:
     if place in {"query", "path", "cookie", "body"}:
         return {"name": "", "format": "${secret}"}
+    if place == "hmac":
+        return {"name": "", "format": "${signature}"}
+    if place == "tls":
+        return {"name": "certificate", "format": "${secret}"}
     if place in {"basic", "sigv4"}:
         return {"name": "Authorization", "format": "${secret}"}
     name = data.get("name", "Authorization")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from wharfinger.rules import sigv4
+from wharfinger.rules import hmacs, sigv4
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.recognition.recognised import Recognised
 from wharfinger.rules.requests import handshake, headers
@@ -154,6 +154,10 @@ class _Look:
                 return self._in_body(placement)
             case Place.SIGV4:
                 return self._in_signature()
+            case Place.TLS:
+                return None  # it is the connection's, and no agent could present it
+            case Place.HMAC:
+                return self._in_hmac(placement)
         values = [value for name in placement.fields for value in self.fields.get(name, ())]
         if len(values) == 1 and self._is_mine(values[0], placement):
             return None
@@ -188,6 +192,18 @@ class _Look:
             scope = sigv4.read(value)
             keys.append(value if scope is None else scope.key)
         return [(key, [key]) for key in dict.fromkeys(keys)]
+
+    def _in_hmac(self, placement: Placement) -> list[tuple[str, list[str]]] | None:
+        """The placeholder itself, or a signature that it was made with: that is worth as much."""
+        values = [value for value in self.fields.get(placement.name.lower(), ()) if value]
+        mine = self.facts.placeholders.of(self.request.agent, placement.credential)
+        signing, body = placement.signing, self.request.body
+        if len(values) == 1 and mine is not None and signing is not None and body is not None:
+            times = self.fields.get(signing.time.lower(), ()) if signing.time else ()
+            said = hmacs.parts(self.request.method, self.request.host, self.request.target, body)
+            if hmacs.proves(signing, mine, values[0], times, said):
+                return None
+        return [(value, [value]) for value in values]
 
     def _around(self, placement: Placement) -> placing.Around | None:
         """The body around the place of a credential."""

@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 from wharfinger.rules.inputs import Input
-from wharfinger.rules.models.auth import Auth
+from wharfinger.rules.models.auth import OF_HMAC, Auth
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.requests.bodies import canonical_json
 from wharfinger.rules.requests.extras import fold
 from wharfinger.rules.tools import trees
 from wharfinger.rules.tools.trees import Fields, Node
-from wharfinger.rules.types import JSON, Effect
+from wharfinger.rules.types import JSON, Effect, Place
 
 _SPOKEN = {
     "args",
@@ -72,7 +72,8 @@ def digest(
 @lru_cache(maxsize=256)
 def _auth(auth: Auth) -> dict[str, JSON]:
     """What is said of the credential; most tools of a file share it."""
-    said = auth.model_dump(mode="json", exclude={"more"}) | {"own": auth.own}
+    others = {"more"} if auth.place is Place.HMAC else {"more", *OF_HMAC}
+    said = auth.model_dump(mode="json", exclude=others) | {"own": auth.own}
     return said | {"more": [_auth(each) for each in auth.more]} if auth.more else said
 
 

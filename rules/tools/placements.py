@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wharfinger.rules.documents.problems import Position
+from wharfinger.rules.hmacs import Signing
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.protocols.speech import Form, Protocol
 from wharfinger.rules.tools import trees
@@ -48,6 +49,8 @@ def _placement(auth: Auth, template: Template, report: Report) -> Placement | No
     also = tuple(name.lower() for name in auth.also)
     if auth.place is Place.PATH:
         return _in_path(auth, template, report)
+    if auth.place is Place.HMAC:
+        return _signing(auth, template, report)
     if auth.place is Place.BODY and (problem := _body_problem(auth, template)):
         report(auth.position, *problem)
         return None
@@ -77,6 +80,17 @@ def _in_path(auth: Auth, template: Template, report: Report) -> Placement | None
         return None
     whole = segments[here[0]].write({auth.name: "${secret}"})
     return Placement(auth.secret, Place.PATH, auth.name, whole, segment=here[0])
+
+
+def _signing(auth: Auth, template: Template, report: Report) -> Placement | None:
+    """A signature, of what can be read when it is made."""
+    signing = Signing(
+        auth.sign, auth.format, auth.digest, auth.encoding, auth.key, auth.time, auth.clock
+    )  # fmt: skip
+    if template.form.stream and signing.reads_body:
+        report(auth.position, "a body that is not read cannot be signed", "sign what else there is")
+        return None
+    return Placement(auth.secret, auth.place, auth.name, signing=signing)
 
 
 def _body_problem(auth: Auth, template: Template) -> tuple[str, str] | None:

@@ -161,9 +161,9 @@ def test_whether_there_is_a_body(written: str, has: bool, streams: bool) -> None
         (
             "tool: t\nauth: {secret: K, in: hedder, format: Bearer}\nrun: {method: GET, url: /x, auth: {secret: K, own: true, format: 'é${secret}'}}",
             [
-                '2:23 expected "header", "basic", "query", "path", "cookie", "body" or "sigv4", not "hedder" | did you mean "header"?',
+                '2:23 expected "header", "basic", "query", "path", "cookie", "body", "sigv4", "hmac" or "tls", not "hedder" | did you mean "header"?',
                 '2:39 the format "Bearer" does not hold "${secret}" once | write it like "Bearer ${secret}"',
-                '3:47 unknown key "own" | known keys: also, format, in, name, optional, secret',
+                '3:47 unknown key "own" | known keys: also, clock, digest, encoding, format, in, key, name, optional, secret, sign, time',
                 "3:66 the format has characters that a header cannot hold | use printable ASCII",
             ],
         ),
