@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
-from wharfinger.rules.documents.reading import flow_list
 from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
-from wharfinger.rules.models.values import HostPattern, Prefix, Variable
+from wharfinger.rules.models.origins import NEVER, REMEDY, From, Origin
+from wharfinger.rules.models.values import Duration, HostPattern, Prefix, Variable
 from wharfinger.rules.requests.spelling import covers
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -32,67 +30,46 @@ class Needs:
     optional: frozenset[str] = frozenset()
 
 
+_AWS: Final = ("from", "access_key", "secret_key", "session_token")
+_OF_ROLE: Final = ("session_name", "external_id", "region", "api_url", "life")
 KINDS: Final = {
     "bearer": Needs(),
     "basic": Needs(),
     "header": Needs(),
     "query": Needs(),
-    "aws": Needs(frozenset(), frozenset({"from", "access_key", "secret_key", "session_token"})),
+    "aws": Needs(
+        frozenset(),
+        frozenset({*_AWS, *_OF_ROLE, "role"}),
+    ),
     "oauth2": Needs(
         frozenset({"token_url", "client_id", "client_secret"}), frozenset({"refresh", "scopes", "audience"})
     ),
     "github_app": Needs(frozenset({"app_id", "installation", "key"}), frozenset({"api_url"})),
-    "google": Needs(frozenset({"key", "scopes"}), frozenset({"subject"})),
+    "google": Needs(frozenset({"key"}), frozenset({"scopes", "audience", "subject"})),
+    "jwt": Needs(
+        frozenset({"key", "algorithm", "claims"}),
+        frozenset({"key_id", "life", "token_url", "scopes", "audience"}),
+    ),
+    "azure": Needs(
+        frozenset({"tenant", "client_id", "scopes"}),
+        frozenset({"client_secret", "certificate", "api_url"}),
+    ),
+    "mtls": Needs(frozenset({"certificate", "key"})),
 }
-MINTED: Final = frozenset({"oauth2", "github_app", "google"})
+ALGORITHMS: Final = (
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA",
+    "HS256", "HS384", "HS512",
+)  # fmt: skip
+"""What a JWT may be signed by."""
+MINTED: Final = frozenset({"oauth2", "github_app", "google", "jwt", "azure"})
 """Kinds of which the value is had from an API, and ends after a time."""
 _OWN_FIELDS: Final = (
     "source", "access_key", "secret_key", "session_token", "token_url", "client_id", "client_secret",
     "refresh", "scopes", "audience", "app_id", "installation", "api_url", "key", "subject",
+    "algorithm", "claims", "key_id", "life", "tenant", "certificate", "role", "session_name",
+    "external_id", "region",
 )  # fmt: skip
 """What belongs to some kinds only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a credential's value is fetched from; never the value."""
-
-    scheme: Literal["env", "file", "exec"]
-    text: str
-    """The variable's name, or the file's path; for `exec` the list as written."""
-    argv: tuple[str, ...] = ()
-    """For `exec`: the command and its arguments."""
-
-    def __str__(self) -> str:
-        return f"{self.scheme}:{self.text}"
-
-
-_REMEDY = "write `from: env:NAME`, `from: file:/path` or `from: exec:[/path/to/command, …]`"
-
-
-def origin(value: Any) -> Origin:
-    """`env:NAME`, `file:PATH` or `exec:[/command, …]`. Never repeats the text: it may be a secret."""
-    scheme, colon, rest = value.partition(":") if isinstance(value, str) else ("", "", "")
-    rest = rest.strip()
-    if not colon or scheme not in {"env", "file", "exec"}:
-        raise wrong("the value of a credential is never written in a file", _REMEDY)
-    if scheme == "exec":
-        argv = flow_list(rest)
-        if not argv or not argv[0].startswith("/"):
-            raise wrong("exec: needs a list that begins with an absolute path", "exec:[/usr/bin/op, read, …]")
-        return Origin("exec", rest, tuple(argv))
-    if not rest or not rest.isprintable():
-        raise wrong(f"{scheme}: needs a {'name' if scheme == 'env' else 'path'}", _REMEDY)
-    if scheme == "env":
-        if not (rest.isascii() and rest.isidentifier()):
-            raise wrong("env: needs the name of an environment variable", "write it like env:STRIPE_API_KEY")
-        return Origin("env", rest)
-    return Origin("file", rest)
-
-
-From = Annotated[
-    Origin, BeforeValidator(origin), WithJsonSchema({"type": "string", "pattern": "^(env|file|exec):"})
-]
 
 
 def _by_kind() -> Any:
@@ -116,14 +93,16 @@ class Credential(Written):
 
     remedies: ClassVar[dict[str, str]] = dict.fromkeys(
         ("value", "secret", "token", "password"),
-        f"the value of a credential is never written in a file: {_REMEDY}",
+        f"{NEVER}: {REMEDY}",
     )
-    later: ClassVar[frozenset[str]] = frozenset({"region"})
 
     hosts: tuple[HostPattern, ...] = Field(min_length=1, description="Exact names of the hosts it may go to.")
-    kind: Literal["bearer", "basic", "header", "query", "aws", "oauth2", "github_app", "google"] = Field(
+    kind: Literal[
+        "bearer", "basic", "header", "query", "aws", "mtls", "oauth2", "github_app", "google", "jwt", "azure"
+    ] = Field(
         default="bearer",
-        description="What the value is; basic: `user:password`; aws signs, and the last three are minted.",
+        description="What the value is; basic: `user:password`; aws signs, mtls is a client certificate, "
+        "and the last five are minted.",
     )
     source: From | None = Field(
         default=None,
@@ -151,11 +130,13 @@ class Credential(Written):
         default=None, validate_default=True, description="Of aws: where its session token is."
     )
     token_url: Text = Field(
-        default="", validate_default=True, description="Of oauth2: where tokens are had from (https)."
+        default="", validate_default=True, description="Of oauth2 and jwt: where tokens are had from (https)."
     )
-    client_id: Text = Field(default="", validate_default=True, description="Of oauth2: the client's id.")
+    client_id: Text = Field(
+        default="", validate_default=True, description="Of oauth2 and azure: the client's id."
+    )
     client_secret: From | None = Field(
-        default=None, validate_default=True, description="Of oauth2: where the client's secret is."
+        default=None, validate_default=True, description="Of oauth2 and azure: where the client's secret is."
     )
     refresh: From | None = Field(
         default=None,
@@ -163,30 +144,78 @@ class Credential(Written):
         description="Of oauth2: the file of a refresh token; a new one is written back to it.",
     )
     scopes: tuple[Text, ...] = Field(
-        default=(), validate_default=True, description="Of oauth2 and google: what to ask for."
+        default=(), validate_default=True, description="Of all that are minted: what to ask for."
     )
     audience: Text = Field(
-        default="", validate_default=True, description="Of oauth2: `audience`, where the server wants one."
+        default="",
+        validate_default=True,
+        description="Of oauth2: `audience`, where the server wants one; of google: whom an ID token is for; "
+        "of jwt: whom the assertion is for, if that is not `token_url`.",
     )
     app_id: Text = Field(default="", validate_default=True, description="Of github_app: the app's id.")
     installation: Text = Field(
         default="", validate_default=True, description="Of github_app: the installation's id."
     )
     api_url: Text = Field(
-        default="", validate_default=True, description="Of github_app: the API, if it is not github.com's."
+        default="",
+        validate_default=True,
+        description="Of github_app, azure and aws: the API that is asked, if it is not the public one.",
     )
     key: From | None = Field(
         default=None,
         validate_default=True,
-        description="Of github_app: its private key (PEM); of google: the account's JSON.",
+        description="Of github_app and mtls: the private key (PEM); of google: the account's JSON; of jwt: "
+        "what is signed with.",
     )
     subject: Text = Field(default="", validate_default=True, description="Of google: the user to act for.")
+    algorithm: Literal[*ALGORITHMS] | None = Field(  # type: ignore[valid-type] # they are a constant
+        default=None, validate_default=True, description="Of jwt: what it is signed by (RFC 7518)."
+    )
+    claims: dict[Text, Any] = Field(
+        default_factory=dict,
+        validate_default=True,
+        description="Of jwt: its claims; `iat` and `exp` are added, and ${id} stands for a fresh id.",
+    )
+    key_id: Text = Field(default="", validate_default=True, description="Of jwt: `kid` in its header.")
+    life: Duration | None = Field(
+        default=None,
+        validate_default=True,
+        description="Of jwt (5m) and of the role of aws (1h): how long it is to hold.",
+    )
+    tenant: Text = Field(default="", validate_default=True, description="Of azure: the tenant.")
+    certificate: From | None = Field(
+        default=None,
+        validate_default=True,
+        description="Of mtls: the certificate, and those that lead to its root (PEM); of azure: certificate "
+        "and key of the application (PEM).",
+    )
+    role: Text = Field(default="", validate_default=True, description="Of aws: the role to assume (its ARN).")
+    session_name: Text = Field(
+        default="", validate_default=True, description="Of aws: the name of the role's session."
+    )
+    external_id: Text = Field(
+        default="", validate_default=True, description="Of aws: what the role's owner asks for."
+    )
+    region: Text = Field(
+        default="", validate_default=True, description="Of aws: where STS is asked; us-east-1 if left out."
+    )
 
     @field_validator("kind", mode="before")
     @classmethod
     def _kind(cls, value: Any) -> Any:
         if isinstance(value, str) and value not in KINDS:
             raise later("this kind of credential")
+        return value
+
+    @field_validator("claims")
+    @classmethod
+    def _plain(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, claim in value.items():
+            claims = claim if isinstance(claim, list) else [claim]
+            if not all(isinstance(each, str | int | float | bool) for each in claims):
+                raise wrong(f'the claim "{name}" is no text, number, boolean or list of them', "write it so")
+        if strange := sorted(value.keys() & {"iat", "exp", "nbf"}):
+            raise wrong(f'the claim "{strange[0]}" is made anew each time', "leave it out, and write `life`")
         return value
 
     @field_validator("token_url", "api_url")
@@ -220,6 +249,12 @@ class Credential(Written):
             raise wrong(
                 "a refresh token is kept in a file", "servers replace it, and the new one is written back"
             )
+        if self.kind == "google" and not self.scopes and not self.audience:
+            raise wrong("a google credential has `scopes`, or the `audience` of an ID token", "write one")
+        if self.kind == "azure" and (self.client_secret is None) == (self.certificate is None):
+            raise wrong("an azure credential has `client_secret` or `certificate`", "write one of them")
+        if self.kind == "aws" and not self.role and any(getattr(self, key) for key in _OF_ROLE):
+            raise wrong("this goes with a `role`", f"leave out {', '.join(_OF_ROLE)}, or name the role")
         return self
 
     @model_validator(mode="after")
@@ -245,13 +280,14 @@ class Credential(Written):
             "client_secret": self.client_secret,
             "refresh": self.refresh,
             "key": self.key,
+            "certificate": self.certificate,
         }
         return {key: value for key, value in held.items() if value is not None}
 
     @property
     def is_minted(self) -> bool:
         """Whether the value is had from an API, and ends after a time."""
-        return self.kind in MINTED
+        return self.kind in MINTED or bool(self.role)
 
     def goes_to(self, host: str) -> bool:
         """Whether the credential may be sent to this (canonical) host."""

@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import AgentsFile, CredentialsFile, PeopleFile
-from wharfinger.rules.models.credentials import Credential, Origin, origin
+from wharfinger.rules.models.credentials import Credential
+from wharfinger.rules.models.origins import Origin, origin
 from wharfinger.rules.models.reading import read_model
 
 
@@ -197,10 +198,42 @@ def test_problems_of_people(told: Any, text: str, expected: list[str]) -> None:
             ],
         ),
         (
-            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: ntlm, region: eu}}",
+            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: ntlm}}",
             [
                 "1:54 this kind of credential is not supported yet | leave it out; this version would not enforce it",
-                '1:60 "region" is not supported yet | leave it out; this version would not enforce it',
+            ],
+        ),
+        (
+            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: aws, region: eu, scopes: [a]}}",
+            [
+                '1:79 "scopes" does not go with the kind "aws" | leave it out',
+            ],
+        ),
+        (
+            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: aws, region: eu}}",
+            [
+                "1:18 this goes with a `role` | leave out session_name, external_id, region, api_url, life, "
+                "or name the role",
+            ],
+        ),
+        (
+            "credentials: {K: {hosts: [a.b], kind: google, key: 'file:k'}}",
+            [
+                "1:18 a google credential has `scopes`, or the `audience` of an ID token | write one",
+            ],
+        ),
+        (
+            "credentials: {K: {hosts: [a.b], kind: azure, tenant: t, client_id: c, scopes: [s]}}",
+            [
+                "1:18 an azure credential has `client_secret` or `certificate` | write one of them",
+            ],
+        ),
+        (
+            "credentials: {K: {hosts: [a.b], kind: jwt, key: 'file:k', algorithm: none, claims: {exp: 1}}}",
+            [
+                '1:70 expected "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", '
+                '"EdDSA", "HS256", "HS384" or "HS512"',
+                '1:85 the claim "exp" is made anew each time | leave it out, and write `life`',
             ],
         ),
         (
