@@ -128,6 +128,11 @@ class Authority:
         """The contents of `certificate_file`."""
         return b"".join(map(_certificate_pem, self.trusted))
 
+    def has(self, host: str) -> bool:
+        """Whether a certificate for `host` is there, which need not be made."""
+        known = self._leaves.get(host)
+        return known is not None and known.certificate.not_valid_after_utc - self._now() > RENEW
+
     def leaf(self, host: str) -> LeafPair:
         """A certificate for `host`: a DNS name in A-labels, or an IP address without brackets.
 

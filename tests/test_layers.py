@@ -55,6 +55,7 @@ LIBRARIES = {
         "wharfinger.authoring.adapting",
     ),
     "cel_expr_python": ("wharfinger.rules.conditions.cel",),
+    "hyperscan": ("wharfinger.rules.redact.heads",),
     "jsonpath_ng": ("wharfinger.rules.redact",),
     "pydantic": ("wharfinger.rules.models", "wharfinger.rules.schema", "wharfinger.rules.digests"),
 }
@@ -96,6 +97,8 @@ CLOSED = {
         "wharfinger.running.serving",
         "wharfinger.running.reloading",
         "wharfinger.running.selftest",
+        "wharfinger.running.measuring",
+        "wharfinger.running.readiness",
     ),
     "wharfinger.running.serving": ("wharfinger.cli.up",),
     "wharfinger.cli": ("wharfinger.cli",),

@@ -21,12 +21,22 @@ EXPLAIN = (
 
 
 def actions(services: Services) -> tuple[Action, ...]:
-    """Status and explanation for anyone; reload and stop for an admin."""
+    """Status, metrics and explanation for anyone; reload and stop for an admin."""
 
     async def status(context: Context, args: Mapping[str, Any]) -> JSON:
         if services.status is None:
             return {"running": False}
         return await services.status()
+
+    async def metrics(context: Context, args: Mapping[str, Any]) -> JSON:
+        if services.metrics is None:
+            needs_runtime("metrics")
+        return await services.metrics()
+
+    async def ready(context: Context, args: Mapping[str, Any]) -> JSON:
+        if services.ready is None:
+            return {"running": False}
+        return await services.ready()
 
     async def explain(context: Context, args: Mapping[str, Any]) -> JSON:
         if services.explain is None:
@@ -51,6 +61,8 @@ def actions(services: Services) -> tuple[Action, ...]:
 
     return (
         Action("status", status),
+        Action("metrics", metrics),
+        Action("ready", ready),
         Action("explain", explain, EXPLAIN),
         Action("screen", screen, (Parameter("values", dict, secret=True),)),
         Action("reload", reload, (), Role.ADMIN, recorded=False),

@@ -173,6 +173,10 @@ class Services:
     """Told of a run before its token is given out."""
     run_ended: Callable[[str], None] | None = None
     status: Callable[[], Awaitable[JSON]] | None = None
+    metrics: Callable[[], Awaitable[JSON]] | None = None
+    """Everything that is counted, as `wharfinger.metering.families` writes it."""
+    ready: Callable[[], Awaitable[JSON]] | None = None
+    """What a proxy needs to serve requests, each with whether it has it."""
     explain: Callable[[Mapping[str, Any]], Awaitable[JSON]] | None = None
     """Takes the arguments of `explain` (`on_runtime`); sends nothing."""
     activity: Activity | None = None

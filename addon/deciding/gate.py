@@ -22,6 +22,7 @@ from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.spoken import spoken
 from wharfinger.faults import StoreUnavailable
+from wharfinger.limits.rates import Rate
 from wharfinger.metering.meter import Course, Meter
 from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
 
@@ -40,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 ROUNDS = 8
 """How often a request is decided again because others took what a limit had left in the meantime."""
+_EVENTS = {Verdict.ALLOW: 2, Verdict.ASK: 4}
+"""What one request comes to in the book: intent and outcome; before them, the question and its answer."""
 MASKED = "[masked]"
 """Shown in place of an agent's own login."""
 
@@ -129,6 +132,8 @@ class Gate:
     reviews: Reviews
     grants: Grants
     activity: Activity
+    rate: Rate
+    """How many events may be made of what is not denied."""
     meter: Meter = field(default_factory=Meter)
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
     _repeats: Repeats = field(init=False)
@@ -181,6 +186,8 @@ class Gate:
             generation = self.live.generation
             decision = await self.live.decide_aside(request, session)
             course.decision(decision)
+            if decision.verdict is not Verdict.DENY and self._floods(request, decision, session):
+                return await self._refused(decision_id, request, session, _flood(decision))
             approval = ""
             approvers: tuple[str, ...] = ()
             if decision.verdict is Verdict.ASK:
@@ -206,6 +213,11 @@ class Gate:
             if approval:
                 await self.hold.give_back(approval)
         return await self._refused(decision_id, request, session, _outrun(decision))
+
+    def _floods(self, request: Request, decision: Decision, session: Session) -> bool:
+        """Whether the agent makes more events than there is room for; denials are counted, and never do."""
+        silent = request.message is not None and not decision.calls
+        return not silent and not self.rate.take(session.who.agent, _EVENTS[decision.verdict])
 
     def _take(self, permit: Permit) -> bool:
         """Take what limits have left and what grants give, all of it or nothing."""
@@ -363,13 +375,18 @@ class Gate:
 
 
 def _outrun(decision: Decision) -> Decision:
+    reason = "other requests of this agent took what its limits had left"
+    return _beyond(decision, reason, "Send fewer requests at once.")
+
+
+def _flood(decision: Decision) -> Decision:
+    reason = "this agent sends more requests in a second than the audit log has room for"
+    return _beyond(decision, reason, "Send requests more slowly.")
+
+
+def _beyond(decision: Decision, reason: str, help_text: str) -> Decision:
     return replace(
-        decision,
-        verdict=Verdict.DENY,
-        code=Code.LIMIT,
-        reason="other requests of this agent took what its limits had left",
-        help="Send fewer requests at once.",
-        reservations=(),
+        decision, verdict=Verdict.DENY, code=Code.LIMIT, reason=reason, help=help_text, reservations=()
     )
 
 

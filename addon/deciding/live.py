@@ -194,6 +194,11 @@ class Live:
         """How many runs are open."""
         return len(self._runs)
 
+    @property
+    def stopped(self) -> bool:
+        """Whether everything is refused because a person stopped it."""
+        return self._stopped is not None
+
     def stop_all(self, reason: str | None) -> None:
         """Refuse everything of everyone (None lifts it)."""
         self._stopped = reason
@@ -346,7 +351,8 @@ class Live:
         """Every value in use, and every value that has been."""
         version = self._credentials.version
         if self._all is None or self._all[0] != version:
-            self._all = (version, SecretSet.of({**self._credentials.redactions(), **self._concealed}))
+            known = {**self._credentials.redactions(), **self._concealed}
+            self._all = (version, SecretSet.of(known, self._all and self._all[1]))
             self._sets.clear()
         return self._all[1]
 
@@ -358,7 +364,7 @@ class Live:
         while True:
             version = self._credentials.version
             known = {**self._credentials.redactions(), **texts}
-            everything = await asyncio.to_thread(SecretSet.of, known)
+            everything = await asyncio.to_thread(SecretSet.of, known, self._all and self._all[1])
             if version == self._credentials.version:
                 break
         self._concealed, self._all = dict(texts), (version, everything)

@@ -34,6 +34,7 @@ from wharfinger.flow.parts import Parts
 from wharfinger.flow.tls import Tls, TrustFor
 from wharfinger.flow.tunnel import Tunnel
 from wharfinger.isolation.attaching import Hello
+from wharfinger.limits.rates import Rate
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ class Edge:
     authority: Authority
     trust_for: TrustFor
     dialer: Dialer
+    minting: Rate
+    """How often a leaf certificate is made."""
     observers: Sequence[Observer] = ()
 
 
@@ -54,7 +57,7 @@ def concerns(parts: Parts, edge: Edge) -> tuple[object, ...]:
     return (
         Identity(parts),
         Tunnel(parts),
-        Tls(parts, edge.authority, edge.trust_for),
+        Tls(parts, edge.authority, edge.trust_for, edge.minting),
         Admission(parts),
     )
 

@@ -117,7 +117,7 @@ class Sessions:
     def __init__(self, finish: Callable[[Permit, Ending], None], held: Held | None = None) -> None:
         """`held`: how much of bodies may be held; without it there is no end to that but one body's own."""
         self._finish = finish
-        self._held = held
+        self.held = held
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
@@ -172,9 +172,7 @@ class Sessions:
             link.early.pop(exchange.flow_id, None)
         if exchange.stage is Stage.ENDED:
             return
-        if self._held is not None and exchange.held:
-            self._held.give_back(_holder(link), exchange.held)
-            exchange.held = 0
+        self.let_go(link, exchange, exchange.held)
         sent = exchange.stage is Stage.SENT
         exchange.move(Stage.ENDED)
         if exchange.permit is not None:
@@ -182,12 +180,19 @@ class Sessions:
 
     def hold(self, link: Link | None, exchange: Exchange, size: int) -> bool:
         """Hold so many bytes more of the body of `exchange` until it ends; False where there is no room."""
-        if self._held is None:
+        if self.held is None:
             return True
-        if exchange.stage is Stage.ENDED or not self._held.take(_holder(link), size):
+        if exchange.stage is Stage.ENDED or not self.held.take(_holder(link), size):
             return False
         exchange.held += size
         return True
+
+    def let_go(self, link: Link | None, exchange: Exchange, size: int) -> None:
+        """Give back so many of the bytes that are held for `exchange`, or as many as there are."""
+        size = min(size, exchange.held)
+        if self.held is not None and size:
+            self.held.give_back(_holder(link), size)
+            exchange.held -= size
 
     def recheck(self, objection: Callable[[Permit], str | None]) -> int:
         """Close every connection on which something is under way that would not be let out now."""

@@ -15,15 +15,19 @@ from mitmproxy import connection, tls
 from mitmproxy.net import tls as net_tls
 from OpenSSL import SSL
 from wharfinger.certs.authority import Authority
+from wharfinger.deciding.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.shares import Shares
+from wharfinger.limits.rates import Rate
 from wharfinger.rules.requests.spelling import covers
+from wharfinger.rules.types import Code
 
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 _ALPN = b"http/1.1"
 CONTEXTS = 4096
 """Hosts' certificates that are kept ready, of all agents together."""
+_TOO_MANY = Answer(Code.LIMIT, "this agent goes to more new hosts in a second than certificates are made for")
 
 type TrustFor = Callable[[str], Path]
 """The file of roots that vouch for a host."""
@@ -32,9 +36,11 @@ type TrustFor = Callable[[str], Path]
 class Tls:
     """Hooks `tls_start_client` and `tls_start_server`. Without them no handshake is made."""
 
-    def __init__(self, parts: Parts, authority: Authority, trust_for: TrustFor) -> None:
+    def __init__(self, parts: Parts, authority: Authority, trust_for: TrustFor, minting: Rate) -> None:
+        """`minting`: how often a certificate is made that there is not yet."""
         self._parts = parts
         self._authority = authority
+        self._minting = minting
         self._trust_for = trust_for
         self._contexts: Shares[tuple[object, SSL.Context]] = Shares(CONTEXTS)
 
@@ -43,8 +49,12 @@ class Tls:
         link = self._parts.sessions.link(start.context.client)
         if link is None or link.tunnel is None or not link.name_fits:
             return
-        agent = link.session.who.agent if link.session is not None else ""
-        context = self._agent_context(agent, link.tunnel[0])
+        who = link.session.who if link.session is not None else None
+        agent, host = who.agent if who is not None else "", link.tunnel[0]
+        if not self._authority.has(host.strip("[]")) and not self._minting.take(agent):
+            self._parts.gate.reject_soon(_TOO_MANY, who)  # without a handshake, which the agent sees fail
+            return
+        context = self._agent_context(agent, host)
         start.ssl_conn = SSL.Connection(context)
         start.ssl_conn.set_accept_state()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from wharfinger.rules.types import JSON
 
@@ -23,6 +24,8 @@ SECONDS = (
 """Upper ends of the classes that durations fall into."""
 
 type Labels = tuple[str, ...]
+type Rows = Mapping[Any, float] | float
+"""Numbers by their labels, or the one number that there is."""
 
 
 @dataclass(slots=True)
@@ -76,19 +79,19 @@ class Histogram:
 
     def as_json(self) -> JSON:
         """All rows: for each the number in every class, and the sum."""
-        rows = [[list(labels), list(row.counts), row.total] for labels, row in tuple(self.rows.items())]
+        rows: list[JSON] = [
+            [list(labels), list(row.counts), row.total] for labels, row in tuple(self.rows.items())
+        ]
         return {**_family("histogram", self.name, self.help, self.labels, rows), "bounds": list(self.bounds)}
 
 
-def gauge(
-    name: str, help_text: str, rows: Mapping[Labels, float] | float, labels: Labels = (), *, most: int = MOST
-) -> JSON:
+def gauge(name: str, help_text: str, rows: Rows, labels: Labels = (), *, most: int = MOST) -> JSON:
     """What something is at this moment: a number, or one for each set of labels, the first `most` of them."""
     held = rows if isinstance(rows, Mapping) else {(): rows}
     return _family("gauge", name, help_text, labels, _rows(dict(tuple(held.items())[:most])))
 
 
-def counter(name: str, help_text: str, rows: Mapping[Labels, float] | float, labels: Labels = ()) -> JSON:
+def counter(name: str, help_text: str, rows: Rows, labels: Labels = ()) -> JSON:
     """What somebody else has counted."""
     held = rows if isinstance(rows, Mapping) else {(): rows}
     return _family("counter", name, help_text, labels, _rows(dict(tuple(held.items())[:MOST])))

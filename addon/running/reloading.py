@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 FIXED = ("listen", "console", "data", "upstream", "audit", "channels")
 """Settings that hold until the next start."""
-FIXED_LIMITS = ("body", "headers", "connections")
+FIXED_LIMITS = ("body", "headers", "connections", "events", "certificates")
 
 
 class ReloadRefused(Fault):
@@ -62,9 +62,12 @@ class Reloader:
                 configuration = await self._checked(taken)
             except ReloadRefused as refusal:
                 self.refused = refusal.hint
+                self.runtime.desk.meter.reloads.add(("refused",))
                 await self._record(person, refusal.hint, "")
                 raise
-            return await self._take_over(configuration, taken, person)
+            done = await self._take_over(configuration, taken, person)
+            self.runtime.desk.meter.reloads.add(("done",))
+            return done
 
     async def _checked(self, taken: Snapshot) -> Configuration:
         answer = await rechecking.check_in_child(taken.files)

@@ -49,6 +49,8 @@ class SelfTest:
         """How far the book was at the last test."""
         self.missed: tuple[str, ...] = ()
         """What the last test found amiss, in plain lines."""
+        self.passed = False
+        """Whether the runtime is open by what the last test found."""
         self.checks: dict[str, Callable[[], Awaitable[str]]] = {
             "options": self._options,
             "addresses": self._addresses,
@@ -68,6 +70,10 @@ class SelfTest:
                 "this proxy cannot show that it refuses what it must:\n" + "\n".join(self.missed),
                 "mend what is named; until then it does not start",
             )
+        self._open()
+
+    def _open(self) -> None:
+        self.passed = True
         self._runtime.live.close(None)
 
     async def watch(self) -> None:
@@ -77,6 +83,7 @@ class SelfTest:
                 await asyncio.sleep(EVERY_CLOSED if self.missed else EVERY)
                 await self.again()
         finally:
+            self.passed = False
             self._runtime.live.close("the self-test of this proxy does not run any more")
 
     async def again(self) -> None:
@@ -86,11 +93,12 @@ class SelfTest:
             return
         if self.missed:
             reason = "; ".join(self.missed)
+            self.passed = False
             self._runtime.live.close(f"the self-test of this proxy has failed: {reason}")
             logger.critical("the self-test has failed, everything is refused: %s", reason)
             await self._tell("self-test.failed", reason)
         else:
-            self._runtime.live.close(None)
+            self._open()
             logger.warning("the self-test passes again: requests are decided again")
             await self._tell("self-test.passed", "requests are decided again")
 

@@ -34,7 +34,7 @@ from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.policies import observing
 from wharfinger.rules.policies.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
-from wharfinger.running import wiring
+from wharfinger.running import measuring, readiness, wiring
 from wharfinger.running.doors import Doors
 from wharfinger.running.office import Office
 from wharfinger.running.reloading import Reloader
@@ -217,6 +217,8 @@ class Serving:
             run_began=runtime.live.begin_run,
             run_ended=runtime.live.end_run,
             status=self._status,
+            metrics=self._metrics,
+            ready=self._ready,
             explain=self._explain,
             screen=self._screen,
             channels=lambda: None if self._channels is None else self._channels.courier,
@@ -226,6 +228,14 @@ class Serving:
             forget_segment=runtime.desk.forget_segment,
             stop=self._kill,
         )
+
+    async def _metrics(self) -> JSON:
+        refused = bool(self._reloader.refused)
+        passed = self._selftest.passed
+        return await measuring.families(self._runtime, self_test=passed, reload_refused=refused)
+
+    async def _ready(self) -> JSON:
+        return readiness.checks(self._runtime, self_test=self._selftest.passed)
 
     async def _status(self) -> JSON:
         runtime = self._runtime

@@ -39,6 +39,7 @@ from wharfinger.flow.parts import Limits, Parts
 from wharfinger.flow.sessions import Sessions
 from wharfinger.flow.tls import roots_by_host
 from wharfinger.keeping import agents, denials, proposals
+from wharfinger.limits.rates import Rate
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import JSON
 from wharfinger.running.desk import DataFolder, Desk
@@ -56,6 +57,8 @@ ACTIVITY_SWEEP = 60
 """Looks at deadlines between two at which it is written when agents were seen."""
 LEDGER_SWEEP = 3600
 """Looks at deadlines between two at counts that no limit needs any more."""
+MINTING_BURST = 4.0
+"""Seconds' worth of certificates that may be made at once: agents go to many hosts when they start."""
 
 
 class CannotStart(Fault):
@@ -75,6 +78,7 @@ class Runtime:
     master: ProxyMaster
     authority: Authority
     client: ClientFiles
+    minting: Rate
     channel_secrets: Mapping[str, Secret] = field(default_factory=dict)
     tasks: Tasks = field(default_factory=Tasks)
     _extra_own: list[tuple[str, int]] = field(default_factory=list)
@@ -188,7 +192,7 @@ async def assemble(
         hold = Hold(live, desk.book, desk.approvals, settings.approvals.hold)
         gate = Gate(
             live, desk.book, credentials, hold, desk.ledger, desk.reviews, desk.grants, desk.activity,
-            desk.meter,
+            Rate(settings.limits.events), desk.meter,
         )  # fmt: skip
         await desk.grants.void(configuration)
         sessions = Sessions(gate.finish, Held(held.BODIES * settings.limits.body))
@@ -206,11 +210,14 @@ async def assemble(
         own: list[tuple[str, int]] = []
         dialer = Dialer(lambda: live.configuration.settings, lambda: [*own, sock.getsockname()[:2]])
         extra_roots = _extra_roots(configuration, snapshot.folder, desk.data)
-        edge = Edge(sock, authority, roots_by_host(Path(certifi.where()), extra_roots), dialer, observers)
+        minting = Rate(settings.limits.certificates, MINTING_BURST)
+        trust_for = roots_by_host(Path(certifi.where()), extra_roots)
+        edge = Edge(sock, authority, trust_for, dialer, minting, observers)
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
         return Runtime(
-            snapshot, desk, credentials, live, gate, sessions, master, authority, client, channel_secrets,
+            snapshot, desk, credentials, live, gate, sessions, master, authority, client, minting,
+            channel_secrets,
             _extra_own=own,
         )  # fmt: skip
 

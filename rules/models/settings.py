@@ -140,6 +140,18 @@ class Limits(Written):
     parse: Size = Field(default=1 << 20, ge=1024, le=64 << 20, description="Body that rules may read.")
     headers: Size = Field(default=64 << 10, ge=1024, le=1 << 20, description="All headers of a message.")
     connections: Whole = Field(default=512, ge=1, le=65536, description="Open connections in total.")
+    events: Whole = Field(
+        default=10_000,
+        ge=10,
+        le=1_000_000,
+        description="Audit events in a second, in total; one agent makes half of them at most.",
+    )
+    certificates: Whole = Field(
+        default=50,
+        ge=2,
+        le=10_000,
+        description="Certificates made in a second for hosts that are new; half of them for one agent.",
+    )
     per_agent: PerAgent = Field(default_factory=PerAgent, description="Limits of each agent.")
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ def routes(office: Office) -> list[Route]:
         return JSONResponse(document)
 
     async def missing(request: Request) -> Response:
-        return _problem(404, "unknown", "there is no such call", f"see {PREFIX}/openapi.json")
+        return problem(404, "unknown", "there is no such call", f"see {PREFIX}/openapi.json")
 
     by_path: dict[str, list[Call]] = {}
     for call in CALLS:
@@ -53,18 +53,18 @@ def _endpoint(office: Office, calls: list[Call]) -> Callable[[Request], Awaitabl
     async def endpoint(request: Request) -> Response:
         call = by_method["GET" if request.method == "HEAD" else request.method]
         try:
-            token = _token(office, request, changes=call.changes)
+            token = token_of(office, request, changes=call.changes)
             given = await _given(call, request)
             return JSONResponse(await call.work(office, token, given))
         except ControlError as error:
-            return _problem(STATUS[error.code], error.code.value, error.message, error.hint)
+            return problem(STATUS[error.code], error.code.value, error.message, error.hint)
         except Fault as fault:
-            return _problem(503, "unavailable", fault.message, fault.hint)
+            return problem(503, "unavailable", fault.message, fault.hint)
 
     return endpoint
 
 
-def _token(office: Office, request: Request, *, changes: bool) -> str:
+def token_of(office: Office, request: Request, *, changes: bool) -> str:
     """The token that this comes with; raises `ControlError`."""
     presented = request.headers.getlist("authorization")
     if presented:
@@ -122,6 +122,6 @@ def _read(field: Field, value: Any) -> Any:
     return value if good else None
 
 
-def _problem(status: int, code: str, message: str, hint: str = "") -> Response:
+def problem(status: int, code: str, message: str, hint: str = "") -> Response:
     """The one shape of an error."""
     return JSONResponse({"error": {"code": code, "message": message, "hint": hint}}, status)

@@ -9,9 +9,8 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from wharfinger.control.office import api, live
+from starlette.responses import Response
+from wharfinger.control.office import api, live, watched
 from wharfinger.control.office.assets import Assets
 from wharfinger.control.office.guard import Guard
 from wharfinger.control.office.pages import by_link, sign_in
@@ -36,10 +35,6 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
 
     office.tail.told.append(office.changes.take)
 
-    async def health(request: Request) -> Response:
-        found = await office.runtime.health()
-        return JSONResponse({"proxy": found}, 200 if found == "serving" else 503)
-
     async def missing(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)
         message = "there is no such page" if status == 404 else "this cannot be done here"
@@ -53,7 +48,7 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/healthz", health),
+            *watched.routes(office),
             assets.route(),
             *sign_in.routes(office),
             *live.routes(office),

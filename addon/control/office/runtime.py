@@ -35,15 +35,23 @@ class Runtime:
         async with self._room:
             return await run_in_threadpool(self._ask, session, action, args, background)
 
-    async def health(self) -> str:
-        """`serving`, `unreachable`, or `closed` while the proxy refuses everything for its self-test."""
+    async def answers(self) -> bool:
+        """Whether a proxy answers, ready or not."""
         try:
             status = await self.ask(None, "status")
         except Fault:
-            return "unreachable"
-        if not isinstance(status, dict) or status.get("running") is not True:
-            return "unreachable"
-        return "closed" if status.get("self_test") else "serving"
+            return False
+        return isinstance(status, dict) and status.get("running") is True
+
+    async def checks(self) -> Mapping[str, bool] | None:
+        """What the proxy needs to serve, each with whether it has it; None where no proxy answers."""
+        try:
+            found = await self.ask(None, "ready")
+        except Fault:
+            return None
+        if not isinstance(found, dict) or found.get("running") is False:
+            return None
+        return {str(name): good is True for name, good in found.items()}
 
     def _ask(self, session: str | None, action: str, args: Mapping[str, Any] | None, background: bool) -> Any:
         with Client.connect(self.data, _SECONDS) as client:

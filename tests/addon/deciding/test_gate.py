@@ -12,7 +12,7 @@ from wharfinger.deciding.gate import Gate
 @pytest.fixture
 def gate() -> Gate:
     none = cast(Any, None)
-    return Gate(none, none, none, none, none, none, none, none)
+    return Gate(none, none, none, none, none, none, none, none, none)
 
 
 @pytest.mark.timeout(10)

@@ -42,7 +42,7 @@ async def _half_sent(proxy: Any, agent: str, size: int) -> Any:
     tunnel = await proxy.connect(agent=agent)
     fields = [*JSON, ("Content-Length", str(size))]
     tunnel.writer.write(proxy.raw("POST", "/items", fields, key=False) + body(size)[: size - 1])
-    room = proxy.runtime.sessions._held
+    room = proxy.runtime.sessions.held
     before = room.total
     async with asyncio.timeout(5):
         while room.total < before + size - 1:
@@ -51,7 +51,7 @@ async def _half_sent(proxy: Any, agent: str, size: int) -> Any:
 
 
 async def test_bodies_that_are_held_have_an_end_for_each_agent_and_for_all(proxy: Any, origin: Any) -> None:
-    room = proxy.runtime.sessions._held
+    room = proxy.runtime.sessions.held
     assert room.most == held.BODIES * 1024 * 1024, "positive control: eight of the largest"
     room.most = 800_000
     first = await _half_sent(proxy, "bot", 300_000)
@@ -72,7 +72,7 @@ async def test_bodies_that_are_held_have_an_end_for_each_agent_and_for_all(proxy
 
 
 async def test_what_was_held_is_given_back_on_a_connection_that_goes_on(proxy: Any) -> None:
-    room = proxy.runtime.sessions._held
+    room = proxy.runtime.sessions.held
     room.most = 800_000
     tunnel = await proxy.connect()
     for _ in range(4):
