@@ -11,12 +11,14 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Self
 from urllib.parse import quote, unquote
 
+from wharfinger.credentials import asymmetric as curve
+from wharfinger.credentials.chunks import Chunks
 from wharfinger.rules import sigv4
 from wharfinger.rules.sigv4 import Scope
 from wharfinger.secret import Secret
@@ -77,8 +79,22 @@ class Keys:
         return json.dumps(held | ({"SessionToken": self.session_token} if self.session_token else {}))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Signed:
+    """A request's header fields with a signature, and what the signatures of its chunks go on from."""
+
+    headers: Headers
+    chunks: Chunks | None = None
+    """Where the body is in signed chunks: what signs them."""
+
+
 def signed(secret: Secret, scope: Scope, request: Outgoing, now: datetime) -> Headers:
     """The header fields to send: those given, without another's signature, and ours. Raises `CannotSign`."""
+    return sign(secret, scope, request, now).headers
+
+
+def sign(secret: Secret, scope: Scope, request: Outgoing, now: datetime) -> Signed:
+    """The same, with what signs a body's chunks. Raises `CannotSign`."""
     keys = Keys.read(secret.reveal())
     stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     given = [value for name, value in request.headers if name.lower() == "x-amz-content-sha256"]
@@ -87,23 +103,38 @@ def signed(secret: Secret, scope: Scope, request: Outgoing, now: datetime) -> He
     kept.append(("X-Amz-Date", stamp))
     if given or scope.service == "s3":
         kept.append(("X-Amz-Content-Sha256", digest))
+    if scope.asymmetric:
+        kept.append(("X-Amz-Region-Set", scope.region))
     if keys.session_token:
         kept.append(("X-Amz-Security-Token", keys.session_token))
     names, lines = _canonical_headers(kept)
     path, _, query = request.target.partition("?")
     canonical = "\n".join((request.method, _path(path, scope), _query(query), lines, names, digest))
-    where = f"{stamp[:8]}/{scope.region}/{scope.service}/aws4_request"
-    text = f"{sigv4.ALGORITHM}\n{stamp}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-    signature = hmac.new(_key(keys.secret_key, where.split("/")), text.encode(), hashlib.sha256).hexdigest()
+    region = "" if scope.asymmetric else f"/{scope.region}"
+    where = f"{stamp[:8]}{region}/{scope.service}/aws4_request"
+    algorithm = sigv4.ASYMMETRIC if scope.asymmetric else sigv4.ALGORITHM
+    signer = _signer(keys, where, asymmetric=scope.asymmetric)
+    signature = signer(f"{algorithm}\n{stamp}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}")
     made = f"Credential={keys.access_key}/{where}, SignedHeaders={names}, Signature={signature}"
-    return [*kept, ("Authorization", f"{sigv4.ALGORITHM} {made}")]
+    chunks = Chunks(digest, stamp, where, signature, signer) if digest in sigv4.CHUNKED else None
+    return Signed([*kept, ("Authorization", f"{algorithm} {made}")], chunks)
+
+
+def _signer(keys: Keys, where: str, *, asymmetric: bool) -> Callable[[str], str]:
+    """What signs texts for that day, region and service."""
+    if asymmetric:
+        return lambda text: curve.signature(keys.access_key, keys.secret_key, text)
+    key = _key(keys.secret_key, where.split("/"))
+    return lambda text: hmac.digest(key, text.encode(), "sha256").hex()
 
 
 def _digest(given: list[str], scope: Scope, body: bytes | None) -> str:
     """What stands for the body in the signature."""
     said = given[0] if len(given) == 1 else ""
-    if said.startswith(sigv4.CHUNKED):
-        raise CannotSign("the body is signed chunk by chunk")
+    if said in sigv4.CHUNKED and (sigv4.ASYMMETRIC in said) is scope.asymmetric and scope.service == "s3":
+        return said
+    if said.startswith("STREAMING-") and said not in sigv4.UNSIGNED:
+        raise CannotSign("the body is signed in a way that is not known")
     if scope.service == "s3" and said in sigv4.UNSIGNED:
         return said
     if body is not None:

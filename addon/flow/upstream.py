@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 from mitmproxy import http
 from wharfinger.credentials import kinds, signing
+from wharfinger.credentials.chunks import Chunks, Misshapen
 from wharfinger.deciding.gate import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
 from wharfinger.rules import hmacs, sigv4
-from wharfinger.rules.requests import headers
+from wharfinger.rules.requests import headers, spelling
+from wharfinger.rules.sigv4 import Scope
 from wharfinger.rules.tools import placing
 from wharfinger.rules.types import Place, Placement, Request
 from wharfinger.secret import Secret
@@ -30,6 +32,8 @@ class Sealed:
     head: http.Request
     body: bytes | None
     """None where the body is streamed."""
+    chunks: Chunks | None = None
+    """Where a streamed body is in signed chunks: what signs them anew."""
 
 
 @dataclass(slots=True, repr=False)
@@ -41,6 +45,7 @@ class _Copy:
     content_type: tuple[str, ...]
     fields: list[tuple[bytes, bytes]]
     cookies: list[str]
+    chunks: Chunks | None = None
 
     def put(self, placement: Placement, value: str) -> None:
         """Put one credential in its place. Raises `Withdrawn` if the place is not there."""
@@ -106,7 +111,7 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         timestamp_start=time.time(),
         timestamp_end=None,
     )
-    return Sealed(head, copy.body)
+    return Sealed(head, copy.body, copy.chunks)
 
 
 def _sign(placement: Placement, secret: Secret, request: Request, copy: _Copy) -> None:
@@ -126,17 +131,33 @@ def _sign(placement: Placement, secret: Secret, request: Request, copy: _Copy) -
 
 def _signed(secret: Secret, request: Request, copy: _Copy) -> list[tuple[bytes, bytes]]:
     """The fields with a signature by AWS's rules, made last, of all that goes out. Raises `Withdrawn`."""
-    scopes = [scope for value in request.values("authorization") if (scope := sigv4.read(value.strip(" \t")))]
-    if len(scopes) != 1:
-        raise Withdrawn("the request is not signed as AWS has it")
+    scope = _scope(request)
+    copy.target = sigv4.without_signature(copy.target)
     digests = [("X-Amz-Content-Sha256", value) for value in request.values("x-amz-content-sha256")]
     headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in copy.fields]
     try:
         outgoing = signing.Outgoing(request.method, copy.target, [*headers, *digests], copy.body)
-        made = signing.signed(secret, scopes[0], outgoing, datetime.now(UTC))
-    except signing.CannotSign as error:
+        made = signing.sign(secret, scope, outgoing, datetime.now(UTC))
+        if made.chunks is not None and copy.body is not None:
+            copy.body = made.chunks.feed(copy.body) + made.chunks.finish()
+        elif made.chunks is not None:
+            copy.chunks = made.chunks
+    except (signing.CannotSign, Misshapen) as error:
         raise Withdrawn(str(error)) from None
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made.headers]
+
+
+def _scope(request: Request) -> Scope:
+    """What the agent's own signature was for, in a field or in the URL. Raises `Withdrawn`."""
+    regions = tuple(value.strip(" \t") for value in request.values("x-amz-region-set"))
+    fields = [value.strip(" \t") for value in request.values("authorization")]
+    scopes = [scope for value in fields if (scope := sigv4.read(value, regions)) is not None]
+    if not fields:
+        found = sigv4.presigned(spelling.target(request.target).query)
+        scopes = [] if found is None else [found[0]]
+    if len(scopes) != 1:
+        raise Withdrawn("the request is not signed as AWS has it")
+    return scopes[0]
 
 
 def _framing(body: bytes | None, method: str, flow_request: http.Request) -> list[tuple[bytes, bytes]]:

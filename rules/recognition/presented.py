@@ -50,6 +50,10 @@ class Presented:
     """Whether a credential is bound to the host."""
 
 
+_IN_SIGNED_URL: Final = ["X-Amz-Credential", "X-Amz-Security-Token"]
+"""Parameters that hold the key in a URL with a signature of AWS's."""
+
+
 class _Misuse(Exception):
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -188,10 +192,23 @@ class _Look:
     def _in_signature(self) -> list[tuple[str, list[str]]]:
         """The key that the request is signed with; a session token, where there is one, must be the same."""
         keys = [value for value in self.fields.get("x-amz-security-token", ()) if value]
+        regions = self.fields.get("x-amz-region-set", ())
         for value in filter(None, self.fields.get("authorization", ())):
-            scope = sigv4.read(value)
+            scope = sigv4.read(value, regions)
             keys.append(value if scope is None else scope.key)
+        query = self.read.target.query if self.read.target is not None else ()
+        if sigv4.is_presigned(query):
+            keys.extend(self._in_signed_url(query))
         return [(key, [key]) for key in dict.fromkeys(keys)]
+
+    def _in_signed_url(self, query: Iterable[tuple[str, str]]) -> list[str]:
+        """The key of a URL that holds its own signature, and its session token."""
+        found = sigv4.presigned(query)
+        if found is None or self.fields.get("authorization"):
+            raise _Misuse(
+                "the URL's signature cannot be read", "Sign it as AWS's own clients do, or not at all."
+            )
+        return [text for text in (found[0].key, found[1]) if text]
 
     def _in_hmac(self, placement: Placement) -> list[tuple[str, list[str]]] | None:
         """The placeholder itself, or a signature that it was made with: that is worth as much."""
@@ -274,9 +291,10 @@ class _Look:
         if not _may_go(credential, self.read.host):
             help_ = "Ask the operator to list the host in credentials.yaml."
             return Refusal(Code.DENIED, f"{name} may not go to this host", help_)
-        if placement.place is Place.SIGV4 and sigv4.is_chunked(self.fields):
+        chunked = sigv4.chunked(self.fields) if placement.place is Place.SIGV4 else ""
+        if chunked and chunked not in sigv4.CHUNKED:
             help_ = "Let the client send the body without signing its chunks (https needs no more)."
-            return Refusal(Code.DENIED, "the body is signed chunk by chunk, which cannot be done anew", help_)
+            return Refusal(Code.DENIED, "the body's chunks are signed in a way that is not known", help_)
         if self.request.scheme != "https":
             return Refusal(Code.DENIED, f"{name} goes out over https only", "Use an https URL.")
         return None
@@ -338,13 +356,15 @@ class _Look:
     def _signatures(self, found: tuple[Placement, ...]) -> Iterator[str]:
         """The fields of a signature that say more than the key."""
         if any(each.place is Place.SIGV4 for each in found):
-            for name in ("authorization", "x-amz-date", "x-amz-content-sha256"):
+            for name in ("authorization", "x-amz-date", "x-amz-content-sha256", "x-amz-region-set"):
                 yield from self.fields.get(name, ())
 
     def _other_target(self, found: tuple[Placement, ...]) -> str:
         """The target without the places of the credentials found in it."""
         target = self.request.target
         parameters = [each.name for each in found if each.place is Place.QUERY]
+        if any(each.place is Place.SIGV4 for each in found):
+            parameters += _IN_SIGNED_URL
         if parameters and self.read.target is not None:
             rest = (f"{k}={v}" for k, v in self.read.target.query if k not in parameters)
             target = "&".join((target.partition("?")[0], *rest))

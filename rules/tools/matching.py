@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from wharfinger.rules import inputs
+from wharfinger.rules import inputs, sigv4
 from wharfinger.rules.protocols.speech import Operation
 from wharfinger.rules.requests import bodies, extras
 from wharfinger.rules.requests.bodies import Body, Media
@@ -159,6 +159,9 @@ def _set_aside(tool: Tool, held: dict[str, JSON], place: Place) -> None:
     for placement in tool.placements:
         if placement.place is place and isinstance(held.get(placement.name), str):
             del held[placement.name]
+        if placement.place is Place.SIGV4 and place is Place.QUERY:
+            for name in sigv4.IN_QUERY & held.keys():
+                del held[name]
 
 
 def _extras(tool: Tool, query: Mapping[str, JSON], body: Mapping[str, JSON]) -> str | None:

@@ -142,7 +142,12 @@ def test_what_stands_for_the_body(scope: Scope, said: str | None, body: bytes | 
 
 @pytest.mark.parametrize(
     ("scope", "said", "body"),
-    [(S3, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"x"), (DYNAMO, None, None)],
+    [
+        (S3, "STREAMING-AWS4-HMAC-SHA512-PAYLOAD", b"x"),
+        (S3, "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", b"x"),
+        (DYNAMO, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", b"x"),
+        (DYNAMO, None, None),
+    ],
 )
 def test_a_body_that_cannot_be_signed_is_not_sent(scope: Scope, said: str | None, body: bytes | None) -> None:
     headers = [] if said is None else [("X-Amz-Content-Sha256", said)]

@@ -233,7 +233,7 @@ def test_problems_of_people(told: Any, text: str, expected: list[str]) -> None:
             [
                 '1:70 expected "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", '
                 '"EdDSA", "HS256", "HS384" or "HS512"',
-                '1:85 the claim "exp" is made anew each time | leave it out, and write `life`',
+                '1:84 the claim "exp" is made anew each time | leave it out, and write `life`',
             ],
         ),
         (
