@@ -1,24 +1,26 @@
-"""Make system calls on the files of book and store fail, and see that nothing unlogged is sent.
+"""Make system calls on files of book, store and configuration fail, and see that nothing unlogged is sent.
 
-    python scripts/torture/faults.py [TRIALS] [SEED] [CALL]     # 6 trials unless told otherwise; needs strace
+    python scripts/torture/faults.py [TRIALS] [SEED] [NAME]...     # 8 trials by default; needs strace
+    python scripts/torture/faults.py all [SEED] [NAME]...
 
-Each trial takes one of (call × error × which call of its kind × once or for ever), runs a fresh proxy under
-`strace -e inject`, on the files of the data folder only, and sends requests one after the other until five
-have been answered behind the fault. It then starts the proxy again without faults. It must hold that
+NAME is a path, which is one of write, approval, reload and start, or a system call; without, trials are taken
+from all. First each path is run once under strace, which shows every call that any thread makes there on a
+file of the data folder or of the configuration. Each of them, by name and by which of its name it is in its
+thread, is a place for a fault: EIO, ENOSPC, EINTR, SIGKILL, and for writes that nothing is written; once, and
+from then on for ever (for EINTR 200 times in a row: who is interrupted for ever waits for ever).
 
-1. every request that the origin saw, and every one that was answered 200, has an intent in the book
-2. once a request was refused because the book failed, no later one is sent
-3. the book verifies after the next start, or `audit verify` names what is wrong and the proxy does not start
-
-A trial whose fault keeps the proxy from starting at all is counted by itself.
+Each trial puts one fault in (`strace -e inject`), does what `scenes.py` does on that path, kills the proxy,
+starts it again without fault, sends the same requests again, and holds origin, book and answers against
+each other: see there for what must be so. The book must verify then; or, where the proxy does not start
+again, it must say why.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -28,163 +30,197 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ground import Ground, Load, described, laid, tell
+from ground import described, tell
+from scenes import SCENES, Stage, afterwards, staged, wrong
+from wharfinger.audit.verify import verify
 
-REQUESTS = 12
-
-CALLS = {
-    "write": ("error=EIO", "error=ENOSPC", "error=EINTR", "retval=1"),
-    "pwrite64": ("error=EIO", "error=ENOSPC", "error=EINTR"),
-    "fdatasync": ("error=EIO", "error=ENOSPC", "signal=KILL"),
-    "fsync": ("error=EIO", "error=ENOSPC"),
-    "openat": ("error=EIO", "error=EMFILE", "error=EACCES"),
-    "ftruncate": ("error=EIO",),
-    "renameat": ("error=EIO", "error=ENOSPC"),
-}
-"""What is made to fail, and how. `retval=1` says that one byte was written although none was."""
-_STORE = ("store.db", "store.db-wal", "store.db-shm")
+WAYS = ("error=EIO", "error=ENOSPC", "error=EINTR", "signal=KILL")
+WRITES = {"write": "retval=0", "pwrite64": "retval=0"}
+"""Calls that may do less than they were asked to."""
+STORM = 200
+PATIENCE = 30.0
+_CALL = re.compile(r"^(\d+) +(\w+)\(")
+_COMING = ("book-000002.jsonl", "book-000002.checkpoints", "book-000002.salt", "book.failed")
+_STORE = ("store.db", "store.db-wal", "store.db-shm", "store.db-journal")
 
 
 @dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong."""
 
+    path: str
     call: str
     how: str
     when: int
     for_ever: bool
 
     def __str__(self) -> str:
-        return f"{self.call} {self.how} at {self.when}{' and from then on' if self.for_ever else ''}"
+        many = " and from then on" if self.for_ever else ""
+        return f"{self.path}: {self.call} {self.how} at {self.when}{many}"
 
-    def wrapper(self, data: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-        """The command that a proxy with this fault runs under."""
-        paths = itertools.chain.from_iterable(("-P", str(data / name)) for name in names)
-        which = f"{self.when}+" if self.for_ever else str(self.when)
-        inject = f"inject={self.call}:{self.how}:when={which}"
-        return (
-            "strace",
-            "-f",
-            "--seccomp-bpf",
-            "-o",
-            str(data.parent / "trace"),
-            *paths,
-            "-e",
-            f"trace={self.call}",
-            "-e",
-            inject,
+    @property
+    def inject(self) -> str:
+        """As strace takes it."""
+        last = f"..{self.when + STORM}" if self.how == "error=EINTR" else "+"
+        return f"inject={self.call}:{self.how}:when={self.when}{last if self.for_ever else ''}"
+
+
+class Tracer:
+    """strace on the files of one proxy."""
+
+    def __init__(self, stage: Stage, *expressions: str) -> None:
+        self._stage = stage
+        self._expressions = expressions
+        self._process: subprocess.Popen[bytes] | None = None
+        self.trace = stage.ground.root / "trace"
+        self._said = stage.ground.root / "strace.log"
+
+    def attach(self, pid: int) -> None:
+        """Trace this process from now on, and all of its threads; what it executes opens nothing here."""
+        self.trace.unlink(missing_ok=True)
+        expressions = itertools.chain.from_iterable(("-e", each) for each in self._expressions)
+        files = itertools.chain.from_iterable(("-P", str(path)) for path in self._files())
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                ["strace", "-f", "-b", "execve", "-p", str(pid), "-o", str(self.trace), *files, *expressions],
+                stderr=said,
+            )
+        end = time.monotonic() + PATIENCE
+        while b"attached" not in self._said.read_bytes():
+            if self._process.poll() is not None or time.monotonic() > end:
+                raise SystemExit("strace did not start\n" + self._said.read_text())
+            time.sleep(0.005)
+
+    def _files(self) -> Iterator[Path]:
+        config = self._stage.ground.root / "config"
+        data = self._stage.data
+        coming = [*(data / "audit" / name for name in _COMING), *(data / name for name in _STORE)]
+        yield from sorted({config, *config.rglob("*"), *coming})
+
+    def close(self) -> None:
+        """Wait for the end of what was traced."""
+        if self._process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+            self._process.kill()
+            self._process.wait()
+
+    def calls(self) -> Counter[str]:
+        """How often each call was made, by the thread that made it most often."""
+        by_thread = Counter(
+            (match[1], match[2])
+            for line in self.trace.read_text(errors="replace").splitlines()
+            if (match := _CALL.match(line))
         )
+        most: Counter[str] = Counter()
+        for (_, call), count in by_thread.items():
+            most[call] = max(most[call], count)
+        return most
+
+    @property
+    def hit(self) -> bool:
+        """Whether the fault came to be."""
+        return self.trace.exists() and "(INJECTED" in self.trace.read_text(errors="replace")
 
 
-def every() -> Iterator[Fault]:
-    """All faults that are tried."""
-    for call, ways in CALLS.items():
-        for how, when, for_ever in itertools.product(ways, (1, 2, 3, 5, 8, 13, 21), (False, True)):
-            # For ever interrupted is never done: that is no fault but a busy loop, in libc as in Python.
-            if not (for_ever and how in {"signal=KILL", "error=EINTR"}):
-                yield Fault(call, how, when, for_ever)
-
-
-def tried(ground: Ground, fault: Fault, number: int, names: tuple[str, ...]) -> tuple[str, list[str]]:
-    """What became of one trial, and what is wrong with it."""
-    before = set(ground.received())
-    ground.wrapper = fault.wrapper(ground.root / "config" / "data", names)
-    trace = ground.root / "config" / "trace"
-    trace.unlink(missing_ok=True)
-    answered: dict[str, int] = {}
-    came = "served"
+def played(stage: Stage, path: str, *expressions: str) -> tuple[Tracer, bool]:
+    """Do what is done on a path, under strace; whether the proxy started at all. It is killed at the end."""
+    stage.reset()
+    tracer = Tracer(stage, *expressions)
+    if path == "start":
+        stage.ground.attach = tracer.attach
     try:
-        ground.start()
+        stage.ground.start()
     except SystemExit:
-        came = "did not start"
+        return tracer, False
     else:
-        load = Load(ground, f"f{number}", 1, REQUESTS)
-        with load:
-            load.wait()
-        answered = load.answered
-    if ground.proxy is not None:
-        _end(ground)
-    ground.wrapper = ()
-    hit = trace.exists() and "(INJECTED)" in trace.read_text(errors="replace")
-    wrong = _wrong(ground, fault, answered, set(ground.received()) - before)
-    if came == "served":
-        came = "not reached" if not hit else "refused" if 502 in answered.values() else "went on"
-    return came, wrong
+        if path != "start":
+            tracer.attach(stage.ground.pid)
+        SCENES[path](stage)
+    finally:
+        stage.ground.attach = None
+        if stage.ground.proxy is not None:
+            stage.ground.end(signal.SIGKILL)
+        tracer.close()
+    return tracer, True
 
 
-def _end(ground: Ground) -> None:
-    """End a proxy that may not be able to end in good order."""
-    if ground.proxy is None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(ground.pid or ground.proxy.pid, signal.SIGTERM)
+def places(stage: Stage, path: str) -> Iterator[Fault]:
+    """Every fault of a path."""
+    tracer, started = played(stage, path, "trace=%file,%desc")
+    found = wrong(stage, path)
+    if not started or found or (path == "reload" and not stage.reloaded):
+        said = (stage.ground.root / "up.log").read_text()[-2000:]
+        raise SystemExit(f"{path} does not go well without any fault: {found}\n{said}")
+    for call, count in sorted(tracer.calls().items()):
+        ways = [*WAYS, *([WRITES[call]] if call in WRITES else [])]
+        for how, when, for_ever in itertools.product(ways, range(1, count + 1), (False, True)):
+            if not (for_ever and how == "signal=KILL"):
+                yield Fault(path, call, how, when, for_ever)
+
+
+def tried(stage: Stage, fault: Fault) -> tuple[str, list[str]]:
+    """What became of one trial, and what is wrong with it."""
+    tracer, started = played(stage, fault.path, f"trace={fault.call}", fault.inject)
+    statuses = {status for all_ in stage.answered.values() for status in all_}
+    came = "did not start" if not started else "refused" if statuses & {502, 503} else "went on"
+    if fault.how == "signal=KILL" and 0 in statuses:
+        came = "killed"
+    elif not tracer.hit:
+        came = "not reached"
+    elif came == "went on" and 0 in statuses:
+        came = "hung or cut off"
+    log = stage.ground.root / "up.log"
+    log.write_bytes(b"")
+    found: list[str] = []
     try:
-        ground.proxy.wait(20)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(ground.pid or ground.proxy.pid, signal.SIGKILL)
-        ground.proxy.kill()
-        ground.proxy.wait()
-    ground.proxy = None
+        stage.ground.start()
+    except SystemExit:
+        came += ", and did not start again"
+        if "error:" not in log.read_text():
+            found.append(f"it did not start again, and did not say why: {log.read_text()[-2000:]}")
+    else:
+        afterwards(stage)
+        stage.ground.end(signal.SIGKILL)
+        if not (verified := verify(stage.data / "audit")).ok:
+            found.append(f"it started again on a book that does not verify: {verified.failures[0]}")
+    found += wrong(stage, fault.path)
+    return came, [f"{fault}: {each}" for each in found]
 
 
-def _wrong(ground: Ground, fault: Fault, answered: dict[str, int], seen: set[str]) -> list[str]:
-    intents = set()
-    for event in ground.events():
-        given: Any = event
-        if given["kind"] == "intent":
-            intents.add(str(given["path"]).lstrip("/"))
-    sent = {name for name, status in answered.items() if status == 200}
-    wrong = [f"{fault}: {name} was sent, and is not in the book" for name in (seen | sent) - intents]
-    statuses = [status for status in answered.values() if status in {200, 502}]
-    if statuses != sorted(statuses):
-        wrong.append(f"{fault}: requests were sent after the book had failed")
-    return wrong
-
-
-def main(trials: int, seed: int, call: str = "") -> int:
+def main(trials: int | None, seed: int, *names: str) -> int:
     """Run, and tell."""
     if shutil.which("strace") is None:
         raise SystemExit("strace is not installed")
     rng = random.Random(seed)
-    faults = [fault for fault in every() if call in {"", fault.call}]
-    chosen = faults if trials >= len(faults) else rng.sample(faults, trials)
-    print(
-        described(
-            seed,
-            f"{len(chosen)} of {len(faults)} faults by `strace -e inject` on the files of book and store",
-        )
-    )
-    began = time.monotonic()
+    paths = [name for name in names if name in SCENES] or list(SCENES)
+    calls = [name for name in names if name not in SCENES]
     came: Counter[str] = Counter()
-    wrong: list[str] = []
-    for number, fault in enumerate(chosen):
-        with laid() as ground:
-            ground.start()
-            with Load(ground, "before", 1, 4) as load:
-                load.wait()
-            ground.end(signal.SIGTERM)
-            data = ground.root / "config" / "data"
-            names = (*(str(path.relative_to(data)) for path in (data / "audit").iterdir()), "audit", *_STORE)
-            outcome, found = tried(ground, fault, number, names)
-            wrong += found
-            print(f"{fault}: {outcome}", file=sys.stderr, flush=True)
-            came[f"{fault.call} {fault.how.partition('=')[2]}: {outcome}"] += 1
-            ground.start()
-            ground.end(signal.SIGTERM)
-            ground.run("audit", "verify")
+    found: list[str] = []
+    began = time.monotonic()
+    with staged() as stage:
+        stage.ground.patience = PATIENCE
+        every = [fault for path in paths for fault in places(stage, path)]
+        faults = [fault for fault in every if not calls or fault.call in calls]
+        chosen = rng.sample(faults, min(trials or len(faults), len(faults)))
+        of = ", ".join(f"{name} {n}" for name, n in Counter(fault.path for fault in faults).items())
+        print(described(seed, f"{len(chosen)} of {len(faults)} faults ({of}) by `strace -e inject`"))
+        for number, fault in enumerate(chosen, 1):
+            outcome, problems = tried(stage, fault)
+            found += problems
+            came[f"{fault.path}: {outcome}"] += 1
+            print(f"{number} {fault}: {outcome}", *problems, sep="\n  ", file=sys.stderr, flush=True)
 
     def told() -> str:
         lines = [f"{name}: {count}" for name, count in sorted(came.items())]
-        return "\n".join([*lines, f"{time.monotonic() - began:.0f} s; {len(wrong)} unlogged or out of order"])
+        return "\n".join([*lines, f"{time.monotonic() - began:.0f} s; {len(found)} unlogged or out of order"])
 
-    if not any("refused" in name for name in came):
-        wrong.append("nothing was shown: no fault kept a request from being sent")
-    return tell(wrong, told)
+    if all("not reached" in name for name in came):
+        found.append("nothing was shown: no fault came to be")
+    return tell(found, told)
 
 
 if __name__ == "__main__":
-    given = [int(argument) for argument in sys.argv[1:3]]
-    sys.exit(main(*[*given, *(6, 1)[len(given) :]], *sys.argv[3:4]))
+    first, second, *rest = [*sys.argv[1:], *("8", "1")[len(sys.argv) - 1 :]]
+    sys.exit(main(None if first == "all" else int(first), int(second), *rest))

@@ -56,6 +56,9 @@ class Ground:
     """What the proxy is started under, such as strace."""
     nursery: Nursery | None = None
     """What forks it, where it is started often."""
+    attach: Callable[[int], None] | None = None
+    """Called with the pid of one that was forked, before it does anything."""
+    patience: float = PATIENCE
     proxy: subprocess.Popen[bytes] | Forked | None = None
     address: tuple[str, int] = ("", 0)
     pid: int = 0
@@ -92,7 +95,7 @@ class Ground:
         ready.unlink(missing_ok=True)
         self.pid = 0
         self.proxy = self._begun("up", "--ready-file", str(ready))
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while not ready.exists():
             if self.proxy.poll() is not None or time.monotonic() > end:
                 raise SystemExit("the proxy did not start\n" + (self.root / "up.log").read_text()[-4000:])
@@ -109,7 +112,11 @@ class Ground:
     def _begun(self, *arguments: str) -> subprocess.Popen[bytes] | Forked:
         said = self.root / "up.log"
         if self.nursery is not None:
-            return self.nursery.start(self.arguments(*arguments), said)
+            forked = self.nursery.start(self.arguments(*arguments), said, stopped=self.attach is not None)
+            if self.attach is not None:
+                self.attach(forked.pid)
+                os.kill(forked.pid, signal.SIGCONT)
+            return forked
         with said.open("ab") as log:
             return subprocess.Popen(
                 [*self.wrapper, *self.command(*arguments)],

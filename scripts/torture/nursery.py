@@ -57,13 +57,15 @@ class Nursery:
             [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
 
-    def start(self, arguments: Sequence[str], log: Path) -> Forked:
-        """Run wharfinger with these arguments, and write what it says to `log`."""
+    def start(self, arguments: Sequence[str], log: Path, *, stopped: bool = False) -> Forked:
+        """Run wharfinger with these arguments, and write what it says to `log`.
+
+        `stopped`: it waits for SIGCONT before it does anything.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(
-            json.dumps({"arguments": list(arguments), "log": str(log)}).encode() + b"\n"
-        )
+        asked = {"arguments": list(arguments), "log": str(log), "stopped": stopped}
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         self._process.stdin.flush()
         return Forked(int(self._process.stdout.readline()))
 
@@ -80,14 +82,16 @@ def _serve() -> None:
         asked = json.loads(line)
         pid = os.fork()
         if not pid:
-            _be(asked["arguments"], asked["log"])
+            _be(asked["arguments"], asked["log"], stopped=asked["stopped"])
         sys.stdout.write(f"{pid}\n")
         sys.stdout.flush()
 
 
-def _be(arguments: list[str], log: str) -> None:
+def _be(arguments: list[str], log: str, *, stopped: bool) -> None:
     """Be that process: never returns."""
     os.setsid()
+    if stopped:
+        os.kill(os.getpid(), signal.SIGSTOP)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nothing, said = (
         os.open(os.devnull, os.O_RDONLY),
