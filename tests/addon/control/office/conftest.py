@@ -84,6 +84,10 @@ class House:
     files: dict[str, bytes] = field(default_factory=dict)
     """Of the configuration in force."""
     overlaid: Any = None
+    checks: dict[str, bool] = field(default_factory=dict)
+    """What the proxy has of what it needs."""
+    families: list[Any] = field(default_factory=list)
+    """What the proxy has counted."""
     courier: Any = None
     """The channels, where a test has any."""
 
@@ -160,12 +164,20 @@ async def proxy(tmp_path: Path) -> AsyncIterator[House]:
         async def stop(person: str, reason: str) -> None:
             stopped.append(f"{person}: {reason}")
 
+        async def ready() -> Any:
+            return made.checks
+
+        async def metrics() -> Any:
+            return made.families
+
         held = {each.name: getattr(desk, each.name) for each in fields(Services) if hasattr(desk, each.name)}
         services = Services(
             **held,
             configuration=lambda: overlaid,
             files=lambda: (made.files, made.policy_digest),
             status=status,
+            ready=ready,
+            metrics=metrics,
             stop=stop,
             channels=lambda: made.courier,
         )
