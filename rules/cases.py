@@ -77,7 +77,12 @@ def run_case(configuration: Configuration, policy: str, case: Case) -> CaseResul
         return CaseResult(policy, case.position, False, case.expect, None, None, str(error))
     counters = None if case.after is None else Before(case.after, case.instant)
     facts = Facts(
-        _NONE_ISSUED, agent_id=case.agent, reason=case.reason, origin=Origin.TEST, counters=counters
+        _NONE_ISSUED,
+        agent_id=case.agent,
+        reason=case.reason,
+        origin=Origin.TEST,
+        confinement=case.confinement,
+        counters=counters,
     )
     decision = decide(configuration, request, facts, case.instant, explain=True)
     passed = decision.verdict is case.expect

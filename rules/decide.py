@@ -321,6 +321,8 @@ class _Deciding:
                 "no tool fits this request, and its host has a credential bound",
                 "Ask the operator for a tool.",
             )
+        if (barred := self._unconfined(shown)) is not None:
+            return barred
         unread = self.request.body is None and self.request.opening is None
         if judgement.verdict is Verdict.ASK and (unread or self.request.message):
             what = "a streamed request" if self.request.message is None else "a message on an open connection"
@@ -329,6 +331,18 @@ class _Deciding:
                 f"{what} cannot wait for approval",
                 "Ask the operator to mend the rule.",
             )
+        return None
+
+    def _unconfined(self, shown: Presented) -> Refusal | None:
+        """Why a credential is not for an agent that is confined as this one is, if so."""
+        for placement in shown.placements:
+            wanted = self.configuration.credentials[placement.credential].confinement
+            if wanted is not None and wanted != self.facts.confinement:
+                return Refusal(
+                    Code.DENIED,
+                    f'the credential "{placement.credential}" is for {wanted} agents only',
+                    "Ask the operator to start you with: wharfinger run --isolate",
+                )
         return None
 
     def _texts(self, read: Recognised, kept: tuple[tuple[str, str], ...]) -> list[str] | None:

@@ -70,13 +70,21 @@ def offline(
     agent_id: str = "",
     reason: str | None = None,
     origin: Origin = Origin.EXPLAIN,
+    confinement: str = "none",
     approved: frozenset[str] = frozenset(),
 ) -> Decision:
     """The decision by the configuration on disk, with empty history and no suspension.
 
     `approved` are the digests of proposed tools that a person has approved.
     """
-    facts = Facts(placeholders, agent_id, reason=reason, origin=origin, approved_tools=approved)
+    facts = Facts(
+        placeholders,
+        agent_id,
+        reason=reason,
+        origin=origin,
+        confinement=confinement,
+        approved_tools=approved,
+    )
     return deciding.decide(configuration, request, facts, now, explain=True)
 
 

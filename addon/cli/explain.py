@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,17 @@ ASSUMED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    agent: str
+    method: str
+    url: str
+    fields: list[tuple[str, str]]
+    body: bytes
+    reason: str | None
+    isolated: bool
+
+
 @click.command("explain")
 @click.option("--agent", required=True, metavar="NAME")
 @click.argument("method")
@@ -36,6 +48,7 @@ ASSUMED = (
 @click.option("-H", "--header", "headers", multiple=True, metavar="'Name: value'")
 @click.option("-d", "--data", "body", default="", help="The body; @FILE reads it from a file.")
 @click.option("--reason", help="The reason the agent would give.")
+@click.option("--isolated", is_flag=True, help="As behind `run --isolate`.")
 @click.option("--expect", type=click.Choice(["allow", "ask", "deny"]), help="Exit with 1 on another verdict.")
 @click.option("--offline", is_flag=True, help="By the configuration on disk, even if a proxy runs.")
 @config_option
@@ -50,6 +63,7 @@ def explain_command(
     reason: str | None,
     expect: str | None,
     *,
+    isolated: bool,
     offline: bool,
     as_json: bool,
 ) -> None:
@@ -57,9 +71,11 @@ def explain_command(
     place = here(config)
     fields = [_field(header) for header in headers]
     content = Path(body[1:]).read_bytes() if body.startswith("@") else os.fsencode(body)
-    answer = None if offline else _online(place, agent, method, url, fields, content, reason)
+    answer = (
+        None if offline else _online(place, agent, method, url, fields, content, reason, isolated=isolated)
+    )
     if answer is None:
-        answer = _offline(place, agent, method, url, fields, content, reason)
+        answer = _offline(place, agent, method, url, fields, content, reason, isolated=isolated)
     if as_json:
         print_json(answer)
     else:
@@ -74,43 +90,29 @@ def _field(header: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _online(
-    place: Here,
-    agent: str,
-    method: str,
-    url: str,
-    fields: list[tuple[str, str]],
-    body: bytes,
-    reason: str | None,
-) -> dict[str, Any] | None:
+def _online(place: Here, asked: _Question) -> dict[str, Any] | None:
     args: dict[str, Any] = {
-        "agent": agent, "method": method, "url": url, "headers": [list(pair) for pair in fields],
-        "body": base64.b64encode(body).decode(),
+        "agent": asked.agent, "method": asked.method, "url": asked.url,
+        "headers": [list(pair) for pair in asked.fields],
+        "body": base64.b64encode(asked.body).decode(), "isolated": asked.isolated,
     }  # fmt: skip
     try:
         with Client.connect(place.data) as client:
-            answer: Any = client.do("explain", args | ({"reason": reason} if reason else {}))
+            answer: Any = client.do("explain", args | ({"reason": asked.reason} if asked.reason else {}))
     except NotRunning:
         return None
     return dict(answer)
 
 
-def _offline(
-    place: Here,
-    agent: str,
-    method: str,
-    url: str,
-    fields: list[tuple[str, str]],
-    body: bytes,
-    reason: str | None,
-) -> dict[str, Any]:
-    request = explaining.request_of(agent, method, url, fields, body)
+def _offline(place: Here, asked: _Question) -> dict[str, Any]:
+    request = explaining.request_of(asked.agent, asked.method, asked.url, asked.fields, asked.body)
     decision = explaining.offline(
         place.configuration,
         request,
         Placeholders({}),
         datetime.now(UTC),
-        reason=reason,
+        reason=asked.reason,
+        confinement="isolated" if asked.isolated else "none",
         approved=approved_tools(place),
     )
     return explaining.as_json(decision, ASSUMED, nearest(place.configuration, request, decision))

@@ -16,6 +16,7 @@ EXPLAIN = (
     Parameter("headers", list, required=False),
     Parameter("body", required=False),
     Parameter("reason", required=False),
+    Parameter("isolated", bool, required=False),
 )
 """`headers`: pairs of name and value; `body`: base64."""
 

@@ -27,7 +27,9 @@ from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.credentials import issued
+from wharfinger.credentials.keeper import Keeper
 from wharfinger.deciding.gate import Session
+from wharfinger.deciding.live import ISOLATED
 from wharfinger.faults import Fault
 from wharfinger.keeping import agents, people, private
 from wharfinger.rules.configuration import Configuration
@@ -222,6 +224,7 @@ class Serving:
             explain=self._explain,
             screen=self._screen,
             channels=lambda: None if self._channels is None else self._channels.courier,
+            credentials=Keeper(runtime.desk.data.root, runtime.credentials),
             files=lambda: (runtime.snapshot.files, runtime.live.policy_digest),
             reload=self._reload,
             resume_book=runtime.desk.resume_book,
@@ -256,9 +259,14 @@ class Serving:
             "connections": len(runtime.sessions),
             "runs": runtime.live.runs,
             "channels_down": self._channels_down(),
+            "credentials_down": self._credentials_down(),
             "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
             "denials": len(runtime.live.denials),
         }
+
+    def _credentials_down(self) -> list[JSON]:
+        standings = self._runtime.credentials.standings()
+        return [f"{each.name}: {each.problem}" for each in standings if each.problem]
 
     def _channels_down(self) -> list[JSON]:
         known = {} if self._channels is None else self._channels.courier.health
@@ -270,7 +278,8 @@ class Serving:
         headers = [(str(name), str(value)) for name, value in args.get("headers", ())]
         body = base64.b64decode(args.get("body", ""))
         request = explaining.request_of(args["agent"], args["method"], args["url"], headers, body)
-        who = Who(args["agent"], agent.id if agent else "")
+        confinement = ISOLATED if args.get("isolated") else "none"
+        who = Who(args["agent"], agent.id if agent else "", confinement=confinement)
         session = Session(who, args.get("reason"), Origin.EXPLAIN)
         decision = runtime.live.decide(request, session, explain=True)
         given: JSON = explaining.as_json(

@@ -117,6 +117,9 @@ class Credential(Written):
     multi_tenant: Literal["accepted"] | None = Field(
         default=None, description="accepted: hosts may have wildcards."
     )
+    confinement: Literal["isolated"] | None = Field(
+        default=None, description="isolated: for agents behind `run --isolate` only."
+    )
     env: tuple[Variable, ...] = Field(
         default=(), description="Variables that hold the placeholder, beside the credential's name."
     )
