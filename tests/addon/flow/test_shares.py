@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from typing import Any
 
@@ -105,6 +106,52 @@ async def test_a_certificate_is_made_once_and_shown_again(proxy: Any) -> None:
         assert (await proxy.request("GET", "/items/1")).status == 200
     await proxy.connect(agent="second")
     assert len(tls._contexts) == 2
+
+
+async def test_new_hosts_have_a_rate_for_each_agent_and_known_ones_do_not(proxy: Any) -> None:
+    await proxy.connect("api.example.com")
+    proxy.runtime.minting._rate = 0.0  # nothing comes back while the test runs
+    minting = proxy.runtime.minting
+    minting._all.left, minting._by_agent["bot"].left = 3.0, 1.0
+    await proxy.connect("one.example.com")
+    for _ in range(3):
+        with pytest.raises((OSError, ssl.SSLError)):
+            await proxy.connect("two.example.com")
+    await proxy.connect("one.example.com")
+    assert (await proxy.request("GET", "/items/1")).status == 200, "a certificate that is there is no new one"
+    await proxy.connect("two.example.com", agent="second")
+    await proxy.connect("two.example.com")  # which is there now, for all
+    assert minting.refused == {"bot": 3}
+    refused = [event for event in await proxy.settled() if event.get("code") == "limit"]
+    assert sum(event.get("count", 1) for event in refused) == 3
+    assert {event["agent"] for event in refused} == {"bot"}
+    assert "certificates" in refused[0]["reason"]
+
+
+# Events.
+
+
+async def test_a_flood_of_what_is_allowed_is_refused_and_told_of_in_counts(proxy: Any, origin: Any) -> None:
+    rate = proxy.runtime.gate.rate
+    assert (rate._rate, rate._room) == (10_000, 10_000), "positive control: what the settings say"
+    tunnel, other = await proxy.connect(), await proxy.connect(agent="second")
+    assert (await tunnel.request("GET", "/items/1")).status == 200
+    rate._rate = 0.0
+    rate._by_agent["bot"].left = 6.0
+    answers = [await tunnel.request("GET", "/items/1") for _ in range(40)]
+    assert [answer.status for answer in answers] == [200] * 3 + [403] * 37
+    assert {answer.code for answer in answers[3:]} == {"limit"}
+    assert "more slowly" in answers[-1].json["message"]
+    assert (await other.request("GET", "/items/1", key=False)).status in {200, 403}
+    assert (await other.request("DELETE", "/items/1", key=False)).code != "limit"
+    assert (await tunnel.request("DELETE", "/items/1")).code == "denied", (
+        "what is denied anyway is told as ever"
+    )
+    told = await proxy.settled()
+    beyond = [event for event in told if event.get("code") == "limit"]
+    assert sum(event.get("count", 1) for event in beyond) == 37
+    assert len(beyond) < 10
+    assert len(origin.requests) == 5
 
 
 # Connections.
