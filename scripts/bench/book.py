@@ -2,10 +2,15 @@
 """What a durable event costs: the file system's own fdatasync beside `Book.write`, in turns, in one run.
 
     .venv/bin/python scripts/bench/book.py [--rounds N] [--folder DIR]
+    .venv/bin/python scripts/bench/book.py --proxy [--rounds N] [--seconds S]
 
 Measured in a folder of this file system (a tmpfs would show nothing): for 1 and 16 writers at a time, the
 latency of one `await book.write(intent)`, each followed by an outcome that nobody waits for, as a proxy
 does it; with checkpoints and without, whose ratio is told last.
+
+With --proxy: requests per second of the whole proxy on 16 connections, as in `throughput.py`, with
+`audit: {durable: true}` and with false, in turns; the ratio of each round, and their median. The data folder
+lies where temporary files do (TMPDIR), which must be a disk for this to say anything.
 """
 
 from __future__ import annotations
@@ -14,15 +19,20 @@ import argparse
 import asyncio
 import itertools
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from stage import client, machine, variants
+from throughput import Measured
 from wharfinger.audit.book import Book
 from wharfinger.audit.events import Outcome, Sent, Who, decision_id, intent, outcome
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 
+CONNECTIONS = 16
+WANTED = 0.85
 WHO = Who("support-agent", "ag_0123456789abcdef", identified_by="token", confinement="isolated")
 REQUEST = Request(
     "support-agent",
@@ -93,7 +103,12 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--count", type=int, default=400, help="writes in each round")
     options.add_argument("--folder", type=Path, default=Path.cwd())
+    options.add_argument("--proxy", action="store_true", help="the whole proxy, durable or not")
+    options.add_argument("--seconds", type=float, default=4.0, help="of each turn of each proxy")
     chosen = options.parse_args()
+    if chosen.proxy:
+        proxies_in_turns(chosen.rounds, chosen.seconds)
+        return
     results: dict[str, list[float]] = {"fdatasync alone": []}
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory(prefix=".bench-book-", dir=chosen.folder) as folder:
@@ -112,6 +127,32 @@ def main() -> None:
     for how_many in (1, 16):
         ratio = seconds[f"unsigned, {how_many} writers"] / seconds[f"signed, {how_many} writers"]
         print(f"throughput with checkpoints, {how_many} writers: {ratio:.2f} of that without")
+
+
+def proxies_in_turns(rounds: int, seconds: float) -> None:
+    """What the syncs cost a proxy with everything on, at 16 connections."""
+    print(f"machine: {machine()}, load {os.getloadavg()[0]:.1f}; data below {tempfile.gettempdir()}")
+    print(
+        f"method: {rounds} rounds of {seconds:g} s each, in turns; medians of the rounds (lowest to highest)"
+    )
+    found = {"durable": Measured(), "not durable": Measured()}
+    settings = {name: f"audit: {{durable: {str(name == 'durable').lower()}}}\n" for name in found}
+    with variants(settings) as (proxies, environment):
+        for number in range(rounds):
+            for who in sorted(proxies.values(), key=lambda each: each.name, reverse=number % 2 == 0):
+                job = who.job("load", who.calls(), connections=CONNECTIONS, seconds=seconds)
+                before = who.cpu()
+                got = client(job, environment)
+                found[who.name].add(got["latencies"], got["seconds"], (who.cpu() - before) / got["all"])
+    for name, measured in found.items():
+        print(measured.line(name))
+    ratios = [a / b for a, b in zip(*(each.rate for each in found.values()), strict=True)]
+    median = statistics.median(ratios)
+    print(
+        f"  requests/s, durable : not durable = {median:.2f} ({min(ratios):.2f} to {max(ratios):.2f});"
+        f" wanted: at least {WANTED:.2f}: {'met' if median >= WANTED else 'NOT MET'};"
+        f" load {os.getloadavg()[0]:.1f} at the end"
+    )
 
 
 def opened(folder: Path, name: str) -> Book:

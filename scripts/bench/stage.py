@@ -121,13 +121,18 @@ class Bench:
 
     def client(self, job: Mapping[str, object]) -> Any:
         """Run the client, and read what it found."""
-        program = [sys.executable, str(HERE / "client.py"), json.dumps(job)]
-        done = subprocess.run(
-            program, env=dict(self.environment), capture_output=True, text=True, check=False, timeout=300
-        )
-        if done.returncode:
-            raise SystemExit(f"the client failed\n{done.stderr}")
-        return json.loads(done.stdout)
+        return client(job, self.environment)
+
+
+def client(job: Mapping[str, object], environment: Mapping[str, str]) -> Any:
+    """Run the client in a process of its own, and read what it found."""
+    program = [sys.executable, str(HERE / "client.py"), json.dumps(job)]
+    done = subprocess.run(
+        program, env=dict(environment), capture_output=True, text=True, check=False, timeout=300
+    )
+    if done.returncode:
+        raise SystemExit(f"the client failed\n{done.stderr}")
+    return json.loads(done.stdout)
 
 
 @contextlib.contextmanager
@@ -148,6 +153,25 @@ def standing(*, rules: bool = True) -> Iterator[Bench]:
         yield Bench(direct, ours, stock, environment)
 
 
+@contextlib.contextmanager
+def variants(settings: Mapping[str, str]) -> Iterator[tuple[dict[str, Contender], Mapping[str, str]]]:
+    """Our proxy once for each of these, by name: lines that its wharfinger.yaml has besides; one origin."""
+    with tempfile.TemporaryDirectory(prefix="wharfinger-bench-") as name, contextlib.ExitStack() as stack:
+        root = Path(name)
+        stack.callback(processes.stop_all)
+        environment = processes.bare_environment(root / "home")
+        ca = certificates.make(root, [API, FILES, "localhost"])
+        port = _origin(root, environment, ca.chain)
+        ours = {}
+        for variant, more in settings.items():
+            place = root / variant.replace(" ", "-")
+            place.mkdir()
+            ours[variant] = stack.enter_context(
+                _ours(place, environment, ca.root, port, name=variant, more=more)
+            )
+        yield ours, environment
+
+
 def _origin(root: Path, environment: Mapping[str, str], chain: Path) -> int:
     running = Running([sys.executable, str(HERE / "origin.py"), str(chain)], environment, root, "origin")
     return int(_until(lambda: (root / "origin.out").read_text().strip(), running))
@@ -162,8 +186,8 @@ def _until(tried: Any, running: Running) -> Any:
     return found
 
 
-def write_configuration(folder: Path, root: Path, port: int) -> None:
-    """1,000 tools and 100 rules (those of `decide.py`), a credential, an agent."""
+def write_configuration(folder: Path, root: Path, port: int, more: str = "") -> None:
+    """1,000 tools and 100 rules (those of `decide.py`), a credential, an agent; `more` settings."""
     policy = "\n".join(decide.rules()).replace(
         "allow:", "allow:\n  - tool: upload\n  - tool: download\n  - tool: events", 1
     )
@@ -171,7 +195,7 @@ def write_configuration(folder: Path, root: Path, port: int) -> None:
         "wharfinger.yaml": (
             "version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n"
             f'resolve: {{"{API}:443": "127.0.0.1:{port}", "{FILES}:443": "127.0.0.1:{port}"}}\n'
-            f'upstream: {{ca: {{"*": "{root}"}}}}\n'
+            f'upstream: {{ca: {{"*": "{root}"}}}}\n{more}'
         ),
         "agents.yaml": f"agents: {{{AGENT}: {{owner: alice, policies: [main], environment: prod}}}}\n",
         "people.yaml": "people: {alice: {email: a@example.com, role: admin}, bob: {email: b@example.com}}\n",
@@ -194,9 +218,17 @@ def write_configuration(folder: Path, root: Path, port: int) -> None:
 
 
 @contextlib.contextmanager
-def _ours(root: Path, environment: Mapping[str, str], ca: Path, port: int) -> Iterator[Contender]:
+def _ours(
+    root: Path,
+    environment: Mapping[str, str],
+    ca: Path,
+    port: int,
+    *,
+    name: str = "wharfinger",
+    more: str = "",
+) -> Iterator[Contender]:
     folder = root / "config"
-    write_configuration(folder, ca, port)
+    write_configuration(folder, ca, port, more)
     operator = Operator(folder, environment, root)
     with processes.proxy(operator):
         ready = json.loads((root / "ready.json").read_text())
@@ -204,7 +236,7 @@ def _ours(root: Path, environment: Mapping[str, str], ca: Path, port: int) -> It
         url = urlsplit(variables["HTTPS_PROXY"])
         login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
         yield Contender(
-            "wharfinger", (str(url.hostname), int(url.port or 0)), ready["pid"], f"{API}:443", API,
+            name, (str(url.hostname), int(url.port or 0)), ready["pid"], f"{API}:443", API,
             Path(ready["ca"]), variables["API_KEY"], f"Basic {login}",
         )  # fmt: skip
 

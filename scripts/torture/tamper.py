@@ -6,8 +6,8 @@
 A log of so many events in several files is written, and one checkpoint of it kept elsewhere. Then, each from
 the whole log anew: with --bits every single bit of every file is flipped; and random edits are made, of the
 kinds below. After each `verify` must object, given that checkpoint. It ends at the first thing that it finds;
-every tenth time it is let go on to its end, and the stand-alone verifier must object too. A signature of the
-same bytes by the same key is checked once. Exit code 1 if anything passed.
+every twentieth time it is let go on to its end, and the stand-alone verifier must object too. A signature of
+the same bytes by the same key is checked once. Exit code 1 if anything passed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import contextlib
 import functools
 import multiprocessing
 import os
-import platform
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -43,8 +43,10 @@ from wharfinger.audit.verify import Asked, verify
 from wharfinger.clock import SystemClock
 
 STANDALONE = Path(__file__).parents[1] / "verify-audit"
-REPORT = 50_000
-"""After so many edits each process tells how far it is."""
+CHUNK = 10_000
+"""So many edits, or bits, are one piece of work."""
+ALONE = 20
+"""Every so many'th is told to the stand-alone verifier as well."""
 type Files = dict[str, bytes]
 
 
@@ -68,7 +70,7 @@ def hasten() -> None:
 def write(folder: Path, events: int) -> None:
     """A log of that many events, with checkpoints."""
     book = Book.open(
-        folder, hmac_key=b"k" * 32, signing_key=b"s" * 32, clock=SystemClock(), segment_bytes=events * 150
+        folder, hmac_key=b"k" * 32, signing_key=b"s" * 32, clock=SystemClock(), segment_bytes=events * 250
     )
     for number in range(events):
         book.record(
@@ -268,12 +270,7 @@ def random_edits(target: Target, count: int, seed: str) -> tuple[Counter[str], l
     """How many of each kind were made, and which passed."""
     made: Counter[str] = Counter()
     missed = []
-    began = time.monotonic()
     for number in range(count):
-        if number % REPORT == REPORT - 1:
-            print(
-                f"{seed}: {number + 1} edits, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True
-            )
         dice = random.Random(f"{seed}/{number}")
         name = dice.choice(list(EDITS))
         files = dict(target.whole)
@@ -282,7 +279,7 @@ def random_edits(target: Target, count: int, seed: str) -> tuple[Counter[str], l
             continue
         made[name] += 1
         target.put(files)
-        if not target.found(alone=number % 10 == 0):
+        if not target.found(alone=number % ALONE == 0):
             missed.append(f"{name} {seed}/{number}")
     target.put(target.whole)
     return made, missed
@@ -293,12 +290,12 @@ def bits(target: Target, part: int, parts: int) -> tuple[Counter[str], list[str]
     made: Counter[str] = Counter()
     missed = []
     for name, data in target.whole.items():
-        for bit in range(part, len(data) * 8, parts):
+        for count, bit in enumerate(range(part, len(data) * 8, parts)):
             changed = bytearray(data)
             changed[bit // 8] ^= 1 << bit % 8
             target.put({**target.whole, name: bytes(changed)})
             made[f"bits of {name}"] += 1
-            if not target.found(alone=bit % 10 == 0):
+            if not target.found(alone=count % ALONE == 0):
                 missed.append(f"bit {bit} of {name}")
     target.put(target.whole)
     return made, missed
@@ -320,29 +317,41 @@ def prepared(events: int, place: Path | None = None) -> Iterator[Target]:
 
 @dataclass(frozen=True)
 class Work:
-    """The part of one process."""
+    """One piece of it."""
 
     events: int
     edits: int
-    seed: int
-    part: int
-    parts: int
-    every_bit: bool
+    seed: str
+    part: int = 0
+    parts: int = 0
+    """Every so many'th bit, from the `part`th on; 0 for none."""
 
 
 def work_on(given: Work) -> tuple[Counter[str], list[str]]:
     """Do it."""
     hasten()
     with prepared(given.events) as target:
-        made, missed = random_edits(target, given.edits, f"{given.seed}/{given.part}")
-        if given.every_bit:
-            more, passed = bits(target, given.part, given.parts)
-            made, missed = made + more, missed + passed
-    return made, missed
+        if given.parts:
+            return bits(target, given.part, given.parts)
+        return random_edits(target, given.edits, given.seed)
+
+
+def pieces(events: int, edits: int, seed: int, *, every_bit: bool) -> list[Work]:
+    """All the work, in pieces of about the same size."""
+    whole, rest = divmod(edits, CHUNK)
+    work = [Work(events, CHUNK, f"{seed}/{number}") for number in range(whole)]
+    work += [Work(events, rest, f"{seed}/{whole}")] if rest else []
+    if every_bit:
+        with prepared(events) as target:
+            parts = -(-sum(map(len, target.whole.values())) * 8 // CHUNK)
+        work = [*(Work(events, 0, "", part, parts) for part in range(parts)), *work]
+    return work
 
 
 def main() -> None:
-    """Tamper, and tell."""
+    """Tamper, and tell; also when it is ended early, of what was done until then."""
+    from ground import described, load_now
+
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--events", type=int, default=100)
     options.add_argument("--edits", type=int, default=1_000_000)
@@ -350,22 +359,25 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = options.parse_args()
-    begin, made, missed = time.monotonic(), Counter[str](), list[str]()
-    jobs = range(chosen.jobs)
-    edits = chosen.edits // len(jobs)
-    work = [Work(chosen.events, edits, chosen.seed, job, len(jobs), chosen.bits) for job in jobs]
-    with multiprocessing.Pool(chosen.jobs) as pool:
-        for done, passed in pool.imap_unordered(work_on, work):
-            made += done
-            missed += passed
+    print(described(chosen.seed, f"a log of {chosen.events} events, {chosen.jobs} processes"), flush=True)
+    begin, made, missed, done = time.monotonic(), Counter[str](), list[str](), 0
+    work = pieces(chosen.events, chosen.edits, chosen.seed, every_bit=chosen.bits)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with multiprocessing.Pool(chosen.jobs, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+        with contextlib.suppress(KeyboardInterrupt):
+            for found, passed in pool.imap_unordered(work_on, work):
+                made, missed, done = made + found, missed + passed, done + 1
+                told = f"{done} of {len(work)} pieces, {made.total()} edits, {len(missed)} not found"
+                print(f"{told}, {time.monotonic() - begin:.0f} s", file=sys.stderr, flush=True)
+        pool.terminate()
     for name, count in sorted(made.items()):
         print(f"{name:<40} {count:>9}")
-    print(f"{made.total()} edits of a log of {chosen.events} events, {len(missed)} not found", end="")
-    print(f" (seed {chosen.seed}, {platform.machine()}, Python {platform.python_version()}, ", end="")
-    print(f"{time.monotonic() - begin:.0f} s)")
+    early = f", ended early after {done} of {len(work)} pieces" if done < len(work) else ""
+    print(f"{made.total()} edits, {len(missed)} not found, {time.monotonic() - begin:.0f} s{early}")
+    print(f"ended: {load_now()}")
     for one in missed[:20]:
         print(f"NOT FOUND: {one}")
-    sys.exit(1 if missed else 0)
+    sys.exit(1 if missed or not made else 0)
 
 
 if __name__ == "__main__":
