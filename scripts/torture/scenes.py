@@ -87,12 +87,11 @@ class Stage:
 
     def command(self, action: str, **arguments: Any) -> Any:
         """One command of the person, over the control socket; None if it was not done."""
-        with (
-            contextlib.suppress(Refused, ControlError, OSError),
-            Client.connect(self.data, SECONDS) as client,
-        ):
-            return client.do(action, arguments, self.key)
-        return None
+        try:
+            with Client.connect(self.data, PATIENT.get(action, SECONDS)) as client:
+                return client.do(action, arguments, self.key)
+        except (Refused, ControlError, OSError):
+            return None
 
     def pending(self) -> str:
         """The question that waits; empty if there is none."""
