@@ -15,7 +15,7 @@ from wharfinger.rules.documents import kinds
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.models.agents import PeopleFile
 from wharfinger.rules.models.channels import Channels, slack_id
-from wharfinger.rules.models.credentials import Origin
+from wharfinger.rules.models.origins import Origin
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from wharfinger.channels.notices import Setup
-from wharfinger.credentials.sources import Environment, NotFetched, source
+from wharfinger.credentials.sources import Asked, NotFetched
 from wharfinger.faults import Fault
 from wharfinger.rules.models.channels import Channels, Email, Slack, Webhook
-from wharfinger.rules.models.credentials import Origin
+from wharfinger.rules.models.origins import Origin
 from wharfinger.secret import Secret
 
 
@@ -23,17 +23,17 @@ class ChannelsUnusable(Fault):
     """Secrets of channels cannot be had, or are not theirs alone."""
 
 
-async def fetch(channels: Channels, folder: Path, environment: Environment) -> dict[str, Secret]:
+async def fetch(channels: Channels, asked: Asked) -> dict[str, Secret]:
     """The values by name (`slack.token`), all of them. Raises `ChannelsUnusable`, naming everything wrong."""
-    return await asyncio.to_thread(_fetch, channels.secrets, folder, environment)
+    return await asyncio.to_thread(_fetch, channels.secrets, asked)
 
 
-def _fetch(wanted: Mapping[str, Origin], folder: Path, environment: Environment) -> dict[str, Secret]:
+def _fetch(wanted: Mapping[str, Origin], asked: Asked) -> dict[str, Secret]:
     found: dict[str, Secret] = {}
     wrong: list[str] = []
     for name, origin in wanted.items():
         try:
-            value = source(origin, folder, environment).fetch()
+            value = asked.source(origin).fetch().text
         except NotFetched as fault:
             wrong.append(f"channels.{name}: {fault.message}\n  hint: {fault.hint}")
             continue

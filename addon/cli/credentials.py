@@ -1,9 +1,13 @@
-"""`credentials`: which there are, who can reach them, and whether each can be had. Never a value."""
+"""`credentials`: which there are, who can reach them, how they stand, and whether each can be had.
+
+Never a value. What changes them is in `credentials_store`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +16,15 @@ from rich.console import Console
 from rich.markup import escape
 from wharfinger.cli.common import REFUSED, WRONG, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
+from wharfinger.cli.credentials_store import COMMANDS
+from wharfinger.control.client import Client, NotRunning
 from wharfinger.credentials import issued
+from wharfinger.credentials.keeper import Keeper
+from wharfinger.credentials.own_store import OwnStore
 from wharfinger.credentials.registry import CredentialProblem, Credentials
 from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.store_key import passphrase
+from wharfinger.faults import Fault
 from wharfinger.rules.documents.problems import did_you_mean
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.secret import disarm_process
@@ -22,16 +32,28 @@ from wharfinger.secret import disarm_process
 
 @click.group("credentials")
 def credentials_command() -> None:
-    """List the credentials that are declared; test whether they can be had."""
+    """List credentials and test whether they can be had; keep values in the encrypted store."""
+
+
+for _command in COMMANDS:
+    credentials_command.add_command(_command)
 
 
 @credentials_command.command("list")
 @config_option
 @json_option
 def list_credentials(config: Path | None, *, as_json: bool) -> None:
-    """The credentials by name: kind, sources, hosts, and the tools and agents that they are for."""
+    """The credentials by name: kind, sources, hosts, the tools and agents that they are for, how they stand.
+
+    How those in use stand is known where a proxy runs: the age of each value, its generation, and when a
+    request was last let out with it.
+    """
     place = here(config)
-    rows = [_row(place, name, credential) for name, credential in sorted(_declared(place).items())]
+    told = _told(place)
+    rows = [
+        _row(place, name, credential) | _standing(name, credential, told)
+        for name, credential in sorted(_declared(place).items())
+    ]
     if as_json:
         print_json(rows)
         return
@@ -47,6 +69,10 @@ def list_credentials(config: Path | None, *, as_json: bool) -> None:
         out.print(
             f"{'':<{width}}  [dim]{escape(', '.join(row['hosts']))} · {row['tools']} tools · {agents}[/]"
         )
+        if said := _said(row):
+            out.print(f"{'':<{width}}  [dim]{escape(said)}[/]")
+        if row["problem"]:
+            out.print(f"{'':<{width}}  [red]{escape(row['problem'])}[/]")
 
 
 @credentials_command.command("test")
@@ -80,7 +106,10 @@ def test_credentials(config: Path | None, names: tuple[str, ...], *, as_json: bo
 def _problems(place: Here, declared: Mapping[str, Credential]) -> dict[str, CredentialProblem]:
     """What keeps these from being had. Closes this process to others before it reads them."""
     disarm_process()
-    fetched = asyncio.run(Credentials(Environment()).load(declared, place.found.snapshot.folder))
+    environment = Environment()
+    credentials = Credentials(environment, store=OwnStore(place.data, passphrase(environment)))
+    folder, sources = place.found.snapshot.folder, place.configuration.sources
+    fetched = asyncio.run(credentials.load(declared, folder, sources=sources))
     return {problem.name: problem for problem in reversed(fetched)}
 
 
@@ -106,6 +135,58 @@ def _row(place: Here, name: str, credential: Credential) -> dict[str, Any]:
         "tools": len(used),
         "agents": sorted(reached),
     }
+
+
+def _told(place: Here) -> Mapping[str, Any]:
+    """What is known of values: by the running proxy, else by the store's file, which needs no key for it."""
+    if not place.data.is_dir():
+        return {"in_use": None, "store": []}
+    found: Any
+    try:
+        try:
+            with Client.connect(place.data) as at:
+                found = at.do("credentials.list")
+        except NotRunning:
+            found = asyncio.run(Keeper(place.data).listing())
+    except Fault as fault:
+        click.echo(f"note: {fault.message}", err=True)
+        found = {"in_use": None, "store": []}
+    return dict(found)
+
+
+def _standing(name: str, credential: Credential, told: Mapping[str, Any]) -> dict[str, Any]:
+    """How one stands, of what is known."""
+    empty = {"generation": None, "version": "", "age": None, "left": None, "used": None, "problem": ""}
+    if told["in_use"] is not None:
+        found = next((each for each in told["in_use"] if each["name"] == name), {})
+        return empty | {key: value for key, value in found.items() if key in empty}
+    held = {each["name"]: each for each in told["store"]}
+    texts = [origin.text for origin in credential.origins.values() if origin.scheme == "store"]
+    entry = next((held[text] for text in texts if text in held), None)
+    if entry is None:
+        missing = f'the store has no entry "{texts[0]}"' if texts else ""
+        return empty | {"problem": missing}
+    age = (datetime.now(UTC) - datetime.fromisoformat(entry["changed"])).total_seconds()
+    return empty | {"version": str(entry["generation"]), "age": max(0.0, age)}
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    said = [] if row["age"] is None else [f"{spelled_seconds(row['age'])} old"]
+    said += [] if row["left"] is None else [f"holds for {spelled_seconds(row['left'])}"]
+    said += [f"generation {row['generation']}"] if row["generation"] else []
+    said += [f"version {row['version']}"] if row["version"] else []
+    if row["age"] is not None and row["generation"]:
+        used = row["used"]
+        said.append("not used yet" if used is None else f"last used {spelled_seconds(used)} ago")
+    return " · ".join(said)
+
+
+def spelled_seconds(count: float) -> str:
+    """A time in its greatest whole unit."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if count >= size:
+            return f"{int(count // size)} {unit}"
+    return f"{int(max(0.0, count))} s"
 
 
 def _shown(origin: str) -> str:

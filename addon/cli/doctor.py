@@ -13,7 +13,7 @@ from rich.markup import escape
 from wharfinger.authoring.places import Found, Places
 from wharfinger.cli.common import REFUSED, config_option, data_folder, json_option, print_json
 from wharfinger.control import client
-from wharfinger.doctor import book, credentials, live, machine
+from wharfinger.doctor import book, clients, credentials, live, machine
 from wharfinger.doctor.findings import Finding, Grade, fail, looked_at, ok, remark
 from wharfinger.doctor.machine import Place
 from wharfinger.rules.configuration import Configuration
@@ -23,16 +23,20 @@ _STYLES = {Grade.OK: "green", Grade.REMARK: "yellow", Grade.FAIL: "bold red"}
 
 
 @click.command("doctor")
+@click.option("--agent", metavar="NAME", help="Send the clients of this machine through it as this agent.")
 @config_option
 @json_option
-def doctor_command(config: Path | None, *, as_json: bool) -> None:
+def doctor_command(config: Path | None, agent: str | None, *, as_json: bool) -> None:
     """Look at everything that the proxy needs, and try that a forbidden request is really refused.
+
+    With --agent, each client that is installed (curl, git, pip, node, …) is asked for what nothing allows, in
+    the agent's environment, and must have been refused: then it goes through the proxy, and trusts it.
 
     Exit code 1 if anything fails. A proxy that is not running is started for the time of the check.
     """
     findings = []
     out = Console(highlight=False, soft_wrap=True)
-    for found in _findings(config):
+    for found in _findings(config, agent):
         findings.append(found)
         if not as_json:
             print_finding(out, found)
@@ -59,7 +63,7 @@ def as_json_of(found: Finding) -> dict[str, str]:
     return {"check": found.what, "grade": grade, "text": found.text, "remedy": found.remedy}
 
 
-def _findings(config: Path | None) -> Iterator[Finding]:
+def _findings(config: Path | None, agent: str | None) -> Iterator[Finding]:
     loaded: list[tuple[Found, Configuration]] = []
     yield from looked_at("configuration", partial(_configuration, config, loaded))
     if not loaded:
@@ -74,14 +78,14 @@ def _findings(config: Path | None) -> Iterator[Finding]:
             yield finding
     yield from looked_at("book", partial(book.end_of_book, DataFolder(data).audit))
     if not place.served:
-        read = partial(credentials.readable, configuration, found.snapshot.folder)
+        read = partial(credentials.readable, configuration, found.snapshot.folder, data)
         for finding in looked_at("credentials", read):
             broken |= finding.grade is Grade.FAIL
             yield finding
     if broken and not place.served:
         yield remark("refusal", "not tried: no proxy starts before what is named above is mended")
         return
-    yield from looked_at("proxy", partial(_live, place, found))
+    yield from looked_at("proxy", partial(_live, place, found, agent))
 
 
 def _configuration(config: Path | None, loaded: list[tuple[Found, Configuration]]) -> Iterator[Finding]:
@@ -106,9 +110,12 @@ def _configuration(config: Path | None, loaded: list[tuple[Found, Configuration]
     loaded.append((found, held))
 
 
-def _live(place: Place, found: Found) -> Iterator[Finding]:
+def _live(place: Place, found: Found, agent: str | None) -> Iterator[Finding]:
     with live.a_proxy(found.snapshot.folder, place.data, served=place.served) as standing:
         yield from live.status(standing)
         if place.served:
             yield from credentials.in_use(place.configuration, standing.status)
         yield from looked_at("refusal", partial(live.refusal, standing, place.data))
+        if agent is not None:
+            asked = partial(clients.of_agent, place, found.snapshot.folder, standing, agent)
+            yield from looked_at("client", asked)

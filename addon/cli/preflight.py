@@ -70,7 +70,7 @@ def _known(place: Here, agent: str, cases: Any) -> preflight.Known:
         approved: Any = at.do("tools.approved", {}, None)
         status: Any = at.do("status", {}, None) if running(place.data) else None
     if status is None:
-        found = credentials.problems(place.configuration, place.found.snapshot.folder)
+        found = credentials.problems(place.configuration, place.found.snapshot.folder, place.data)
         unread = {name: problem.message for name, problem in found.items()}
     else:
         missing = set(place.configuration.credentials) - set(status["credentials"])

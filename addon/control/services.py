@@ -141,6 +141,32 @@ class Tokens(Protocol):
         ...
 
 
+class Credentials(Protocol):
+    """What keeps credentials: `wharfinger.credentials.keeper.Keeper`."""
+
+    async def listing(self) -> JSON:
+        """How they stand, and what the store holds; no value."""
+        ...
+
+    async def put(
+        self, name: str, value: str, now: datetime, *, replace: bool, key: str, passphrase: str | None
+    ) -> JSON:
+        """Write a value into the store, and have it used; with `replace` only over another."""
+        ...
+
+    async def remove(self, name: str, passphrase: str | None) -> JSON:
+        """Take an entry out of the store."""
+        ...
+
+    async def rekey(self, key: str, passphrase: str | None, new: str | None) -> JSON:
+        """Seal the store under a new key."""
+        ...
+
+    async def refresh(self, name: str) -> JSON:
+        """Have a credential fetched again."""
+        ...
+
+
 class BeginRun(Protocol):
     """What accepts the token of a run from now on: `wharfinger.deciding.live.Live.begin_run`."""
 
@@ -187,6 +213,7 @@ class Services:
     """Gives the names of the credentials that an agent's policies can reach."""
     screen: Callable[[Mapping[str, str]], Iterable[str]] | None = None
     """Takes variables by name, gives the names of those whose value holds a credential."""
+    credentials: Credentials | None = None
     files: Callable[[], tuple[Mapping[str, bytes], str]] | None = None
     """The files of the configuration in force by path (another mapping for each), and its policy digest."""
     reload: Callable[[str], Awaitable[JSON]] | None = None

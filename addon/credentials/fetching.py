@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from wharfinger.credentials import minting, signing
-from wharfinger.credentials.sources import Environment, NotFetched, source
+from wharfinger.credentials.sources import Asked, NotFetched, Value
 from wharfinger.credentials.values import faults
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.secret import Secret
 
-FILE_LIFE: Final = 30.0
-"""Seconds after which a file is looked at again: they rotate in place, as Kubernetes' do."""
 AHEAD: Final = 0.2
 """The part of a token's life at the end of which it is replaced ahead of time."""
 
@@ -38,27 +36,46 @@ class Fetched:
     """From when on it is of no use."""
     hidden: tuple[str, ...] = ()
     """What else must never be shown: keys it was made with, tokens beside it."""
+    version: str = ""
+    """What its source calls this value among those it has had."""
+    kept: bool = False
+    """Whether it has to be fetched when due even while nobody uses it."""
 
 
-def fetch(
-    name: str, credential: Credential, folder: Path, environment: Environment, now: Callable[[], float]
-) -> Fetched:
+def fetch(name: str, credential: Credential, asked: Asked) -> Fetched:
     """The value as it is now. May block for seconds. Raises `NotFetched` or `Unusable`."""
-    parts = {key: source(origin, folder, environment).fetch() for key, origin in credential.origins.items()}
-    began = now()
+    values = {key: asked.source(origin).fetch() for key, origin in credential.origins.items()}
+    parts = {key: value.text for key, value in values.items()}
+    began = asked.means.now()
     if credential.is_minted:
-        return _minted(name, credential, parts, folder, began)
+        return _minted(name, credential, parts, asked.folder, began)
     value = parts.get("from", "")
     hidden: tuple[str, ...] = ()
     expires: float | None = None
     if credential.kind == "aws":
         value, hidden, expires = _keys(parts, began)
     _check(value, credential)
-    is_file = any(origin.scheme == "file" for origin in credential.origins.values())
-    due = began + FILE_LIFE if is_file else None
-    if expires is not None:
-        due = min(due or expires, _due(began, expires))
-    return Fetched(Secret(name, value), due, expires, hidden)
+    found = values.values()
+    expires = _first((expires, *(each.expires for each in found)))
+    if expires is not None and expires <= began:
+        raise NotFetched("the value has ended already", "see its source, and the clock")
+    ahead = None if expires is None else _due(began, expires)
+    return Fetched(
+        Secret(name, value),
+        _first((ahead, *(each.due for each in found))),
+        expires,
+        (*hidden, *(text for each in found for text in each.hidden)),
+        _version(found),
+        any(each.kept for each in found),
+    )
+
+
+def _first(times: Iterable[float | None]) -> float | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _version(values: Iterable[Value]) -> str:
+    return ", ".join(dict.fromkeys(value.version for value in values if value.version))
 
 
 def _minted(

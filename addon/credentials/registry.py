@@ -4,13 +4,15 @@ Values change in two steps. `prepare` fetches them, off the event loop, and chan
 them in place at once, in the same synchronous step in which a reload swaps the configuration. Whatever a
 value is replaced by, it stays in the redaction set as long as the process lives: it has been sent.
 
-A value that ends is fetched again ahead of its end, when it is used (`ready`): by one flight, for which
-nobody waits while the value still holds. One that has ended is not given out.
+A value that ends is fetched again ahead of its end, when it is used (`ready`) or has to be kept (`keep`): by
+one flight, for which nobody waits while the value still holds. One that has ended is not given out. Whoever
+`watch`es is told of every value that changed, could not be had, or can be had again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
 import time
 from collections import Counter
@@ -18,14 +20,19 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from wharfinger.credentials.fetching import Fetched, Unusable, fetch
 from wharfinger.credentials.kinds import traces
-from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.sources import Asked, Environment, Means
 from wharfinger.faults import Fault
 from wharfinger.rules.models.credentials import Credential
+from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.types import Placement
 from wharfinger.secret import Secret
+
+if TYPE_CHECKING:
+    from wharfinger.credentials.own_store import OwnStore
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +58,36 @@ class CredentialProblem:
         return f"credential {self.name}: {self.message}\n  hint: {self.hint}"
 
 
+class Turn(enum.StrEnum):
+    """What happens to a credential."""
+
+    CHANGED = "changed"
+    """It has another value."""
+    FAILED = "failed"
+    """It could not be fetched, for another reason than the last time."""
+    RECOVERED = "recovered"
+    """It could be fetched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What there is to tell of a credential, without a word of its value."""
+
+    name: str
+    turn: Turn
+    generation: int
+    reason: str = ""
+    """Why it could not be fetched."""
+    usable: bool = True
+    """Whether there is a value to go on with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Values that have been fetched and not been put in place."""
 
     declared: Mapping[str, Credential]
-    folder: Path
+    asked: Asked
     placements: Mapping[str, tuple[Placement, ...]]
     fetched: Mapping[str, Fetched]
     problems: tuple[CredentialProblem, ...]
@@ -74,10 +105,13 @@ class _Current:
     generation: int
     since: float
     """When this value was put in place, in seconds since 1970."""
-    not_before: float = 0.0
-    """When it may be tried again to fetch it, after a failure."""
-    failed: str = ""
-    """Why the last fetch failed; empty if it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    why: str
+    not_before: float
+    """When it may be tried again to fetch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +125,36 @@ class Standing:
     left: float | None
     """Seconds that the value holds; None for one that does not end."""
     problem: str = ""
+    version: str = ""
+    """What its source calls the value."""
+    used: float | None = None
+    """Seconds since a request was let out with it; None if that was not since the start."""
 
 
 class Credentials:
     """The credentials in use. Only `prepare`, `load` and `refresh` do I/O."""
 
-    def __init__(self, environment: Environment | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        environment: Environment | None = None,
+        now: Callable[[], float] = time.time,
+        store: OwnStore | None = None,
+    ) -> None:
         """Without any credential; `environment` is the process's own unless a test brings another."""
         self._now = now
+        self.means = Means(environment, store, now)
         self._flights: dict[str, asyncio.Task[tuple[CredentialProblem, ...]]] = {}
-        self._environment = environment or Environment()
         self._declared: Mapping[str, Credential] = {}
-        self._folder = Path()
+        self._asked = Asked(Path(), self.means)
         self._placements: Mapping[str, tuple[Placement, ...]] = {}
         self._current: dict[str, _Current] = {}
-        self._why_not: dict[str, str] = {}
+        self._troubles: dict[str, _Trouble] = {}
+        self._used: dict[str, float] = {}
         self._shown_by: dict[str, str] = {}
         self._generations = 0
+        self._watchers: list[Callable[[Happened], None]] = []
         self.failures: Counter[str] = Counter()
-        """How often the value of each could not be had, by name."""
+        """How often each could not be fetched."""
 
     def __repr__(self) -> str:
         return f"Credentials({', '.join(sorted(self._current))})"
@@ -136,15 +181,28 @@ class Credentials:
 
     def current(self, name: str) -> Secret:
         """The value to put in now; raises `CredentialUnavailable`."""
-        found = self._current.get(name)
+        found, trouble = self._current.get(name), self._troubles.get(name)
         if found is None:
-            reason = self._why_not.get(name, "it is not declared")
+            reason = "it is not declared" if trouble is None else trouble.why
             raise CredentialUnavailable(f'the credential "{name}" is not available: {reason}')
         expires = found.fetched.expires
         if expires is not None and expires <= self._now():
-            reason = found.failed or "no new one has been fetched"
+            reason = "no new one has been fetched" if trouble is None else trouble.why
             raise CredentialUnavailable(f'the credential "{name}" has expired: {reason}')
         return found.fetched.secret
+
+    def declared(self, name: str) -> Credential | None:
+        """A credential as the configuration in force declares it."""
+        return self._declared.get(name)
+
+    def had_from(self, scheme: str, text: str) -> tuple[str, ...]:
+        """The credentials that have something from this place, sorted."""
+        wanted = (scheme, text)
+        return tuple(
+            name
+            for name, each in sorted(self._declared.items())
+            if any((origin.scheme, origin.text) == wanted for origin in each.origins.values())
+        )
 
     def generation(self, name: str) -> int:
         """A number that changes with the value of `name`, never to return; 0 while it has none."""
@@ -157,22 +215,53 @@ class Credentials:
 
     def _standing(self, name: str) -> Standing:
         held, now = self._current.get(name), self._now()
+        trouble = self._troubles.get(name)
+        problem = "" if trouble is None else trouble.why
         if held is None:
-            return Standing(name, 0, None, None, self._why_not.get(name, ""))
-        expires = held.fetched.expires
+            return Standing(name, 0, None, None, problem)
+        expires, used = held.fetched.expires, self._used.get(name)
         left = None if expires is None else expires - now
-        return Standing(name, held.generation, now - held.since, left, held.failed)
+        since = None if used is None else now - used
+        return Standing(name, held.generation, now - held.since, left, problem, held.fetched.version, since)
+
+    def watch(self, told: Callable[[Happened], None]) -> None:
+        """Have `told` called with whatever happens to a credential from now on."""
+        self._watchers.append(told)
+
+    def _tell(self, name: str, turn: Turn, reason: str = "") -> None:
+        happened = Happened(name, turn, self.generation(name), reason, self._is_usable(name))
+        for told in self._watchers:
+            told(happened)
+
+    def _is_usable(self, name: str) -> bool:
+        held = self._current.get(name)
+        return held is not None and (held.fetched.expires is None or held.fetched.expires > self._now())
 
     async def ready(self, names: Iterable[str]) -> None:
-        """Have those of `names` fetched again that are due; wait for those that have ended. Never raises."""
+        """Have those of `names` fetched again that are due; wait for those that have no value. Never raises.
+
+        They are about to be used.
+        """
         now = self._now()
         for name in dict.fromkeys(names):
-            held = self._current.get(name)
-            if held is None or held.fetched.due is None or now < max(held.fetched.due, held.not_before):
-                continue
-            flight = self._flight(name)
-            if held.fetched.expires is not None and held.fetched.expires <= now:
-                await asyncio.wait([flight])
+            self._used[name] = now
+            if name in self._flights or self._is_due(name, now):
+                flight = self._flight(name)
+                if not self._is_usable(name):
+                    await asyncio.wait([flight])
+
+    def keep(self) -> None:
+        """Have those fetched again that are due and must not wait for their use. Called now and then."""
+        now = self._now()
+        for name, held in tuple(self._current.items()):
+            if held.fetched.kept and self._is_due(name, now):
+                self._flight(name)
+
+    def _is_due(self, name: str, now: float) -> bool:
+        held, trouble = self._current.get(name), self._troubles.get(name)
+        if name not in self._declared or (trouble is not None and now < trouble.not_before):
+            return False
+        return held is None or (held.fetched.due is not None and now >= held.fetched.due)
 
     def _flight(self, name: str) -> asyncio.Task[tuple[CredentialProblem, ...]]:
         """The one fetch of `name` that is under way."""
@@ -183,35 +272,44 @@ class Credentials:
         return flight
 
     async def _refetch(self, name: str) -> tuple[CredentialProblem, ...]:
-        declared = self._declared[name]
-        fetched = await asyncio.to_thread(self._fetch, name, declared, self._folder)
+        declared, asked = self._declared[name], self._asked
+        fetched = await asyncio.to_thread(self._fetch, name, declared, asked)
         if self._declared.get(name) is not declared:  # a reload has decided on it meanwhile
             return ()
         if isinstance(fetched, Fetched):
             self._put(name, fetched)
             self._hide(fetched)
             return ()
-        problem = fetched[0]
-        self.failures[name] += 1
-        logger.error("the credential %s could not be fetched: %s", name, problem.message)
-        if (held := self._current.get(name)) is not None:
-            held.failed, held.not_before = problem.message, self._now() + _AGAIN
+        self._failed(name, fetched[0].message)
         return fetched
 
+    def _failed(self, name: str, why: str) -> None:
+        self.failures[name] += 1
+        before = self._troubles.get(name)
+        self._troubles[name] = _Trouble(why, self._now() + _AGAIN)
+        logger.error("the credential %s could not be fetched: %s", name, why)
+        if before is None or before.why != why:
+            self._tell(name, Turn.FAILED, why)
+
     async def prepare(
-        self, declared: Mapping[str, Credential], folder: Path, placements: Iterable[Placement] = ()
+        self,
+        declared: Mapping[str, Credential],
+        folder: Path,
+        placements: Iterable[Placement] = (),
+        sources: Mapping[str, DeclaredSource] | None = None,
     ) -> Prepared:
         """Fetch the values of all `declared`, and change nothing yet.
 
-        `folder` is the configuration's, `placements` are those of all its tools.
+        `folder` is the configuration's, `placements` are those of all its tools, `sources` its `sources:`.
         """
+        asked = Asked(folder, self.means, sources or {})
         gate = asyncio.Semaphore(_AT_ONCE)
         values: dict[str, Fetched] = {}
         problems: list[CredentialProblem] = []
 
         async def one(name: str, credential: Credential) -> None:
             async with gate:
-                fetched = await asyncio.to_thread(self._fetch, name, credential, folder)
+                fetched = await asyncio.to_thread(self._fetch, name, credential, asked)
             if isinstance(fetched, Fetched):
                 values[name] = fetched
             else:
@@ -219,8 +317,7 @@ class Credentials:
 
         await asyncio.gather(*(one(name, credential) for name, credential in declared.items()))
         problems.sort(key=lambda problem: problem.name)
-        self.failures.update({problem.name for problem in problems})
-        return Prepared(dict(declared), folder, _by_credential(placements), values, tuple(problems))
+        return Prepared(dict(declared), asked, _by_credential(placements), values, tuple(problems))
 
     def adopt(self, prepared: Prepared) -> None:
         """Put prepared values in place, in one step.
@@ -228,23 +325,29 @@ class Credentials:
         A credential whose source failed keeps its value if that is the source it came from (one that is
         down for a moment stops nothing); else it has none.
         """
-        before, self._declared = self._declared, prepared.declared
-        self._folder, self._placements = prepared.folder, prepared.placements
-        self._why_not = {problem.name: problem.message for problem in reversed(prepared.problems)}
+        before, asked_before = self._declared, self._asked
+        self._declared, self._asked, self._placements = prepared.declared, prepared.asked, prepared.placements
         for name in set(self._current) - set(prepared.fetched):
             declared = prepared.declared.get(name)
-            if declared is None or _recipe(declared) != _recipe(before[name]):
+            if declared is None or _recipe(declared, self._asked) != _recipe(before[name], asked_before):
                 del self._current[name]
+        self._troubles = {name: held for name, held in self._troubles.items() if name in prepared.declared}
         for name, fetched in prepared.fetched.items():
             self._put(name, fetched)
+        for problem in {problem.name: problem for problem in reversed(prepared.problems)}.values():
+            self._failed(problem.name, problem.message)
         for held in self._current.values():
             self._hide(held.fetched)
 
     async def load(
-        self, declared: Mapping[str, Credential], folder: Path, placements: Iterable[Placement] = ()
+        self,
+        declared: Mapping[str, Credential],
+        folder: Path,
+        placements: Iterable[Placement] = (),
+        sources: Mapping[str, DeclaredSource] | None = None,
     ) -> tuple[CredentialProblem, ...]:
         """Fetch and put in place all `declared`; what is wrong comes back."""
-        prepared = await self.prepare(declared, folder, placements)
+        prepared = await self.prepare(declared, folder, placements, sources)
         self.adopt(prepared)
         return prepared.problems
 
@@ -257,13 +360,14 @@ class Credentials:
         if declared is None:
             self.current(name)
             return ()
+        if (under_way := self._flights.get(name)) is not None:
+            await asyncio.wait([under_way])  # it may have read the value that was there before
         return await self._flight(name)
 
-    def _fetch(
-        self, name: str, credential: Credential, folder: Path
-    ) -> Fetched | tuple[CredentialProblem, ...]:
+    @staticmethod
+    def _fetch(name: str, credential: Credential, asked: Asked) -> Fetched | tuple[CredentialProblem, ...]:
         try:
-            return fetch(name, credential, folder, self._environment, self._now)
+            return fetch(name, credential, asked)
         except Unusable as unusable:
             return tuple(CredentialProblem(name, *each) for each in unusable.found)
         except Fault as fault:
@@ -273,12 +377,16 @@ class Credentials:
             return (CredentialProblem(name, f"its source failed: {kind}", "see that the source works"),)
 
     def _put(self, name: str, fetched: Fetched) -> None:
-        held = self._current.get(name)
+        held, trouble = self._current.get(name), self._troubles.pop(name, None)
         if held is not None and held.fetched.secret.same_as(fetched.secret):
-            held.fetched, held.failed, held.not_before = fetched, "", 0.0
-            return
-        self._generations += 1
-        self._current[name] = _Current(fetched, self._generations, self._now())
+            held.fetched = fetched
+        else:
+            self._generations += 1
+            self._current[name] = _Current(fetched, self._generations, self._now())
+            if held is not None:
+                self._tell(name, Turn.CHANGED)
+        if trouble is not None:
+            self._tell(name, Turn.RECOVERED)
 
     def _hide(self, fetched: Fetched) -> None:
         name = fetched.secret.name
@@ -286,9 +394,10 @@ class Credentials:
             self._shown_by.setdefault(text, name)
 
 
-def _recipe(credential: Credential) -> object:
+def _recipe(credential: Credential, asked: Asked) -> object:
     """What a value is made by: while it is the same, a value made before is still good."""
-    return credential.model_dump(exclude={"hosts", "placeholder", "weak", "multi_tenant", "env"})
+    written = credential.model_dump(exclude={"hosts", "placeholder", "weak", "multi_tenant", "env"})
+    return written, [asked.declared.get(origin.scheme) for origin in credential.origins.values()]
 
 
 def _by_credential(placements: Iterable[Placement]) -> dict[str, tuple[Placement, ...]]:

@@ -1,7 +1,7 @@
-"""Where a credential's value comes from (DESIGN 5.4): a variable, a file, or a command.
+"""Where a secret value comes from (DESIGN 5.4): a variable, a file, a command, a store here or elsewhere.
 
-A source is asked by `fetch`, in a thread, whenever the value is loaded or refreshed. It says what is
-wrong without quoting anything it has read.
+A source is asked by `fetch`, in a thread, whenever the value is loaded or refreshed. It gives the value with
+how long it holds, or says what is wrong without quoting anything it has read.
 """
 
 from __future__ import annotations
@@ -11,28 +11,62 @@ import itertools
 import os
 import stat
 import threading
-from collections.abc import MutableMapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Protocol
 
-from wharfinger.credentials import command
+from wharfinger.credentials import command, mounted
 from wharfinger.credentials.values import LIMIT
 from wharfinger.faults import Fault
 from wharfinger.keeping import private
-from wharfinger.rules.models.credentials import Origin
+from wharfinger.rules.models.origins import Origin, Place
+from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.secret import Secret
+
+if TYPE_CHECKING:
+    from wharfinger.credentials.own_store import OwnStore
+
+FILE_LIFE: Final = 2.0
+"""Seconds after which a file that is used is looked at again: they rotate in place, as Kubernetes' do."""
 
 
 class NotFetched(Fault):
     """A source has no value to give; says why, and the remedy, and never quotes what was read."""
 
 
-class Source(Protocol):
-    """Something that a credential's value can be had from."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Value:
+    """A text that is secret, and how long it is good for (seconds since 1970)."""
 
-    def fetch(self) -> str:
+    text: str
+    version: str = ""
+    """What the source itself calls this value among those it has had; empty where it does not say."""
+    due: float | None = None
+    """When to look for another; None for never by itself."""
+    expires: float | None = None
+    """From when on it is of no use; None for one that does not end."""
+    hidden: tuple[str, ...] = ()
+    """What else must never be shown: what was signed in with."""
+    kept: bool = False
+    """Whether it has to be looked at when due even while nobody uses it."""
+
+
+class Source(Protocol):
+    """Something that a secret value can be had from."""
+
+    def fetch(self) -> Value:
         """The value as it is now; raises `NotFetched`. May block for seconds."""
+        ...
+
+
+class Client(Protocol):
+    """A store of secrets elsewhere, signed in to, for as long as this process runs."""
+
+    def read(self, place: Place) -> Value:
+        """What is at this place; raises `NotFetched`. Called from several threads. May block for seconds."""
         ...
 
 
@@ -83,7 +117,7 @@ class EnvironmentSource:
     name: str
     environment: Environment
 
-    def fetch(self) -> str:
+    def fetch(self) -> Value:
         """The variable's value."""
         value = self.environment.take(self.name)
         if value is None:
@@ -91,7 +125,7 @@ class EnvironmentSource:
                 f'the environment variable "{self.name}" is not set',
                 f"set {self.name} where the proxy is started",
             )
-        return value
+        return Value(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +133,16 @@ class FileSource:
     """`file:PATH`: a file of the user's own that nobody else may read, in a folder nobody else may write."""
 
     path: Path
+    now: Callable[[], float] = time.time
 
-    def fetch(self) -> str:
+    def fetch(self) -> Value:
         """The file's content, without one line break at its end."""
+        began = self.now()
         try:
-            content = private.read(self.path, limit=LIMIT + 2)
+            if mounted.is_mounted(self.path):
+                content = mounted.read(self.path, limit=LIMIT + 2)
+            else:
+                content = private.read(self.path, limit=LIMIT + 2)
             _check_folder(self.path.parent)
         except FileNotFoundError:
             raise NotFetched(
@@ -116,7 +155,7 @@ class FileSource:
             ) from None
         except Fault as fault:
             raise NotFetched(fault.message, fault.hint) from None
-        return text(content, f'the file "{self.path}"')
+        return Value(text(content, f'the file "{self.path}"'), due=began + FILE_LIFE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +165,106 @@ class CommandSource:
     argv: tuple[str, ...]
     timeout: float = command.TIMEOUT
 
-    def fetch(self) -> str:
+    def fetch(self) -> Value:
         """What the command writes to its standard output, without one line break at its end."""
         try:
             printed = command.output(self.argv, limit=LIMIT + 2, timeout=self.timeout)
         except command.CommandFailed as failed:
             raise NotFetched(failed.message, failed.hint) from None
-        return text(printed, f'the command "{self.argv[0]}"')
+        return Value(text(printed, f'the command "{self.argv[0]}"'))
 
 
-def source(origin: Origin, folder: Path, environment: Environment) -> Source:
-    """The source that a credential's `from:` names; paths of files are relative to `folder`."""
-    if origin.scheme == "env":
-        return EnvironmentSource(origin.text, environment)
-    if origin.scheme == "file":
-        return FileSource(folder / Path(origin.text).expanduser())
-    return CommandSource(origin.argv)
+@dataclass(frozen=True, slots=True)
+class StoreSource:
+    """`store:NAME`: an entry of the encrypted store in the data folder."""
+
+    name: str
+    store: OwnStore | None
+
+    def fetch(self) -> Value:
+        """The entry's value."""
+        if self.store is None:
+            raise NotFetched(
+                f'the entry "{self.name}" cannot be read: there is no data folder here',
+                "fetch it by way of the proxy, or name another source",
+            )
+        entry, value = self.store.get(self.name)
+        return Value(value, version=str(entry.generation))
+
+
+@dataclass(frozen=True, slots=True)
+class ElsewhereSource:
+    """`SOURCE:WHERE`: an entry of a store that credentials.yaml declares."""
+
+    client: Client
+    place: Place
+
+    def fetch(self) -> Value:
+        """The entry's value, or that of its field."""
+        return self.client.read(self.place)
+
+
+class Means:
+    """What sources are asked with: the variables, the store of our own, and who has signed in where.
+
+    One for each process: it keeps connections' logins from one fetch to the next.
+    """
+
+    def __init__(
+        self,
+        environment: Environment | None = None,
+        store: OwnStore | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`now` is in seconds since 1970."""
+        self.environment = environment or Environment()
+        self.store = store
+        self.now = now
+        self._clients: dict[str, tuple[DeclaredSource, Path, Client]] = {}
+        self._lock = threading.Lock()
+
+    def client(self, name: str, declared: DeclaredSource, folder: Path) -> Client:
+        """The store elsewhere of that name; another once its declaration has changed."""
+        from wharfinger.credentials.stores import opening  # noqa: PLC0415 - only where there is one
+
+        with self._lock:
+            held = self._clients.get(name)
+            if held is None or held[:2] != (declared, folder):
+                asked = Asked(folder, self)
+                held = (declared, folder, opening.client(name, declared, asked))
+                self._clients[name] = held
+        return held[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where sources are asked: the configuration's folder, with what, and which others are declared."""
+
+    folder: Path
+    means: Means
+    declared: Mapping[str, DeclaredSource] = field(default_factory=lambda: MappingProxyType({}))
+
+    def source(self, origin: Origin) -> Source:
+        """The source that a `from:` or its like names; paths of files are relative to the folder."""
+        means = self.means
+        match origin.scheme:
+            case "env":
+                return EnvironmentSource(origin.text, means.environment)
+            case "file":
+                return FileSource(self.folder / Path(origin.text).expanduser(), means.now)
+            case "exec":
+                return CommandSource(origin.argv)
+            case "store":
+                return StoreSource(origin.text, means.store)
+            case "keyring":
+                from wharfinger.credentials.keychain import KeyringSource  # noqa: PLC0415 - an extra
+
+                service, _, user = origin.text.partition("/")
+                return KeyringSource(service, user)
+        place, declared = Place.of(origin.text), self.declared.get(origin.scheme)
+        if place is None or declared is None:
+            raise NotFetched("its source is not declared", "declare it under `sources:` in credentials.yaml")
+        return ElsewhereSource(means.client(origin.scheme, declared, self.folder), place)
 
 
 def text(content: bytes, what: str) -> str:

@@ -23,6 +23,7 @@ from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher, Done
 from wharfinger.control.services import Services
 from wharfinger.credentials import issued
+from wharfinger.credentials.keeper import Keeper
 from wharfinger.deciding.activity import Activity
 from wharfinger.faults import StoreUnavailable
 from wharfinger.keeping import agents, private
@@ -233,6 +234,7 @@ async def without_runtime(root: Path, configuration: Configuration) -> AsyncIter
             reach=lambda name: issued.reach(configuration, name),
             sessions=desk.sessions,
             configuration=lambda: configuration,
+            credentials=Keeper(desk.data.root),
             forget_segment=desk.forget_segment,
         )
         yield actions.dispatcher(services, desk.record)

@@ -24,8 +24,10 @@ from wharfinger.certs.authority import Authority
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.channels import secrets
 from wharfinger.clock import Clock
+from wharfinger.credentials.own_store import OwnStore
 from wharfinger.credentials.registry import Credentials
-from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.sources import Asked, Environment
+from wharfinger.credentials.store_key import passphrase
 from wharfinger.deciding.gate import Gate
 from wharfinger.deciding.hold import Hold
 from wharfinger.deciding.live import Live
@@ -45,6 +47,7 @@ from wharfinger.rules.types import JSON
 from wharfinger.running.desk import DataFolder, Desk
 from wharfinger.running.listening import bind
 from wharfinger.running.tasks import Tasks
+from wharfinger.running.telling import Teller
 from wharfinger.secret import Secret, disarm_process
 
 logger = logging.getLogger(__name__)
@@ -111,6 +114,7 @@ class Runtime:
         while True:
             await asyncio.sleep(SWEEP)
             self.live.pass_time()
+            self.credentials.keep()
             await self.desk.approvals.sweep()
             await self.desk.grants.sweep()
             turn = (turn + 1) % LEDGER_SWEEP
@@ -165,13 +169,18 @@ async def assemble(
         undo.push_async_callback(desk.close)
         states = await desk.store.run(agents.seen_all, configuration.agents, desk.clock.now())
         environment = Environment()
-        credentials = Credentials(environment)
+        credentials = Credentials(environment, store=OwnStore(desk.data.root, passphrase(environment)))
         problems = await credentials.load(
-            configuration.credentials, snapshot.folder, configuration.tools.placements
+            configuration.credentials,
+            snapshot.folder,
+            configuration.tools.placements,
+            configuration.sources,
         )
         if problems:
             raise CannotStart("credentials cannot be read:\n" + "\n".join(map(str, problems)))
-        channel_secrets = await secrets.fetch(settings.channels, snapshot.folder, environment)
+        credentials.watch(Teller(desk.book).tell)
+        asked = Asked(snapshot.folder, credentials.means, configuration.sources)
+        channel_secrets = await secrets.fetch(settings.channels, asked)
         secrets.check_apart(channel_secrets, map(credentials.current, credentials.names()))
         for secret in channel_secrets.values():
             credentials.conceal(secret)

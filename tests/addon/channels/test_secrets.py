@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from wharfinger.channels import secrets
 from wharfinger.channels.secrets import ChannelsUnusable
-from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.sources import Asked, Environment, Means
 from wharfinger.secret import Secret
 
 
-def environment(**values: str) -> Environment:
-    return Environment(dict(values))
+def asked(folder: Path, **values: str) -> Asked:
+    return Asked(folder, Means(Environment(dict(values))))
 
 
 async def test_they_are_fetched_and_handed_on(configure: Any, tmp_path: Path):
     channels = configure().settings.channels
-    found = await secrets.fetch(channels, tmp_path, environment(BOT="xoxb-1234567890", APP="xapp-1234567890"))
+    found = await secrets.fetch(channels, asked(tmp_path, BOT="xoxb-1234567890", APP="xapp-1234567890"))
     setup = secrets.setup(channels, found, "https://wharf.example.com", tmp_path)
     assert setup.channels["slack"]["token"] == "xoxb-1234567890"
     assert setup.channels["slack"]["app_token"] == "xapp-1234567890"
@@ -42,7 +42,7 @@ async def test_what_is_missing_or_wrong_is_told_without_a_value(
     configure: Any, tmp_path: Path, values: dict[str, str], told: str
 ):
     with pytest.raises(ChannelsUnusable) as wrong:
-        await secrets.fetch(configure().settings.channels, tmp_path, environment(**values))
+        await secrets.fetch(configure().settings.channels, asked(tmp_path, **values))
     assert told in wrong.value.message
     assert not any(value in wrong.value.message for value in values.values())
 

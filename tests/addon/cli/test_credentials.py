@@ -28,6 +28,12 @@ def test_list(type_, folder):
         "hosts": ["api.example.com"],
         "tools": 3,
         "agents": ["robot"],
+        "generation": None,
+        "version": "",
+        "age": None,
+        "left": None,
+        "used": None,
+        "problem": "",
     }
     assert rows["SPARE"]["sources"] == {"from": "exec:/bin/echo"}
     assert rows["SPARE"]["agents"] == []

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from wharfinger.credentials import signing
 from wharfinger.credentials.fetching import Fetched, fetch
-from wharfinger.credentials.sources import Environment, NotFetched
+from wharfinger.credentials.sources import Asked, Environment, Means, NotFetched
 from wharfinger.rules.models.credentials import Credential
 
 AUDIENCE = "https://run.example.com"
@@ -177,7 +177,7 @@ def had(server: Server, keys: Keys, tmp_path: Path) -> Callable[..., Fetched]:
 
     def fetched(**written: Any) -> Fetched:
         credential = Credential.model_validate({"hosts": ["api.example.com"], **written})
-        return fetch("K", credential, folder, Environment({}), time.time)
+        return fetch("K", credential, Asked(folder, Means(Environment({}))))
 
     return fetched
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from wharfinger.credentials import minting
 from wharfinger.credentials.fetching import fetch
 from wharfinger.credentials.registry import Credentials, CredentialUnavailable
-from wharfinger.credentials.sources import Environment, NotFetched
+from wharfinger.credentials.sources import Asked, Environment, Means, NotFetched
 from wharfinger.rules.models.credentials import Credential
 
 SECRET = "client+secret/of:the%client"
@@ -160,7 +160,7 @@ def declare(server: Server, folder: Path, keys: tuple[str, str]) -> Callable[...
 
 
 def had(credential: Credential, folder: Path) -> Any:
-    return fetch("K", credential, folder, Environment({}), time.time)
+    return fetch("K", credential, Asked(folder, Means(Environment({}))))
 
 
 @pytest.mark.parametrize(

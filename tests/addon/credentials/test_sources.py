@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from wharfinger.credentials.sources import (
+    Asked,
     CommandSource,
     Environment,
     EnvironmentSource,
     FileSource,
+    Means,
     NotFetched,
-    source,
     text,
 )
 
@@ -42,9 +43,9 @@ def test_a_variable_is_taken_out_of_the_environment_when_read(monkeypatch):
     monkeypatch.setenv("WHARFINGER_TEST_KEY", VALUE)
     environment = Environment()
     found = EnvironmentSource("WHARFINGER_TEST_KEY", environment)
-    assert found.fetch() == VALUE
+    assert found.fetch().text == VALUE
     assert "WHARFINGER_TEST_KEY" not in os.environ
-    assert found.fetch() == VALUE
+    assert found.fetch().text == VALUE
     assert VALUE not in repr(found) + repr(vars(environment))
 
 
@@ -83,7 +84,7 @@ def test_two_credentials_may_share_a_variable_even_at_once():
     for _ in range(50):
         found = EnvironmentSource("KEY", Environment({"KEY": VALUE}))
         with ThreadPoolExecutor(8) as pool:
-            assert set(pool.map(EnvironmentSource.fetch, [found] * 8)) == {VALUE}
+            assert {each.text for each in pool.map(EnvironmentSource.fetch, [found] * 8)} == {VALUE}
 
 
 # file
@@ -103,7 +104,7 @@ def test_two_credentials_may_share_a_variable_even_at_once():
     ],
 )
 def test_exactly_one_line_break_at_the_end_is_not_part_of_the_value(private, content, value):
-    assert FileSource(put(private / "key", content)).fetch() == value
+    assert FileSource(put(private / "key", content)).fetch().text == value
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=["Cs"])))
@@ -157,7 +158,7 @@ def test_another_users_file_or_folder_is_refused(private):
 def test_a_sticky_folder_that_all_may_write_will_do(private):
     path = put(private / "key")
     private.chmod(0o1777)
-    assert FileSource(path).fetch() == VALUE
+    assert FileSource(path).fetch().text == VALUE
 
 
 # which
@@ -168,7 +169,7 @@ def test_the_source_is_the_one_named(declare, tmp_path, monkeypatch):
     environment = Environment({})
 
     def named(text):
-        return source(declare(text).source, tmp_path, environment)
+        return Asked(tmp_path, Means(environment)).source(declare(text).source)
 
     assert named("env:KEY") == EnvironmentSource("KEY", environment)
     assert named("file:keys/a") == FileSource(tmp_path / "keys/a")
@@ -179,7 +180,8 @@ def test_the_source_is_the_one_named(declare, tmp_path, monkeypatch):
 
 def test_a_command_gives_what_it_prints(declare, script, tmp_path):
     path = script(f"echo {VALUE}")
-    assert source(declare(f"exec:[{path}]").source, tmp_path, Environment({})).fetch() == VALUE
+    asked = Asked(tmp_path, Means(Environment({})))
+    assert asked.source(declare(f"exec:[{path}]").source).fetch().text == VALUE
 
 
 def test_a_command_that_fails_says_so_and_shows_nothing(script):

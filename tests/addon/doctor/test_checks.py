@@ -203,7 +203,7 @@ def test_the_process_is_closed_to_others_before_a_credential_is_read(
     monkeypatch.setattr(credentials, "disarm_process", lambda: order.append("disarm"))
 
     class Held:
-        def __init__(self, environment: object) -> None:
+        def __init__(self, environment: object, store: object) -> None:
             order.append("open")
 
         async def load(self, *arguments: object) -> tuple[()]:
