@@ -58,6 +58,7 @@ CREDENTIALS = frozenset(
 )
 """Parameters and fields that APIs read a credential from, folded."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BRACKETS = re.compile(r"\[[^\]]*\]?")
 _JOINERS = str.maketrans({".": "_", " ": "_"})
 
@@ -91,6 +92,8 @@ def problem(
     for where, held in (("query", query), ("body", body)):
         for name, value in held.items():
             folded = fold(name)
+            if _CONTROL.search(name):
+                return f"the {where} has a name with a control character, at which some servers cut it off"
             if folded in known:
                 return f"the {where} has a name that could be taken for one of the tool's own"
             if folded in seen or isinstance(value, Repeated):

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
@@ -236,9 +237,11 @@ def _refuse_ambiguous(text: str) -> None:
     if "\\" in text or _CONTROL.search(text):
         raise Refused("the path has a backslash or a control character", "Leave them out.")
     parts = text.split("/")
+    if not text.isascii():  # what is a dot or a slash once a server has normalised it (NFKC) is one here
+        parts += unicodedata.normalize("NFKC", text).replace("\\", "/").split("/")
     if any(part.partition(";")[0].strip() in {".", ".."} for part in parts):
         raise Refused("the path has a dot segment, which servers read in two ways", "Write the path in full.")
-    if len(parts) > 1 and not all(parts):
+    if "/" in text and not all(text.split("/")):
         raise Refused("the path has an encoded slash beside nothing", "Encode each segment once.")
 
 

@@ -179,6 +179,8 @@ GOOD_PATHS = {
     "/m%C3%BCnchen": ("münchen",),
     "/a/.well-known": ("a", ".well-known"),
     "/a/...": ("a", "..."),
+    "/a/AC%EF%BC%8FDC": ("a", "AC\uff0fDC"),
+    "/a/%E2%80%A6": ("a", "\u2026"),
     "/x@y:z,w=1+2": ("x@y:z,w=1+2",),
 }
 
@@ -194,6 +196,10 @@ BAD_PATHS = [
     "/..",
     "/.",
     "/a/..;/b",
+    "/a/..%EF%BC%8Fb",
+    "/a/%EF%BC%8E%EF%BC%8E/b",
+    "/a/%E2%80%A5/b",
+    "/a/..%EF%BC%BCb",
     "/a/..;x=y/b",
     "/%2e%2e/",
     "/.%2e/",
