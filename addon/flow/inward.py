@@ -84,6 +84,7 @@ class Inward:
             method=permit.request.method,
             http_version=stream.flow.request.http_version,
             parse_limit=self._parts.limits.parse,
+            room=self._passages.room(passage),
         )
         return passage.incoming
 

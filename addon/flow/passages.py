@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mitmproxy import http
     from mitmproxy.connection import Client
     from mitmproxy.proxy.layers.http import HttpStream
+    from wharfinger.flow.held import Room
     from wharfinger.flow.parts import Parts
     from wharfinger.flow.response import Incoming
     from wharfinger.flow.websocket import Relay
@@ -80,6 +81,18 @@ class Passage:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    passages: Passages
+    passage: Passage
+
+    def take(self, size: int) -> bool:
+        return self.passages.hold(self.passage, size)
+
+    def give_back(self, size: int) -> None:
+        self.passages.let_go(self.passage, size)
+
+
 class Passages(dict[int, Passage]):
     """The passages of one HTTP layer, by stream."""
 
@@ -124,6 +137,10 @@ class Passages(dict[int, Passage]):
     def let_go(self, passage: Passage, size: int) -> None:
         """Give back some of what is held before the exchange ends."""
         self._parts.sessions.let_go(self.link, passage.exchange, size)
+
+    def room(self, passage: Passage) -> Room:
+        """The same two for something that lives on `passage` alone."""
+        return _Room(self, passage)
 
     def block(self, passage: Passage, answer: Answer) -> None:
         """Let nothing more of `passage` go upstream; `answer` is what the agent is told."""

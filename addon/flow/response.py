@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from mitmproxy import http
+from wharfinger.flow.held import Room
 from wharfinger.rules.redact.body import BodyRedactor
 from wharfinger.rules.redact.decode import Undecodable
 from wharfinger.rules.redact.fields import Unredactable, redact_fields
@@ -41,6 +42,7 @@ class Incoming:
         method: str,
         http_version: str,
         parse_limit: int,
+        room: Room,
     ) -> None:
         self._rules = rules
         self._secrets = secrets
@@ -48,6 +50,7 @@ class Incoming:
         self._head_only = method == "HEAD"
         self._chunks = http_version == "HTTP/1.1"
         self._parse_limit = parse_limit
+        self._room = room
         self._body: BodyRedactor | None = None
         self._buffer: bytearray | None = None
         self._header_findings: Counter[str] = Counter()
@@ -163,6 +166,8 @@ class Incoming:
         self._buffer += clean
         if len(self._buffer) > self._parse_limit:
             raise Withheld("fields of the response are to be redacted, and it is too large to parse")
+        if not self._room.take(len(clean)):
+            raise Withheld("the answers under way hold as much as this proxy keeps in memory")
         return b""
 
     def finish(self) -> bytes:

@@ -62,6 +62,7 @@ class Switching:
             permit,
             gate=self._parts.gate,
             limits=self._parts.limits,
+            room=self._passages.room(passage),
             secrets=lambda: live.secrets_for(who),
         )
         yield from self._board.give(agent, events.DataReceived(context.client, b""))  # what it sent ahead

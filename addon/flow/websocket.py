@@ -20,6 +20,7 @@ from mitmproxy.proxy.layers.http._events import RequestData, ResponseData
 from wharfinger.audit.events import Outcome, Sent
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Ending, Gate, Permit, Withdrawn
+from wharfinger.flow.held import Room
 from wharfinger.flow.parts import Limits
 from wharfinger.flow.websocket_frames import MESSAGES, Broken, ConnectionType, Frames, Heard, Kind, closing
 from wharfinger.rules.redact.fields import Unredactable, redact_fields
@@ -90,6 +91,7 @@ class Relay(layer.Layer):
         *,
         gate: Gate,
         limits: Limits,
+        room: Room,
         secrets: Callable[[], SecretSet],
     ) -> None:
         super().__init__(context)
@@ -101,8 +103,8 @@ class Relay(layer.Layer):
         self._gate = gate
         self._parse_limit = limits.parse
         self._secrets = secrets
-        self._agent = Frames(ConnectionType.SERVER, limits.body)
-        self._server = Frames(ConnectionType.CLIENT, limits.body)
+        self._agent = Frames(ConnectionType.SERVER, limits.body, room)
+        self._server = Frames(ConnectionType.CLIENT, limits.body, room)
         self._waiting: Said | None = None
         self._rest: commands.Command | None = None
         """The pause in which others have their turn."""

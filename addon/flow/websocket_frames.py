@@ -2,7 +2,8 @@
 
 Rules: wsproto does the framing (reserved bits and opcodes, masks, lengths, fragments of control frames,
 UTF-8, close codes); here fragments are put together within limits. No extension is known, so a message
-is what its frames hold. A reason given here never quotes what the peer sent.
+is what its frames hold. What is put together is counted, until the next is asked for: there is only so much
+room for all of it. A reason given here never quotes what the peer sent.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from wharfinger.flow.held import Room
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
@@ -23,6 +25,7 @@ MAX_REASON = 123
 _REASONS = {
     CloseReason.INVALID_FRAME_PAYLOAD_DATA: "text that is not UTF-8",
     CloseReason.MESSAGE_TOO_BIG: "the message is larger than this proxy accepts",
+    CloseReason.TRY_AGAIN_LATER: "more than this proxy keeps in memory",
 }
 
 
@@ -62,10 +65,13 @@ class Broken(Exception):
 class Frames:
     """See the module's head. Nothing is heard after a Close frame."""
 
-    def __init__(self, kind: ConnectionType, limit: int) -> None:
+    def __init__(self, kind: ConnectionType, limit: int, room: Room) -> None:
         """The proxy's end of a connection, as its client or its server; `limit` is bytes of a message."""
         self._wire = Connection(kind)
         self._limit = limit
+        self._room = room
+        self._told = 0
+        """Bytes of the last message that was heard, which may still be in use."""
         self._parts = bytearray()
         self._fragments = 0
 
@@ -90,7 +96,13 @@ class Frames:
             self._wire.receive_data(data)
 
     def next(self) -> Heard | None:
-        """The next message or control frame, None until more bytes have come. Raises `Broken`."""
+        """The next message or control frame, None until more bytes have come. Raises `Broken`.
+
+        Whoever asks has done with the one before.
+        """
+        if self._told:
+            self._room.give_back(self._told)
+            self._told = 0
         for event in self._wire.events():
             if isinstance(event, TextMessage | BytesMessage):
                 if self._add(event):
@@ -105,16 +117,19 @@ class Frames:
 
     def _add(self, event: TextMessage | BytesMessage) -> bool:
         """Add a piece to the message under way; whether that was the last. Raises `Broken`."""
-        self._parts += event.data.encode() if isinstance(event, TextMessage) else event.data
+        piece = event.data.encode() if isinstance(event, TextMessage) else event.data
         self._fragments += event.frame_finished
-        if len(self._parts) > self._limit or self._fragments > MAX_FRAGMENTS:
+        if len(self._parts) + len(piece) > self._limit or self._fragments > MAX_FRAGMENTS:
             raise Broken(CloseReason.MESSAGE_TOO_BIG)
+        if not self._room.take(len(piece)):
+            raise Broken(CloseReason.TRY_AGAIN_LATER)
+        self._parts += piece
         return event.message_finished
 
     def _whole(self, event: TextMessage | BytesMessage) -> Heard:
         data = bytes(self._parts)
         self._parts.clear()
-        self._fragments = 0
+        self._fragments, self._told = 0, len(data)
         return Heard(Kind.TEXT if isinstance(event, TextMessage) else Kind.BINARY, data)
 
     def say(self, heard: Heard) -> bytes:

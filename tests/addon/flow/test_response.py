@@ -12,10 +12,20 @@ SECRET = "sk_live_Zk3vQ8m1X5b7N2c4R6t9"
 KNOWN = SecretSet.of({SECRET: "KEY"})
 
 
+class Full:
+    """Room for nothing: a head takes none."""
+
+    def take(self, size: int) -> bool:
+        return False
+
+    def give_back(self, size: int) -> None:
+        raise AssertionError("nothing was taken")
+
+
 def begun(fields: list[tuple[bytes, bytes]], reason: bytes = b"OK") -> tuple[http.Response, Incoming]:
     incoming = Incoming(
         ResponseRules(cookies=False), KNOWN, decision_id="d_1", method="GET", http_version="HTTP/1.1",
-        parse_limit=1024,
+        parse_limit=1024, room=Full(),
     )  # fmt: skip
     response = http.Response(b"HTTP/1.1", 200, reason, http.Headers(fields), None, None, 0.0, None)
     return incoming.begin(response, end_stream=True), incoming

@@ -7,6 +7,7 @@ import ssl
 import threading
 from typing import Any
 
+import h11
 import pytest
 from wharfinger.deciding.live import ASIDE, LARGE_BODY
 from wharfinger.flow import dial, held
@@ -79,6 +80,34 @@ async def test_what_was_held_is_given_back_on_a_connection_that_goes_on(proxy: A
     for _ in range(4):
         assert (await tunnel.request("POST", "/items", JSON, body(200_000))).status == 200
         assert (await tunnel.request("DELETE", "/items/1")).status == 403
+    assert room.total == 0
+
+
+async def test_answers_that_are_held_to_be_redacted_have_an_end_too(
+    proxy: Any, origin: Any, reply: Any
+) -> None:
+    room = proxy.runtime.sessions.held
+    room.most = 400_000
+    chunk = b" " * 150_000
+    origin.answer = lambda _seen: reply(
+        headers=[("Content-Type", "application/json")], chunks=[b"{", chunk, *[b" "] * 400, b"}"], delay=0.01
+    )
+    first, second = await proxy.connect(), await proxy.connect()
+    first.writer.write(proxy.raw("GET", "/masked/1"))
+    async with asyncio.timeout(5):
+        while room.total < 150_000:
+            await asyncio.sleep(0.01)
+    with pytest.raises(h11.RemoteProtocolError, match="without sending complete message body"):
+        await second.request("GET", "/masked/1")
+    assert (await first.receive()).status == 200, "who was first goes on"
+    origin.answer = lambda _seen: reply(
+        headers=[("Content-Type", "application/json")], chunks=[b"{", chunk, b"}"]
+    )
+    assert (await first.request("GET", "/masked/1")).status == 200, "it was given back"
+    outcomes = [event for event in await proxy.settled() if event["kind"] == "outcome"]
+    assert sorted(event["outcome"] for event in outcomes) == ["completed", "completed", "withheld"]
+    (withheld,) = [event for event in outcomes if event["outcome"] == "withheld"]
+    assert "keeps in memory" in withheld["reason"]
     assert room.total == 0
 
 

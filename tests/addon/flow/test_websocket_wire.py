@@ -62,9 +62,22 @@ BAD_FRAMES = {
 }  # fmt: skip
 
 
+class Wide:
+    """Room without an end, which notes how much of it is taken."""
+
+    taken = 0
+
+    def take(self, size: int) -> bool:
+        self.taken += size
+        return True
+
+    def give_back(self, size: int) -> None:
+        self.taken -= size
+
+
 def heard(kind: ConnectionType, data: bytes, size: int = 1 << 30) -> list[Heard]:
     """What is heard in `data`, taken in pieces of `size` bytes."""
-    frames, found = Frames(kind, LIMIT), []
+    frames, found = Frames(kind, LIMIT, Wide()), []
     for at in range(0, len(data), size):
         frames.receive(data[at : at + size])
         while (one := frames.next()) is not None:
@@ -96,7 +109,7 @@ def test_frames_that_break_the_protocol_or_a_limit_are_broken(name: str, side: C
 def test_what_is_said_is_heard_the_same_however_it_is_cut(said: list[Heard], size: int, agent: bool) -> None:
     kinds = (ConnectionType.CLIENT, ConnectionType.SERVER)
     speaker, listener = kinds if agent else kinds[::-1]
-    frames = Frames(speaker, LIMIT)
+    frames = Frames(speaker, LIMIT, Wide())
     goodbye = closing(4000, "bye")
     wire = b"".join(map(frames.say, said)) + frames.say(goodbye)
     assert heard(listener, wire, size) == [*said, goodbye]
@@ -115,7 +128,7 @@ def test_control_frames_between_fragments_come_first() -> None:
 def test_nothing_is_heard_after_a_close() -> None:
     wire = frame(CLOSE, close_payload(1000)) + frame(TEXT, b"late")
     assert heard(ConnectionType.SERVER, wire) == [Heard(Kind.CLOSE, b"", 1000)]
-    frames = Frames(ConnectionType.SERVER, LIMIT)
+    frames = Frames(ConnectionType.SERVER, LIMIT, Wide())
     frames.receive(frame(CLOSE, close_payload(1000)))
     assert frames.next() is not None
     frames.receive(frame(TEXT, b"late"))
@@ -130,7 +143,49 @@ def test_the_reason_of_a_close_is_cut_so_that_its_end_stays() -> None:
     assert said.data.decode().endswith("ä (d_1)")
 
 
+def test_a_message_is_held_until_the_next_is_asked_for() -> None:
+    room = Wide()
+    frames = Frames(ConnectionType.SERVER, LIMIT, room)
+    frames.receive(frame(BINARY, b"a" * 600, fin=False) + frame(PING, b"p"))
+    assert frames.next() == Heard(Kind.PING, b"p")
+    assert room.taken == 600
+    frames.receive(frame(0, b"b" * 400))
+    assert frames.next() == Heard(Kind.BINARY, b"a" * 600 + b"b" * 400)
+    assert room.taken == 1000, "it is being decided"
+    assert (frames.next(), room.taken) == (None, 0)
+
+
 # Over sockets
+
+
+async def test_what_is_put_together_has_an_end_for_each_agent_and_for_all(
+    start: Any, test_ca: Any, folder: Any
+) -> None:
+    async with serving(test_ca.context()) as server, start(folder(server)) as proxy:
+        room = proxy.runtime.sessions.held
+        room.most = 400_000
+        begun, more = await raw(proxy), await raw(proxy)
+        await begun.send(frame(BINARY, b"a" * 150_000, fin=False))
+        async with asyncio.timeout(5):
+            while room.total < 150_000:
+                await asyncio.sleep(0.01)
+        await more.send(frame(BINARY, b"b" * 100_000, fin=False))
+        code, reason = await more.closing()
+        assert (code, reason.startswith("more than this proxy keeps in memory")) == (1013, True)
+        await begun.send(frame(0, b"c"))
+        assert await begun.frame() == (BINARY, b"a" * 150_000 + b"c"), "who was first goes on"
+        async with asyncio.timeout(5):
+            while room.total:
+                await asyncio.sleep(0.01)
+        again = await raw(proxy)
+        await again.send(frame(BINARY, b"d" * 190_000))
+        assert await again.frame() == (BINARY, b"d" * 190_000), "it was given back"
+        await again.send(frame(BINARY, b"e" * 100_000, fin=False))
+        again.tunnel.writer.transport.abort()
+        async with asyncio.timeout(5):
+            while room.total:
+                await asyncio.sleep(0.01)
+        assert server.heard == [b"a" * 150_000 + b"c", b"d" * 190_000]
 
 
 @pytest.fixture
