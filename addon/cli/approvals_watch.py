@@ -12,20 +12,19 @@ import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
-from wharfinger.cli.board import Board, Key, Wish
 from wharfinger.cli.common import WRONG, as_option, config_option, fail
 from wharfinger.cli.control import here
 from wharfinger.cli.people_keys import person_key
-from wharfinger.control.client import Client
 from wharfinger.control.protocol import ControlError
-from wharfinger.faults import Fault
 from wharfinger.keeping.people import PersonKey
+from wharfinger.watching.asking import Here, Move
+from wharfinger.watching.board import Board, Key, Wish
 
 _LOOK_SECONDS: Final = 2.0
 _REASON_LIMIT: Final = 1000
@@ -54,10 +53,8 @@ class Watching:
     """One person before one terminal."""
 
     def __init__(self, data: Path, key: PersonKey) -> None:
-        self._data = data
-        self._key = key
+        self._questions = Here(data, key)
         self._board = Board()
-        self._client: Client | None = None
         self._typing: str | None = None
         self._console = Console(highlight=False)
 
@@ -78,31 +75,18 @@ class Watching:
 
     # The proxy.
 
-    def _do(self, action: str, args: dict[str, Any], key: PersonKey | None = None) -> Any:
-        if self._client is None:
-            self._client = Client.connect(self._data, 30.0)
-        try:
-            return self._client.do(action, args, key)
-        except ControlError:
-            raise
-        except Fault:
-            self._client.close()
-            self._client = None
-            raise
-
     def _look(self) -> None:
-        self._board.update(self._do("approvals.list", {}), time.monotonic())
+        self._board.update(self._questions.waiting(), time.monotonic())
 
-    def _answer(self, move: str, reason: str) -> None:
+    def _answer(self, move: Move, reason: str) -> None:
         approval = self._board.chosen
-        args = {"id": approval} | ({"reason": reason} if reason else {})
         try:
-            done = self._do(f"approvals.{move}", args, self._key)
+            state = self._questions.answer(approval, move, reason)
         except ControlError as error:
             self._board.said = error.message
         else:
             self._look()
-            self._board.said = f"{approval} is {done['state']}"
+            self._board.said = f"{approval} is {state}"
 
     # The keys.
 

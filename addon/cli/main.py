@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "Show the main job, end to end, on this machine alone."),
     "up": ("up", "Run the proxy in the foreground."),
     "reload": ("remote", "Have a running proxy check its configuration and take it over."),
+    "tui": ("tui", "Run the proxy, and show what it does as `watch` does."),
+    "watch": ("watch", "Show what a running proxy does as it does it; answer what waits, by a key."),
     "run": ("run", "Run a command behind the proxy, as an agent."),
     "env": ("env", "Print the environment that puts a process behind the proxy."),
     "check": ("offline", "Check the configuration: all problems at once."),

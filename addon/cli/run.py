@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,7 @@ from typing import Any
 import click
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.certs.errors import CertificateError
-from wharfinger.cli import isolated
+from wharfinger.cli import isolated, starting
 from wharfinger.cli.common import as_option, config_option
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.env import placeholders
@@ -29,7 +26,6 @@ from wharfinger.faults import Fault
 from wharfinger.isolation import sandbox
 from wharfinger.isolation.attaching import Hello, attach
 from wharfinger.isolation.sandbox import ADDRESS
-from wharfinger.keeping import private
 from wharfinger.keeping.keys import Keys
 from wharfinger.keeping.people import PersonKey
 from wharfinger.running import door
@@ -40,16 +36,11 @@ _FOLDER = click.Path(exists=True, path_type=Path, resolve_path=True)
 OWN_FAILURE = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
-_START_SECONDS = 30.0
 _LOG = "run-proxy.log"
 
 UNPROTECTED = (
     "note: not isolated: this command runs as your own user, so it can go round the proxy and read your files"
 )
-
-
-class CannotRun(Fault):
-    """The command could not be put behind a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,37 +56,12 @@ class Run:
 
 
 def connect(place: Here) -> Client:
-    """The running proxy, or one started for this run. Raises `CannotRun`."""
+    """The running proxy, or one started for this run. Raises `NotStarted`."""
     try:
         return Client.connect(place.data)
     except NotRunning:
-        return _start(place)
-
-
-def _start(place: Here) -> Client:
-    data = private.folder(place.data)
-    log_path = data / _LOG
-    with tempfile.TemporaryDirectory(prefix="wharfinger-") as folder:
-        ready = Path(folder) / "ready"
-        command = [
-            sys.executable, "-m", "wharfinger.cli.main", "up", "--for-runs",
-            "--config", str(place.found.snapshot.folder), "--ready-file", str(ready),
-        ]  # fmt: skip
-        with os.fdopen(os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        end = time.monotonic() + _START_SECONDS
-        while not ready.exists():
-            if process.poll() is not None:
-                said = log_path.read_text(errors="replace").strip()
-                raise CannotRun("the proxy did not start", said or f'see "{log_path}"')
-            if time.monotonic() > end:
-                process.terminate()
-                raise CannotRun("the proxy did not start in time", f'see "{log_path}"')
-            time.sleep(0.05)
-        json.loads(ready.read_bytes())
-    return Client.connect(place.data)
+        starting.start(place, _LOG, "--for-runs")
+        return Client.connect(place.data)
 
 
 @contextlib.contextmanager

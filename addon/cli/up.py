@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import click
@@ -20,8 +23,11 @@ from wharfinger.cli.common import WRONG, config_option, data_folder, fail, find,
     help="Write F (JSON: proxy, console, ca, bundle, pid) once connections are accepted.",
 )
 @click.option("--for-runs", is_flag=True, hidden=True, help="End when the last `run` has ended.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input does.")
 @click.option("-v", "--verbose", is_flag=True, help="Log more.")
-def up_command(config: Path | None, ready_file: Path | None, *, for_runs: bool, verbose: bool) -> None:
+def up_command(
+    config: Path | None, ready_file: Path | None, *, for_runs: bool, with_parent: bool, verbose: bool
+) -> None:
     """Run the proxy in the foreground. SIGHUP reloads the configuration, SIGINT and SIGTERM end it."""
     found = find(config)
     from wharfinger.authoring import checking
@@ -40,7 +46,16 @@ def up_command(config: Path | None, ready_file: Path | None, *, for_runs: bool, 
     from wharfinger.running.serving import serve
 
     data = data_folder(found, checked.configuration.settings.data)
+    if with_parent:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     code = asyncio.run(
         serve(found.snapshot, checked.configuration, data, ready_file=ready_file, for_runs=for_runs)
     )
     sys.exit(code)
+
+
+def _end_with_parent() -> None:
+    """End in good order when whoever started this has gone, however they went: their end of a pipe closes."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""What `approvals watch` shows and takes: questions oldest first, one of them chosen, and what each key does.
+"""What views of open questions show and take: oldest first, one of them chosen, and what each key does.
 
 Rules: no input, no output and no clock here. The choice stays with its question while others come and go. A
 key answers only the question that has been on the screen for a moment, and approves only what has been on it

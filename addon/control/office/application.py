@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from wharfinger.control.office import api, live, watched
+from wharfinger.control.office import api, events, live, watched
 from wharfinger.control.office.assets import Assets
 from wharfinger.control.office.guard import Guard
 from wharfinger.control.office.pages import by_link, sign_in
@@ -52,6 +52,7 @@ def application(data: Path, port: int, url: str = "") -> Starlette:
             assets.route(),
             *sign_in.routes(office),
             *live.routes(office),
+            *events.routes(office),  # before those of the API, whose last one takes all that is left
             *api.routes(office),
             *by_link.routes(office),
             *routes(office, PAGES),

@@ -7,6 +7,7 @@ not fit is not here; `wharfinger audit search` reads all there is.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import threading
@@ -116,6 +117,11 @@ class Tail:
                 if len(found) == limit:
                     break
         return found
+
+    def after(self, seq: int, limit: int) -> list[Record]:
+        """The first `limit` events here that are newer than `seq`, oldest first."""
+        newer = list(itertools.takewhile(lambda kept: kept.seq > seq, self._newest()))
+        return [kept.record() for kept in reversed(newer[-limit:])]
 
     def life(self, reference: str) -> list[Record]:
         """All events here of one decision (`d_…`), approval (`a_…`) or event, oldest first."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from wharfinger.channels.card import WORDS, Card
-from wharfinger.cli.board import SETTLED, Board, Wish, lines_of
+from wharfinger.watching.board import SETTLED, Board, Wish, lines_of
 
 
 def approval(number: int, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,156 @@
+"""One call in full: how it was decided, what was hidden or found, where it stands in the audit log."""
+
+from __future__ import annotations
+
+import enum
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from rich.text import Text
+from wharfinger.audit.reader import printable
+from wharfinger.watching.calls import Entry
+from wharfinger.watching.drawing import STYLES
+
+_LONGEST: Final = 4096
+_NAME: Final = 16
+_BODY: Final = ("calls", "hmac", "cut", "version", "prev", "leaf", "mono_ns")
+_TRACE: Final = (
+    "agent", "agent_id", "run", "identified_by", "confinement", "method", "scheme", "host", "port", "path",
+    "query", "verdict", "code", "reason", "rules", "observed", "observed_reason", "observed_rules", "review",
+    "credentials", "grants", "approval", "approvers", "policy_digest", "request_digest", "trace",
+)  # fmt: skip
+
+
+class Tab(enum.StrEnum):
+    """What can be looked at."""
+
+    DECISION = "decision"
+    REDACTIONS = "redactions"
+    AUDIT = "audit position"
+    EVENTS = "events"
+
+
+def show(entry: Entry, tab: Tab, signed: int | None) -> Text:
+    """A tab's text. `signed`: how many events the newest checkpoint is over; None where that is not known."""
+    lines = {
+        Tab.DECISION: lambda: _decision(entry),
+        Tab.REDACTIONS: lambda: _redactions(entry),
+        Tab.AUDIT: lambda: _position(entry, signed),
+        Tab.EVENTS: lambda: _events(entry),
+    }[tab]()
+    return Text("\n").join(lines)
+
+
+def _decision(entry: Entry) -> Iterator[Text]:
+    """From who asked for what, over the rules, to how it ended."""
+    decided = [event for event in entry.events if "verdict" in event]
+    for number, event in enumerate(decided):
+        if number:
+            yield Text("")
+        yield _head(event)
+        for name in _TRACE:
+            if name in event:
+                yield _line(name, event[name], STYLES.get(str(event[name]), "") if name == "verdict" else "")
+        for call in _list(event.get("calls")):
+            yield from _call(call)
+    for event in entry.events:
+        if "verdict" not in event:
+            yield Text("")
+            yield _head(event)
+            for name in ("state", "person", "outcome", "status", "address", "timings_ms", "reason"):
+                if name in event:
+                    yield _line(name, event[name])
+
+
+def _call(call: Mapping[str, Any]) -> Iterator[Text]:
+    yield _line("tool", f"{call.get('tool', '')} ({call.get('effect', '')})", "bold")
+    if "blast" in call:
+        yield _line("  blast", call["blast"])
+    if "reason" in call:
+        yield _line("  it says", call["reason"], "italic")
+    for group in ("inputs", "extras"):
+        for name, value in _dict(call.get(group)).items():
+            yield _line(f"  {name}", value)
+    for name in _dict(call.get("hmac")):
+        yield _line(f"  {name}", "▓▓▓▓ not kept: the tool calls it sensitive", "reverse")
+
+
+def _redactions(entry: Entry) -> Iterator[Text]:
+    """What the agent was not given, what the log does not keep, what did not go out."""
+    nothing = True
+    for event in entry.events:
+        for line in _hidden(event):
+            nothing = False
+            yield line
+    if nothing:
+        yield Text("nothing was found, hidden, cut or left out", "dim")
+
+
+def _hidden(event: Mapping[str, Any]) -> Iterator[Text]:
+    for name, count in _dict(event.get("findings")).items():
+        yield _line("found", f"▓▓▓▓ {name}: {count} times in the answer", "magenta")
+    if event.get("outcome") == "withheld":
+        yield _line("withheld", "▓▓▓▓ the whole answer", "magenta")
+    for credential in _list_of_texts(event.get("credentials")):
+        yield _line("put in", f"▓▓▓▓ {credential}: by the proxy, below what is seen here", "reverse")
+    for call in _list(event.get("calls")):
+        for name, mark in _dict(call.get("hmac")).items():
+            yield _line("sensitive", f"▓▓▓▓ {name}: kept as HMAC {str(mark)[:16]}…", "reverse")
+    for name, mark in _dict(event.get("hmac")).items():
+        yield _line("sensitive", f"▓▓▓▓ {name}: kept as HMAC {str(mark)[:16]}…", "reverse")
+    for name, said in _dict(event.get("cut")).items():
+        yield _line("cut short", f"{name}: {_json(said)}")
+    for name in _list_of_texts(event.get("dropped")):
+        yield _line("not forwarded", f"header {name}")
+
+
+def _position(entry: Entry, signed: int | None) -> Iterator[Text]:
+    for event in entry.events:
+        yield _head(event)
+        for name in ("seq", "id", "time", "prev", "leaf"):
+            if name in event:
+                yield _line(name, event[name])
+        seq = event.get("seq")
+        if signed is not None and isinstance(seq, int):
+            done = seq < signed
+            said = f"in the checkpoint over {signed} events" if done else "not yet in a checkpoint"
+            yield _line("signed", said, "green" if done else "yellow")
+        yield Text("")
+    yield Text(f"wharfinger audit show {printable(entry.decision[:100])}", "dim")
+
+
+def _events(entry: Entry) -> Iterator[Text]:
+    for event in entry.events:
+        yield _head(event)
+        for name, value in event.items():
+            if name not in _BODY:
+                yield _line(name, value)
+        yield Text("")
+
+
+def _head(event: Mapping[str, Any]) -> Text:
+    return Text(printable(f"{event.get('kind', '')} {event.get('time', '')}"[:100]), "bold underline")
+
+
+def _line(name: str, value: Any, style: str = "") -> Text:
+    shown = value if isinstance(value, str) else _json(value)
+    text = Text(f"{printable(name[:80]):<{_NAME}} ", "cyan")
+    text.append(printable(shown[:_LONGEST]), style or "default")
+    return text
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _dict(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> Iterator[Mapping[str, Any]]:
+    yield from (_dict(part) for part in value) if isinstance(value, list) else ()
+
+
+def _list_of_texts(value: object) -> Iterator[str]:
+    yield from (part for part in value if isinstance(part, str)) if isinstance(value, list) else ()

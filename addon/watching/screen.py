@@ -1,0 +1,429 @@
+"""The view on a terminal: the questions that wait on top, the calls below, one of them in full on demand.
+
+Rules: events are taken and counted as they come, whatever the terminal is able to show; it is drawn a few
+times a second at most. What takes time (the proxy, the network) is done on threads. A question is answered
+only where it is shown (`Board`), and never by a key that was meant for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, Static
+from wharfinger.audit.reader import printable
+from wharfinger.faults import Fault
+from wharfinger.watching import drawing, filters
+from wharfinger.watching.asking import Move, Questions
+from wharfinger.watching.board import Board, Wish
+from wharfinger.watching.calls import Calls
+from wharfinger.watching.detail import Tab, show
+from wharfinger.watching.filters import EVERYTHING, Filter
+from wharfinger.watching.following import News, Refused, Source
+from wharfinger.watching.window import Window
+
+FRAME_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 2.0
+"""How often it is asked what waits, though nothing says that it has changed."""
+_WAITING: Final = 256
+"""Pieces of news that wait to be taken: then whoever follows waits, too."""
+_REASON_LIMIT: Final = 1000
+_LEAST_WIDTH: Final = 40
+_LEAST_QUESTION: Final = 3
+_AROUND: Final = 7
+"""Lines that are not the questions': head, frame, the newest calls, keys."""
+_TABS: Final = tuple(Tab)
+
+HELP: Final = """\
+a          approve the question that is shown, once
+d          deny it: Enter sends the reason, Escape takes it back
+j k        the next question, the one before
+space      more of the question: it is approved only when all of it was shown
+
+↑ ↓        choose a call; Home goes back to the newest
+Enter      the chosen call in full; Escape closes it
+← →        decision, redactions, audit position, events
+PgUp PgDn  further in it, or in the calls
+/          show only some calls: agent=bot verdict=deny ms>500 word
+           (a field, then = != > <; * stands for anything; nothing: all of them)
+c          clear the calls; what was counted stays
+q          end
+
+Fields: {fields}
+"""
+
+
+class Help(ModalScreen[None]):
+    """What the keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "dismiss", "back", show=False)
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The text."""
+        yield Static(Text(HELP.format(fields=", ".join((*filters.TEXTS, *filters.NUMBERS)))), id="help")
+
+
+class View(App[None]):
+    """See the module's head."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { layers: base; background: $background; }
+    #head { height: 2; padding: 0 1; }
+    #question { height: auto; display: none; border: round $warning; padding: 0 1; }
+    #calls { height: 1fr; padding: 0 1; }
+    #detail { height: 1fr; display: none; border-top: solid $primary; padding: 0 1; }
+    #tabs { height: 1; }
+    #typed { display: none; height: 1; border: none; padding: 0 1; }
+    #said { height: 1; padding: 0 1; }
+    Help { align: center middle; }
+    #help { width: auto; max-width: 90%; height: auto; border: round $primary; padding: 1 2; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "answer('a')", "approve"),
+        Binding("d", "answer('d')", "deny"),
+        Binding("j", "answer('j')", "next", show=False),
+        Binding("k", "answer('k')", "previous", show=False),
+        Binding("space", "answer(' ')", "more", show=False),
+        Binding("up", "move(-1)", "up", show=False),
+        Binding("down", "move(1)", "choose"),
+        Binding("pageup", "page(-1)", "page up", show=False),
+        Binding("pagedown", "page(1)", "page down", show=False),
+        Binding("home", "newest", "newest", show=False),
+        Binding("enter", "open", "in full"),
+        Binding("left", "tab(-1)", "tab", show=False),
+        Binding("right", "tab(1)", "tab", show=False),
+        Binding("escape", "leave", "back", show=False),
+        Binding("slash", "filter", "filter"),
+        Binding("c", "clear", "clear", show=False),
+        Binding("question_mark", "help", "help"),
+        Binding("q", "quit", "quit"),
+        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        calls: Calls,
+        source: Source,
+        questions: Questions,
+        *,
+        ended: Callable[[], str] = str,
+        limits: str = "",
+    ) -> None:
+        """`ended` says why there is nothing more to come, if so; `limits` which calls are followed only."""
+        super().__init__()
+        self._calls = calls
+        self._source = source
+        self._questions = questions
+        self._ended = ended
+        self._limits = limits
+        self._board = Board()
+        self._window = Window()
+        self._seen: Filter = EVERYTHING
+        self._news: queue.Queue[News] = queue.Queue(_WAITING)
+        self._stop = threading.Event()
+        self._trouble = "connecting"
+        self._no_answers = ""
+        self._said = ""
+        self._tab = 0
+        self._open = False
+        self._drawn = False
+        """Whether the question stands on the screen."""
+        self._denying = ""
+        """The approval whose denial is being given a reason."""
+        self._signed: int | None = None
+        self._one = asyncio.Lock()
+        self._looked = 0.0
+        self._second = 0
+        self._changed = True
+
+    def compose(self) -> ComposeResult:
+        """The parts, top to bottom."""
+        yield Static(id="head")
+        yield Static(id="question")
+        yield Static(id="calls")
+        with Vertical(id="detail"):
+            yield Static(id="tabs")
+            with VerticalScroll(id="scroll", can_focus=False):
+                yield Static(id="text")
+        yield Static(id="said")
+        yield Input(id="typed", max_length=_REASON_LIMIT, compact=True)
+        yield Footer(compact=True, show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to follow."""
+        self.query_one("#typed").can_focus = False
+        self.set_focus(None)
+        threading.Thread(target=self._follow, name="follow", daemon=True).start()
+        self.set_interval(FRAME_SECONDS, self._frame)
+        self._frame()
+
+    def on_unmount(self) -> None:
+        """End following."""
+        self._stop.set()
+
+    def on_resize(self) -> None:
+        """Draw anew."""
+        self._changed = True
+
+    # The thread.
+
+    def _follow(self) -> None:
+        try:
+            self._source.follow(self._put, self._stop)
+        except Refused as refused:
+            self._put(News(trouble=str(refused)))
+
+    def _put(self, news: News) -> None:
+        while not self._stop.is_set():
+            try:
+                self._news.put(news, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    # A frame.
+
+    def _frame(self) -> None:
+        asked = self._take()
+        if asked or time.monotonic() - self._looked >= _LOOK_SECONDS:
+            self.look()
+        if (why := self._ended()) and why != self._trouble:
+            self._trouble, self._changed = why, True
+        second = int(time.time())
+        if self._changed or second != self._second:
+            self._second, self._changed = second, False
+            self._draw()
+
+    def _take(self) -> bool:
+        asked = False
+        for _ in range(_WAITING):
+            try:
+                news = self._news.get_nowait()
+            except queue.Empty:
+                break
+            self._changed = True
+            self._calls.missed += news.missed
+            if news.trouble is not None:
+                self._trouble = news.trouble
+            asked |= self._calls.take(news.events, None if news.before else int(time.time()))
+        return asked
+
+    def look(self) -> None:
+        """Ask what waits."""
+        self._looked = time.monotonic()
+        self.run_worker(self._look(), group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        if self._denying:  # the question stays what it is while its reason is typed
+            return
+        try:
+            async with self._one:
+                found = await asyncio.to_thread(self._questions.waiting)
+                if self._open:
+                    self._signed = await asyncio.to_thread(self._questions.signed)
+        except Fault as fault:
+            self._no_answers = fault.message
+            found = ()
+        except (ValueError, KeyError, TypeError) as error:
+            self._no_answers = f"the proxy says what is not understood: {type(error).__name__}"
+            found = ()
+        else:
+            self._no_answers = ""
+        if not self._denying:
+            self._update(found)
+        self._changed = True
+
+    def _update(self, found: Any) -> None:
+        try:
+            self._board.update(found, time.monotonic())
+        except (KeyError, TypeError, ValueError, AttributeError):
+            self._board.update((), time.monotonic())
+            self._no_answers = "the questions of this proxy are not understood: it is of another version"
+
+    # Drawing.
+
+    def _draw(self) -> None:
+        if not self.is_running or self.size.width == 0 or isinstance(self.screen, Help):
+            return
+        width = self.size.width - 2
+        where = self._source.name + (f"  only {self._limits}" if self._limits else "")
+        where += f"  shown: {self._seen}" if self._seen.terms else ""
+        head = drawing.head(self._calls, where, self._trouble, self._second, width)
+        self.query_one("#head", Static).update(head)
+        self._draw_question()
+        self._draw_calls(width)
+        self._draw_detail()
+        said = Text(no_wrap=True, overflow="ellipsis")
+        said.append(printable(self._said or self._no_answers or self._calls.news)[:500])
+        self.query_one("#said", Static).update(said)
+
+    def _draw_question(self) -> None:
+        box, board = self.query_one("#question", Static), self._board
+        room = min((self.size.height - _AROUND) // 2 + 2, self.size.height - _AROUND)
+        self._drawn = board.card is not None and room >= _LEAST_QUESTION and self.size.width >= _LEAST_WIDTH
+        box.display = self._drawn
+        if not self._drawn:
+            return
+        lines = board.show(self.size.width - 6, room - 1)
+        below = f", {board.below} more lines below (space)" if board.below else ""
+        head = f"{board.place + 1} of {len(board.cards)} that wait  {printable(board.chosen)}{below}"
+        shown = [Text(head, "bold"), *(Text(line, no_wrap=True, overflow="crop") for line in lines)]
+        if board.said:
+            shown[0].append(f"  {board.said}", "bold yellow")
+        box.update(Text("\n").join(shown))
+
+    def _draw_calls(self, width: int) -> None:
+        box = self.query_one("#calls", Static)
+        entries = self._calls.newest(self._seen)
+        first, behind = self._window.show([entry.decision for entry in entries], box.size.height - 1)
+        box.update(drawing.table(entries[first:behind], self._window.chosen, width))
+
+    def _draw_detail(self) -> None:
+        entry = self._calls.get(self._window.chosen)
+        self.query_one("#detail").display = self._open and entry is not None
+        if not self._open or entry is None:
+            return
+        tabs = Text()
+        for number, tab in enumerate(_TABS):
+            tabs.append(f" {tab.value} ", "reverse bold" if number == self._tab else "")
+        self.query_one("#tabs", Static).update(tabs)
+        self.query_one("#text", Static).update(show(entry, _TABS[self._tab], self._signed))
+
+    # Keys: questions.
+
+    def action_answer(self, key: str) -> None:
+        """One of the board's keys."""
+        self._changed = True
+        if self._board.card is None:
+            self._said = self._no_answers or "nothing waits for a person"
+            return
+        if not self._drawn:
+            self._said = "the terminal is too small to show the question"
+            return
+        self._said = ""
+        wish = self._board.press(key, time.monotonic(), self.size.height - _AROUND)
+        if wish is Wish.APPROVE:
+            self._answer(self._board.chosen, "approve", "")
+        elif wish is Wish.DENY:
+            self._denying = self._board.chosen
+            self._type("", f"reason to deny {printable(self._denying)} (Enter sends, Escape takes back)")
+
+    def _answer(self, approval: str, move: Move, reason: str) -> None:
+        self.run_worker(self._answered(approval, move, reason), group="answer")
+
+    async def _answered(self, approval: str, move: Move, reason: str) -> None:
+        try:
+            async with self._one:
+                state = await asyncio.to_thread(self._questions.answer, approval, move, reason)
+            self._said = f"{approval} is {state}"
+        except Fault as fault:
+            self._said = fault.message
+        self._changed = True
+        self.look()
+
+    # Keys: what is typed.
+
+    def _type(self, text: str, what: str) -> None:
+        typed = self.query_one("#typed", Input)
+        typed.value, typed.placeholder, typed.display, typed.can_focus = text, what, True, True
+        typed.cursor_position = len(text)
+        self.set_focus(typed)
+
+    def _typed_no_more(self) -> None:
+        typed = self.query_one("#typed", Input)
+        typed.value, typed.display, typed.can_focus = "", False, False
+        self._denying = ""
+        self.set_focus(None)
+        self._changed = True
+
+    def on_input_submitted(self, told: Input.Submitted) -> None:
+        """Send the reason, or take over the filter."""
+        text, denying = told.value.strip(), self._denying
+        if denying:
+            self._typed_no_more()
+            self._answer(denying, "deny", text)
+            return
+        try:
+            self._seen = filters.parse(text)
+        except filters.NoFilter as wrong:
+            self._said = str(wrong)
+        else:
+            self._said = ""
+            self._typed_no_more()
+        self._changed = True
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self._said = ""
+        self._type(str(self._seen), "show only: agent=bot tool=get_* verdict=deny ms>500 … (nothing: all)")
+
+    def action_leave(self) -> None:
+        """Out of what was opened last."""
+        if self.query_one("#typed").display:
+            self._typed_no_more()
+        elif self._open:
+            self._open = False
+        else:
+            self._window.release()
+        self._said = ""
+        self._changed = True
+
+    # Keys: calls.
+
+    def _names(self) -> list[str]:
+        return [entry.decision for entry in self._calls.newest(self._seen)]
+
+    def action_move(self, step: int) -> None:
+        """Choose another call."""
+        self._window.move(self._names(), step)
+        self._changed = True
+
+    def action_page(self, step: int) -> None:
+        """A screenful further, of what is open, or of the calls."""
+        if self._open:
+            scroll = self.query_one("#scroll", VerticalScroll)
+            (scroll.scroll_page_up if step < 0 else scroll.scroll_page_down)(animate=False)
+            return
+        self.action_move(step * max(1, self.query_one("#calls").size.height - 2))
+
+    def action_newest(self) -> None:
+        """Follow the newest again."""
+        self._window.release()
+        self._changed = True
+
+    def action_open(self) -> None:
+        """Show the chosen call in full: the newest, if none is chosen."""
+        if not self._window.chosen:
+            self.action_move(0)
+        self._open = bool(self._window.chosen)
+        self.look()
+        self._changed = True
+
+    def action_tab(self, step: int) -> None:
+        """Another tab of what is open."""
+        self._tab = (self._tab + step) % len(_TABS)
+        self.query_one("#scroll", VerticalScroll).scroll_home(animate=False)
+        self._changed = True
+
+    def action_clear(self) -> None:
+        """Forget the calls that are shown."""
+        self._calls.clear()
+        self._window.release()
+        self._open = False
+        self._changed = True
+
+    def action_help(self) -> None:
+        """What the keys do."""
+        self.push_screen(Help())
