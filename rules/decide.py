@@ -323,6 +323,14 @@ class _Deciding:
             )
         if (barred := self._unconfined(shown)) is not None:
             return barred
+        if any(tool.mints and not tool.auth_own for tool in read.winners) and (
+            len(read.parts) > 1 or read.winners[0].returns is None
+        ):
+            return Refusal(
+                Code.DENIED,
+                "the tool answers with a new secret, and where it stands in the answer is not declared",
+                "Ask the operator to declare it (`returns:`), or to have the proxy fetch the secret itself.",
+            )
         unread = self.request.body is None and self.request.opening is None
         if judgement.verdict is Verdict.ASK and (unread or self.request.message):
             what = "a streamed request" if self.request.message is None else "a message on an open connection"
@@ -471,7 +479,10 @@ def _response(tools: tuple[Tool, ...], credentialed: bool) -> ResponseRules:
         redact = tuple(dict.fromkeys(path for tool in tools for path in tool.redact))
     switch = tools[0].protocol is Protocol.WEBSOCKET
     redirects = tools[0].redirects if all(tool.redirects == tools[0].redirects for tool in tools) else ()
-    return _response_rules(redact, cookies, credentialed, redirects, switch)
+    kept = tools[0].kept if all(tool.kept == tools[0].kept for tool in tools) else ""
+    returns = None if tools[0].auth_own else tools[0].returns
+    rules = _response_rules(redact, cookies and not kept, credentialed, redirects, switch)
+    return replace(rules, returns=returns, kept=kept) if returns is not None or kept else rules
 
 
 @lru_cache(maxsize=8192)

@@ -182,6 +182,8 @@ class Placement:
     """Of the path: which segment of it."""
     signing: Signing | None = None
     """Of `hmac`: what is signed, and how it is written."""
+    sealed: str = ""
+    """The value that is put in, where it is not the credential's own but one that an API has made."""
     fields: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """The header fields (lower case) in which the placeholder is looked for."""
 
@@ -314,6 +316,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Returns:
+    """New secrets in an answer, and the credential whose places they go to."""
+
+    credential: str
+    paths: tuple[str, ...] = ()
+    """Where each of them stands."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """Of an access key: where each part of it stands, by name."""
+    expires: str = ""
+    """Where it says until when they hold."""
+    format: str = "json"
+
+
+@dataclass(frozen=True, slots=True)
 class ResponseRules:
     """How the response of an allowed request is to be treated."""
 
@@ -325,6 +341,10 @@ class ResponseRules:
     """Hosts that the answer may lead the agent to."""
     switch: bool = False
     """Whether the upstream may switch to WebSocket."""
+    returns: Returns | None = None
+    """New secrets in it, which the agent is not to see."""
+    kept: str = ""
+    """Under what name the proxy keeps its cookies for the agent, where it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ def self_signed(credential: Credential, secrets: Mapping[str, str], now: float, 
         claims.setdefault("aud", audience)
     claims |= {"iat": int(now) - SKEW, "exp": int(now + life)}
     headers = {"kid": credential.key_id} if credential.key_id else {}
-    made = signed(claims, secrets["key"], headers, credential.algorithm)
+    made = signed(claims, secrets["key"], headers, credential.algorithm or "")
     if not credential.token_url:
         return Minted(made, now + life)
     form = {"grant_type": JWT_GRANT, "assertion": made}

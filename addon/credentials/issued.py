@@ -6,7 +6,7 @@ of them opens a tool that puts the credential in. Nothing here needs, or touches
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wharfinger.keeping.keys import Keys
@@ -14,6 +14,7 @@ from wharfinger.rules.requests.placeholders import Owner, Placeholders
 from wharfinger.rules.types import Verdict
 
 if TYPE_CHECKING:
+    from wharfinger.credentials.sealed_values import SealedValue
     from wharfinger.rules.configuration import Configuration
     from wharfinger.rules.policies.policy import CompiledPolicy
 
@@ -47,6 +48,18 @@ def placeholders(configuration: Configuration, ids: Mapping[str, str], keys: Key
             for name in sorted(reach(configuration, agent))
         }
     )
+
+
+def sealed(
+    configuration: Configuration, ids: Mapping[str, str], values: Iterable[SealedValue]
+) -> Mapping[str, Owner]:
+    """The placeholders of what APIs have made for these agents, for credentials that are still declared."""
+    names = {agent_id: agent for agent, agent_id in ids.items()}
+    return {
+        each.placeholder: Owner(names[each.agent_id], each.credential, each.name)
+        for each in values
+        if each.agent_id in names and each.credential in configuration.credentials
+    }
 
 
 def environment(configuration: Configuration, issued: Placeholders, agent: str) -> dict[str, str]:

@@ -72,6 +72,8 @@ class Permit:
     """Credentials to put in, each with the generation it was read at; read again when the permit is used."""
     approval: str = ""
     used: bool = False
+    cookies: str = ""
+    """What is kept for the agent and goes with this request, read when the permit is used."""
 
     @property
     def seen(self) -> Request:
@@ -199,7 +201,8 @@ class Gate:
                 generation = settled.generation
             if decision.verdict is Verdict.DENY:
                 return await self._refused(decision_id, request, session, decision)
-            await self.credentials.ready(placement.credential for placement in decision.placements)
+            own = (each.credential for each in decision.placements if not each.sealed)
+            await self.credentials.ready(own)
             secrets = self._secrets(decision)
             permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
             if request.message is not None and not decision.calls:
@@ -237,8 +240,7 @@ class Gate:
         return Admission(decision_id, refusal=answer(decision_id, decision, request))
 
     def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
-        names = [placement.credential for placement in decision.placements]
-        return tuple((self.credentials.current(name), self.credentials.generation(name)) for name in names)
+        return tuple(self.live.secret(placement) for placement in decision.placements)
 
     async def _intend(self, permit: Permit, approvers: tuple[str, ...]) -> Admission:
         """Make the intent durable, and what was counted for it; then the permit holds."""
@@ -282,6 +284,7 @@ class Gate:
             permit.secrets = self._secrets(permit.decision)  # which may have been replaced in the meantime
         except CredentialUnavailable as error:
             raise Withdrawn(str(error)) from None
+        permit.cookies = self.live.cookies(permit.session, permit.request, permit.decision)
         if not self.grants.stands(permit.decision_id):
             raise Withdrawn("the grant has ended")
         if permit.approval and not self.hold.sent(permit.approval):

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
 from wharfinger.clock import Clock
-from wharfinger.credentials import issued
+from wharfinger.credentials import issued, signing
+from wharfinger.credentials.jars import Jars
+from wharfinger.credentials.registry import CredentialUnavailable
+from wharfinger.credentials.sealed_values import Ended, SealedValues
 from wharfinger.deciding.gate import Session
 from wharfinger.deciding.redirects import Redirects
 from wharfinger.rules import decide as deciding
@@ -26,7 +29,8 @@ from wharfinger.rules.recognition import redirecting
 from wharfinger.rules.recognition.redirecting import Pass
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.requests.placeholders import Owner, Placeholders
-from wharfinger.rules.types import Decision, Facts, Origin, Request
+from wharfinger.rules.types import Decision, Facts, Origin, Placement, Request
+from wharfinger.secret import Secret
 
 if TYPE_CHECKING:
     from wharfinger.approvals.grants import Grants
@@ -100,6 +104,10 @@ class Live:
         self._marks: Placeholders | None = None
         self._sets: dict[str, SecretSet] = {}
         self.generation = 0
+        self.sealed = SealedValues(lambda: clock.now().timestamp())
+        """Secrets that APIs have made for agents."""
+        self.jars = Jars(lambda name, value: credentials.conceal(Secret(name, value)))
+        """Cookies that are kept for agents."""
         self.swap(configuration, agents)
 
     def swap(self, configuration: Configuration, agents: Mapping[str, Agent]) -> None:
@@ -118,11 +126,56 @@ class Live:
 
     def _issue(self) -> None:
         """Make the placeholders of all agents; permits given before no longer hold."""
-        self.placeholders: Placeholders = issued.placeholders(
-            self.configuration, {name: agent.id for name, agent in self.agents.items()}, self._keys
+        self._give_out()
+        self.generation += 1
+
+    def _give_out(self) -> None:
+        """Make the placeholders, those of what APIs have made among them."""
+        ids = {name: agent.id for name, agent in self.agents.items()}
+        made = issued.placeholders(self.configuration, ids, self._keys)
+        self.placeholders: Placeholders = made.with_others(
+            issued.sealed(self.configuration, ids, self.sealed)
         )
         self._sets.clear()
-        self.generation += 1
+
+    def seal(self, who: Who, credential: str, parts: Mapping[str, str], until: object) -> str:
+        """Keep a secret that an API has made for an agent: what the agent gets in its stead.
+
+        No permit is any the less for it: no request can have held what there was not.
+        """
+        declared = self.configuration.credentials.get(credential)
+        prefix = declared.placeholder if declared is not None else ""
+        value = parts["value"] if "value" in parts else signing.Keys(**parts).text()
+        held = self.sealed.add(
+            who.agent_id, credential, value, until,
+            lambda text: self._keys.placeholder(who.agent_id, text, prefix),
+        )  # fmt: skip
+        for text in parts.values():
+            self._credentials.conceal(Secret(held.name, text))
+        self._give_out()
+        return held.placeholder
+
+    def cookies(self, session: Session, request: Request, decision: Decision) -> str:
+        """What to send in `Cookie`, of what is kept for this agent and the tool's API."""
+        kept = decision.response.kept
+        return self.jars.header(session.who.agent_id, kept, _url(request)) if kept else ""
+
+    def keep_cookies(
+        self, session: Session, request: Request, decision: Decision, fields: Iterable[str]
+    ) -> None:
+        """Keep what an answer sets, where its tool has it so."""
+        if decision.response.kept:
+            self.jars.keep(session.who.agent_id, decision.response.kept, _url(request), fields)
+
+    def secret(self, placement: Placement) -> tuple[Secret, int]:
+        """What is put in at a place now, and its generation. Raises `CredentialUnavailable`."""
+        if not placement.sealed:
+            name = placement.credential
+            return self._credentials.current(name), self._credentials.generation(name)
+        try:
+            return self.sealed.current(placement.sealed), 0
+        except Ended as ended:
+            raise CredentialUnavailable(str(ended)) from None
 
     def _observes(self) -> frozenset[str]:
         now = self._clock.now()
@@ -130,6 +183,8 @@ class Live:
 
     def pass_time(self) -> None:
         """Have everything decided again once a policy that only observed is in force: called now and then."""
+        if self.sealed.end():
+            self._give_out()
         observing = self._observes()
         if observing != self._observing:
             self._observing = observing
@@ -158,6 +213,7 @@ class Live:
         known = self.agents.get(agent.name)
         if known is not None and known.id == agent.id:
             del self.agents[agent.name]
+            self.jars.drop(agent.id)
         self.generation += 1
         self._on_change()
 
@@ -380,5 +436,12 @@ class Live:
                 for name in self._credentials.names()
                 if (placeholder := self.placeholders.of(agent, name)) is not None
             }
+            if agent in self.agents:
+                own |= self.sealed.shown_to(self.agents[agent].id)
             self._sets[agent] = everything.shown_as(own)
         return self._sets[agent]
+
+
+def _url(request: Request) -> str:
+    """Where a request goes, without what may be secret in it."""
+    return f"{request.scheme}://{request.host}:{request.port}{request.target.partition('?')[0]}"

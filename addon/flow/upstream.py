@@ -81,6 +81,8 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
     for name, value in permit.decision.forward:
         raw = name.encode("latin-1")
+        if permit.decision.response.returns is not None and raw.lower() == b"accept-encoding":
+            continue  # what is to be taken out of the answer has to be read
         if raw.lower() not in _OWN:
             fields.append((raw, value.encode("latin-1")))
     copy = _Copy(request.target, request.body, request.values("content-type"), fields, [])
@@ -90,6 +92,8 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
             signers.append((placement, secret))
         else:
             copy.put(placement, kinds.render(placement, secret))
+    if permit.cookies:
+        copy.cookies.append(permit.cookies)
     if copy.cookies:
         fields.append((b"Cookie", "; ".join(copy.cookies).encode("latin-1")))
     for placement, secret in signers:

@@ -23,6 +23,7 @@ from wharfinger.rules.documents.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.documents.problems import Problems, did_you_mean
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, listed, wrong
+from wharfinger.rules.models.returns import Returned
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
 from wharfinger.rules.protocols import graphql
 from wharfinger.rules.requests import spelling
@@ -351,6 +352,16 @@ class ToolDef(Written):
         default=None, description="Where the agent's reason may be read from: ${input}."
     )
     redact: tuple[Text, ...] = Field(default=(), description="JSONPaths of the answer that are masked.")
+    returns: Returned | None = Field(
+        default=None,
+        description="New secrets that the tool answers with, and where: the agent gets placeholders. "
+        "`secret` alone: they are somewhere, and so calls are refused.",
+    )
+    cookies: Literal["kept"] | None = Field(
+        default=None,
+        description="kept: the proxy keeps the answers' cookies for the agent, and sends them with its calls "
+        "of tools of this API. Left out: as the file says.",
+    )
     approved: Flag | None = Field(
         default=None,
         description="Whether the tool may be used; one that may not waits for `wharfinger tools approve`. "
@@ -380,6 +391,9 @@ class ToolFile(Written):
     )
     approved: Flag = Field(
         default=True, description="Whether its tools may be used; what is imported says `false`."
+    )
+    cookies: Literal["kept"] | None = Field(
+        default=None, description="kept: the proxy keeps the cookies of all its tools' answers."
     )
     persisted: dict[Text, Text] = Field(
         default_factory=dict, description="Persisted GraphQL documents, by the hash or id that names them."

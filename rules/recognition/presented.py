@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from wharfinger.rules import hmacs, sigv4
@@ -93,7 +93,7 @@ class _Look:
 
     def presented(self, tool: Tool | None) -> Presented:
         placements = tool.placements if tool is not None else ()
-        found = tuple([placement for placement in placements if self._at_its_place(placement)])
+        found = tuple([held for each in placements if (held := self._at_its_place(each)) is not None])
         exchanged: tuple[str, ...] = ()
         for placement in found:
             exchanged += placement.fields
@@ -121,20 +121,25 @@ class _Look:
         once = all(len(self.fields.get(name, ())) <= 1 for name in placement.fields)
         return once and bool(set.intersection(*(set(filter(None, texts)) for _, texts in candidates)))
 
-    def _at_its_place(self, placement: Placement) -> bool:
-        """Whether the agent's placeholder is where the tool declares it; anything else there is misuse."""
+    def _at_its_place(self, placement: Placement) -> Placement | None:
+        """The placement, if the agent's placeholder is where the tool declares it; all else there is misuse.
+
+        One of a value that an API has made says so.
+        """
         presented = self._presented(placement)
         if presented is None:
-            return True
+            return placement
         candidates = [(value, texts) for value, texts in presented if any(texts)]
         if not candidates:
-            return False
+            return None
         if len(candidates) > 1 and not self._are_one(placement, candidates):
             raise _Misuse(f"the place of {placement.credential} holds two values", "Send one.")
         value, texts = candidates[0]
         owners = {owner for text in texts if (owner := self.facts.placeholders.exact(text)) is not None}
-        if owners == {Owner(self.request.agent, placement.credential)}:
-            return True
+        if len(owners) == 1:
+            (owner,) = owners
+            if (owner.agent, owner.credential) == (self.request.agent, placement.credential):
+                return replace(placement, sealed=owner.sealed) if owner.sealed else placement
         owners = owners or set(self.facts.placeholders.scan(value))
         if owners:
             self._misused(owners)
@@ -263,13 +268,13 @@ class _Look:
         self, placements: tuple[Placement, ...], found: tuple[Placement, ...]
     ) -> tuple[Placement, ...]:
         """The places that hold a placeholder, and the first of each other credential that could be put in."""
-        held = {placement.credential: None for placement in found}
+        held = {placement.credential: placement for placement in found}
         placed = [*found]
         for each in placements:
             if each.credential not in held and self._unusable(each) is None:
-                held[each.credential] = None
+                held[each.credential] = each
                 placed.append(each)
-        return tuple(each for each in placements if each in placed)
+        return tuple(placed)
 
     def _unplaceable(self, tool: Tool | None, found: tuple[Placement, ...]) -> Refusal | None:
         """Why one of the credentials that the call needs cannot be put in here, if so."""

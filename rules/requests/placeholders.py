@@ -36,6 +36,8 @@ class Owner:
 
     agent: str
     credential: str
+    sealed: str = ""
+    """Of a placeholder for what an API has made: the value's own name."""
 
 
 class Placeholders:
@@ -44,11 +46,17 @@ class Placeholders:
     def __init__(self, table: Mapping[str, Owner]) -> None:
         """Prepare the search; `table` maps each placeholder (ASCII) to its owner."""
         self._owners = dict(table)
-        self._values = {(owner.agent, owner.credential): text for text, owner in table.items()}
+        self._values = {
+            (owner.agent, owner.credential): text for text, owner in table.items() if not owner.sealed
+        }
         self._plain = {text.lower().encode(): owner for text, owner in table.items()}
         self._encoded = {
             spelling: owner for text, owner in table.items() for spelling in _base64_spellings(text.encode())
         }
+
+    def with_others(self, table: Mapping[str, Owner]) -> Placeholders:
+        """These, and others."""
+        return Placeholders({**self._owners, **table})
 
     def of(self, agent: str, credential: str) -> str | None:
         """The placeholder of `credential` in the hands of `agent`, if it was issued one."""

@@ -12,6 +12,7 @@ from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
 from wharfinger.rules.protocols.speech import Form, Protocol
 from wharfinger.rules.protocols.table import SPEECHES, form_of
+from wharfinger.rules.redact.steps import NotAPath, compile_steps
 from wharfinger.rules.requests import fieldnames
 from wharfinger.rules.requests.bodies import Media
 from wharfinger.rules.tools import identity, placements, places, template, trees
@@ -19,7 +20,7 @@ from wharfinger.rules.tools.places import Place
 from wharfinger.rules.tools.template import TemplateError
 from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.tools.trees import Fields, Node
-from wharfinger.rules.types import Effect, Placement
+from wharfinger.rules.types import Effect, Placement, Returns
 from wharfinger.rules.types import Place as Where
 
 READS = frozenset({"GET", "HEAD"})
@@ -158,6 +159,9 @@ class _Compiler:
             others=self._others(),
             proposed=not (self.file.approved if definition.approved is None else definition.approved),
             timeout=self.run.timeout,
+            mints=definition.returns is not None,
+            returns=self._returns(placed),
+            kept=self._kept(),
             withheld=frozenset(each.name for each in placed if each.place is Where.PATH),
         )
 
@@ -293,6 +297,33 @@ class _Compiler:
             if each.place is Where.PATH:
                 self.named.pop(each.name, None)
         return made
+
+    # Answers
+
+    def _returns(self, placed: tuple[Placement, ...]) -> Returns | None:
+        """Where new secrets stand in an answer, and what they go by."""
+        returned = self.definition.returns
+        if returned is None or returned.anywhere:
+            return None
+        credential = returned.credential or (placed[0].credential if placed else "")
+        if not credential:
+            hint = "write `as: NAME`, of a credential in credentials.yaml"
+            self.error(returned.position, "what is returned stands for no credential", hint)
+            return None
+        for path in (*returned.secret, *returned.keys_at.values(), returned.expires):
+            try:
+                if path and returned.format == "json":
+                    compile_steps(path)
+            except NotAPath as error:
+                self.error(returned.position, str(error), 'write it like "$.token"')
+        return Returns(
+            credential, returned.secret, tuple(returned.keys_at.items()), returned.expires, returned.format
+        )  # fmt: skip
+
+    def _kept(self) -> str:
+        """The name its cookies are kept under: its API's, for one tool signs in and others go on."""
+        kept = self.definition.cookies or self.file.cookies
+        return (self.file.api or self.definition.tool) if kept else ""
 
     # Inputs
 

@@ -62,6 +62,12 @@ def digest(
         "reason": definition.reason,
         "inputs": {name: _input(definition.input.get(name), spec) for name, spec in specs.items()},
     }
+    if definition.returns is not None:
+        form["returns"] = definition.returns.model_dump(mode="json") | {
+            "anywhere": definition.returns.anywhere
+        }
+    if definition.cookies or file.cookies:
+        form["cookies"] = "kept"
     if definition.reversible is not None:
         form["reversible"] = definition.reversible
     if run.type == "graphql" and file.persisted:

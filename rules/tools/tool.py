@@ -21,7 +21,7 @@ from wharfinger.rules.requests.spelling import DEFAULT_PORTS, Pairs, canonical_p
 from wharfinger.rules.tools import matching, trees
 from wharfinger.rules.tools.places import Endpoint, PathTemplate
 from wharfinger.rules.tools.trees import ABSENT, Fields, Node
-from wharfinger.rules.types import JSON, Code, Effect, Message, Place, Placement, Request
+from wharfinger.rules.types import JSON, Code, Effect, Message, Place, Placement, Request, Returns
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 CONTENT_TYPES = {"json": "application/json", "form": FORM_TYPE, "text": "text/plain; charset=utf-8"}
@@ -131,6 +131,12 @@ class Tool:
     """Whether it is refused until a person has approved its digest (`approved: false`)."""
     timeout: timedelta | None = None
     """How long an exchange may take, from its first byte."""
+    mints: bool = False
+    """Whether its answers hold new secrets."""
+    returns: Returns | None = None
+    """Where these stand; None where that is not known."""
+    kept: str = ""
+    """Under what name its cookies are kept, where they are."""
     withheld: frozenset[str] = frozenset()
     """Variables of the path that stand for a credential, and so are no inputs."""
 

@@ -1,0 +1,83 @@
+"""An answer that holds new secrets: taken out, kept, and replaced by placeholders before anything sees it.
+
+The body of a successful answer is held until it is whole. One that is encoded, too large, or has no secret
+where its tool says is withheld. Cookies that are kept for the agent are taken up here, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import http
+from wharfinger.deciding.gate import Permit
+from wharfinger.deciding.live import Live
+from wharfinger.flow.response import Incoming, Withheld
+from wharfinger.rules.redact.minted import Unsealable, taken_out
+from wharfinger.rules.types import Returns
+
+
+def incoming(permit: Permit, live: Live, made: Callable[..., Incoming], **more: Any) -> Incoming:
+    """What an answer to `permit` comes in by; `made` makes one, of the rules, the secrets and `more`."""
+    rules, agent = permit.decision.response, permit.session.who.agent
+    secrets = live.secrets_for(agent)
+    if rules.returns is None and not rules.kept:
+        return made(rules, secrets, **more)
+    return Resealing(permit, live, made(rules, secrets, **more), more["parse_limit"])  # type: ignore[return-value]
+
+
+class Resealing:
+    """Goes between an upstream and an `Incoming`, with the same interface."""
+
+    def __init__(self, permit: Permit, live: Live, inner: Incoming, limit: int) -> None:
+        self._permit = permit
+        self._live = live
+        self._inner = inner
+        self._limit = limit
+        self._held: bytearray | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is as the other has it."""
+        return getattr(self._inner, name)
+
+    def begin(self, response: http.Response, *, end_stream: bool) -> http.Response:
+        """The head to give to the agent. Raises `Withheld`."""
+        permit, returns = self._permit, self._permit.decision.response.returns
+        cookies = response.headers.get_all("set-cookie")
+        if cookies:
+            self._live.keep_cookies(permit.session, permit.request, permit.decision, cookies)
+        if returns is not None and 200 <= response.status_code < 300 and not end_stream:
+            if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise Withheld(
+                    "the answer holds a new secret, and is encoded although that was not asked for"
+                )
+            self._held = bytearray()
+        return self._inner.begin(response, end_stream=end_stream)
+
+    def data(self, chunk: bytes) -> bytes:
+        """What may go to the agent now. Raises `Withheld`."""
+        if self._held is None:
+            return self._inner.data(chunk)
+        self._held += chunk
+        if len(self._held) > self._limit:
+            raise Withheld("the answer holds a new secret, and is too large to be read")
+        return b""
+
+    def finish(self) -> bytes:
+        """What is left once the body has ended. Raises `Withheld`."""
+        returns = self._permit.decision.response.returns
+        if self._held is None or returns is None:
+            return self._inner.finish()
+        sealed = self._sealed(bytes(self._held), returns)
+        # What was sealed may stand elsewhere in the body, and the other was made before it was known.
+        clean, _ = self._live.secrets_for(self._permit.session.who.agent).redact(sealed)
+        return self._inner.data(clean) + self._inner.finish()
+
+    def _sealed(self, body: bytes, returns: Returns) -> bytes:
+        who = self._permit.session.who
+        try:
+            return taken_out(
+                body, returns, lambda parts, until: self._live.seal(who, returns.credential, parts, until)
+            )
+        except Unsealable as error:
+            raise Withheld(f"the answer holds a new secret that cannot be taken out: {error}") from None
