@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
+import gzip
 import json
 import os
 import platform
@@ -282,6 +284,8 @@ def _serve(log: str) -> None:
     """The origin: writes down the name of each request before it answers."""
     record = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     server = socket.create_server(("127.0.0.1", 0), backlog=256)
+    for made in _ANSWERS.values():
+        made()
     print(server.getsockname()[1], flush=True)
     while True:
         stream, _ = server.accept()
@@ -289,14 +293,46 @@ def _serve(log: str) -> None:
 
 
 def _one(stream: socket.socket, record: int) -> None:
+    """Answer one request after the other; a body is read and forgotten."""
     buffer = b""
     with stream, contextlib.suppress(OSError):
         while data := stream.recv(65536):
             buffer += data
             while b"\r\n\r\n" in buffer:
                 head, _, buffer = buffer.partition(b"\r\n\r\n")
-                os.write(record, head.split(b" ", 2)[1].lstrip(b"/") + b"\n")
-                stream.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                name = head.split(b" ", 2)[1].lstrip(b"/")
+                os.write(record, name + b"\n")
+                buffer = _without_body(stream, head.lower(), buffer)
+                stream.sendall(_ANSWERS.get(name.decode("latin-1"), _ok)())
+
+
+def _without_body(stream: socket.socket, head: bytes, buffer: bytes) -> bytes:
+    left = 0
+    if b"\r\ncontent-length: " in head:
+        left = int(head.split(b"\r\ncontent-length: ")[1].split(b"\r\n")[0])
+    while len(buffer) < left:
+        left, buffer = left - len(buffer), _more(stream)
+    return buffer[left:]
+
+
+def _ok() -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+@functools.cache
+def _bomb() -> bytes:
+    body = gzip.compress(bytes(64 << 20), 9)
+    fields = b"Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: %d" % len(body)
+    return b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, body)
+
+
+@functools.cache
+def _large() -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (16 << 20, bytes(16 << 20))
+
+
+_ANSWERS: dict[str, Callable[[], bytes]] = {"origin-bomb": _bomb, "origin-large": _large}
+"""By the name of the request; all else gets `ok`."""
 
 
 if __name__ == "__main__":

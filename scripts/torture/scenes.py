@@ -162,7 +162,7 @@ def wrong(stage: Stage, path: str) -> list[str]:
                 allowed.setdefault(name, set()).update(
                     [event["approval"]] if event.get("approval") else event.get("grants", ())
                 )
-                if (one := event.get("approval")) and states.get(one, [])[-2:] != ["approved", "used"]:
+                if (one := event.get("approval")) and not _answered(states.get(one, [])):
                     found.append(f"{name} went out by an approval whose events are {states.get(one)}")
     for name, count in seen.items():
         if count > intents[name]:
@@ -179,6 +179,12 @@ def wrong(stage: Stage, path: str) -> list[str]:
         if kept != sorted(kept):
             found.append(f"requests were sent after the book had failed: {plain}")
     return found
+
+
+def _answered(states: list[str]) -> bool:
+    """Whether yes was said and then used: used again, where the proxy died before the store knew of it."""
+    said = states.index("approved") if "approved" in states else len(states)
+    return bool(states[said + 1 :]) and set(states[said + 1 :]) == {"used"}
 
 
 @contextlib.contextmanager

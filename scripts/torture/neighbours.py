@@ -1,0 +1,174 @@
+"""How long a well-behaved agent waits while another one attacks: quiet and attack in turns, in one run.
+
+    python scripts/torture/neighbours.py [ROUNDS] [SECONDS] [ATTACK]...     # 5 rounds, windows of 4 s
+
+One agent sends small allowed requests at a steady rate on a few connections, by the clock (open loop), and
+measures each from the moment it was due. Windows without an attack and with one follow each other; in the
+latter another agent does what `attacks.py` names (class D of the threats), from a process of its own that
+has had a second to get going. Told for each attack: the median of the p99 of quiet windows, that of the
+windows under attack, and the ratio of both; it should be under 2. Every request must be answered 200.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from attacks import ATTACKS
+from ground import HOST, Ground, described, laid, status_of, tell
+
+CONNECTIONS = 4
+RATE = 60.0
+"""Requests a second of the well-behaved agent, on all its connections."""
+GETTING_GOING = 1.0
+WANTED = 2.0
+BAD = "bad"
+POLICY = (
+    "policy: main\ndescription: What the trials need\nallow:\n"
+    f"  - {{tool: unmatched, hosts: [{HOST}, '*.names.example.com'], "
+    "when: {method: {in: [GET, POST]}}}\n"
+    "ask:\n"
+    f"  - {{tool: unmatched, hosts: [{HOST}], approvers: [alice], when: {{method: {{in: [PUT]}}}}}}\n"
+)
+
+
+class Neighbour:
+    """The well-behaved agent: the same connections all the time."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._streams = [self._connected() for _ in range(CONNECTIONS)]
+        self.wrong: list[str] = []
+        self.count = 0
+
+    def _connected(self) -> socket.socket:
+        stream = socket.create_connection(self._ground.address, 30)
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream
+
+    def window(self, seconds: float, name: str) -> list[float]:
+        """Milliseconds from when each request was due to its answer, in order."""
+        began, taken = time.monotonic() + 0.05, list[float]()
+        count = int(seconds * RATE)
+        threads = [
+            threading.Thread(target=self._one, args=(first, count, began, name, taken))
+            for first in range(CONNECTIONS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.count += len(taken)
+        return sorted(taken)
+
+    def _one(self, first: int, count: int, began: float, name: str, taken: list[float]) -> None:
+        for number in range(first, count, CONNECTIONS):
+            due = began + number / RATE
+            time.sleep(max(due - time.monotonic(), 0))
+            try:
+                self._streams[first].sendall(self._ground.request(f"good-{first}-{number}"))
+                status = status_of(self._streams[first])
+            except OSError as error:
+                self.wrong.append(f"{name}: a well-behaved request got no answer: {error!r}")
+                self._streams[first] = self._connected()
+                continue
+            if status != 200:
+                self.wrong.append(f"{name}: a well-behaved request was answered {status}")
+            taken.append((time.monotonic() - due) * 1000)
+
+
+def p99(taken: list[float]) -> float:
+    """The 99th percentile."""
+    return taken[int(len(taken) * 0.99)]
+
+
+def busy(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def attacking(name: str, ground: Ground, login: str) -> Iterator[None]:
+    """Have it going on in the block."""
+    given = json.dumps({"address": ground.address, "login": login, "host": HOST})
+    process = subprocess.Popen([sys.executable, str(Path(__file__).with_name("attacks.py")), name, given])
+    try:
+        time.sleep(GETTING_GOING)
+        yield
+        if process.poll() is not None:
+            raise SystemExit(f"the attack with {name} ended by itself")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def prepared(ground: Ground) -> str:
+    """A second agent, and a policy that has something for each attack; the attacker's login."""
+    config = ground.root / "config"
+    (config / "policies" / "main.yaml").write_text(POLICY)
+    both = f"agents: {{bot: {{owner: alice, policies: [main]}}, {BAD}: {{owner: alice, policies: [main]}}}}\n"
+    (config / "agents.yaml").write_text(both)
+    ground.start()
+    variables = json.loads(ground.run("env", "--agent", BAD, "--format", "json"))
+    given = urlsplit(variables["HTTPS_PROXY"])
+    return base64.b64encode(f"{given.username}:{given.password}".encode()).decode()
+
+
+def main(rounds: int, seconds: float, names: list[str]) -> int:
+    """Run, and tell."""
+    method = (
+        f"{rounds} rounds of {seconds:g} s quiet and {seconds:g} s under attack, in turns; "
+        f"{RATE:g} requests a second on {CONNECTIONS} connections; medians of the windows' p99"
+    )
+    print(described(None, method), flush=True)
+    over = []
+    with laid() as ground:
+        login = prepared(ground)
+        neighbour = Neighbour(ground)
+        neighbour.window(seconds, "warming up")
+        for name in names:
+            quiet, attacked, shares = list[float](), list[float](), list[float]()
+            for _ in range(rounds):
+                quiet.append(p99(neighbour.window(seconds, "quiet")))
+                with attacking(name, ground, login):
+                    before = busy(ground.pid)
+                    attacked.append(p99(neighbour.window(seconds, name)))
+                    shares.append((busy(ground.pid) - before) / seconds)
+                time.sleep(0.5)
+            each = [b / a for a, b in zip(quiet, attacked, strict=True)]
+            ratio = statistics.median(attacked) / statistics.median(quiet)
+            print(
+                f"{name:<20} p99 quiet {statistics.median(quiet):7.1f} ms, under attack "
+                f"{statistics.median(attacked):7.1f} ms, ratio {ratio:.2f} "
+                f"({min(each):.2f} to {max(each):.2f}); proxy {statistics.median(shares):.0%} of a core",
+                flush=True,
+            )
+            over += [name] if ratio >= WANTED else []
+        ground.end(signal.SIGTERM)
+        ground.run("audit", "verify")
+
+    def told() -> str:
+        kept = (
+            f"under {WANTED:g} times in all {len(names)}" if not over else f"NOT under in: {', '.join(over)}"
+        )
+        return f"{neighbour.count} well-behaved requests; p99 {kept}"
+
+    return tell(neighbour.wrong, told)
+
+
+if __name__ == "__main__":
+    first, second, *rest = [*sys.argv[1:], *("5", "4")[len(sys.argv) - 1 :]]
+    sys.exit(main(int(first), float(second), rest or list(ATTACKS)))
