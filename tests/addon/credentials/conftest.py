@@ -1,7 +1,12 @@
 """Credentials as a configuration declares them."""
 
+import sys
+from pathlib import Path
+
 import pytest
 from wharfinger.rules.models.credentials import Credential
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # tests are imported without packages, stand-ins too
 
 
 @pytest.fixture
