@@ -98,6 +98,7 @@ _MEMBERS: Final[dict[str, Schema]] = {
     "person": _TEXT,
     "action": _TEXT,
     "trace": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    "trace_parent": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
     "count": {"type": "integer", "minimum": 1},
     "decisions": _TEXTS,
     "detail": _VALUES,

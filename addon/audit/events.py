@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from wharfinger.rules.types import JSON, Call, Code, Decision, Observed, Request, Verdict
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
 
 
 class EventKind(enum.StrEnum):
@@ -164,6 +164,8 @@ class Event:
     """Further facts of our own making: nothing an agent sent."""
     trace: str = ""
     """The trace id of the request's `traceparent` (W3C Trace Context), where it has a valid one."""
+    trace_parent: str = ""
+    """The id of the span that it was sent in, by the same field."""
     count: int = 0
     """How many denials alike this one stands for; 0 where it stands for itself."""
     decisions: tuple[str, ...] = ()
@@ -175,11 +177,13 @@ def decision_id() -> str:
     return f"d_{secrets.token_hex(10)}"
 
 
-def trace_of(request: Request) -> str:
-    """The trace id of a request; empty where it has none, or not exactly one that is valid."""
+def trace_of(request: Request) -> tuple[str, str]:
+    """Trace id and parent id of a request; empty where it has none, or not exactly one that is valid."""
     given = request.values("traceparent")
     found = _TRACEPARENT.fullmatch(given[0]) if len(given) == 1 else None
-    return found[1] if found is not None and found[1] != "0" * 32 else ""
+    if found is None or found[1] == "0" * 32 or found[2] == "0" * 16:
+        return "", ""
+    return found[1], found[2]
 
 
 def _decided(
@@ -192,6 +196,7 @@ def _decided(
     approval: str,
     approvers: tuple[str, ...] = (),
 ) -> Event:
+    trace, parent = trace_of(request)
     return Event(
         kind,
         decision=decision_id,
@@ -208,7 +213,8 @@ def _decided(
         request_digest=decision.digest,
         credentials=tuple(placement.credential for placement in decision.placements),
         dropped=decision.dropped,
-        trace=trace_of(request),
+        trace=trace,
+        trace_parent=parent,
         approval=approval,
         approvers=approvers or tuple(name for use in decision.grants for name in use.given_by),
         grants=tuple(use.grant for use in decision.grants),

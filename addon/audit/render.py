@@ -148,6 +148,7 @@ class _Renderer:
         self._put(out, "person", event.person)
         self._put(out, "action", event.action)
         self._own(out, "trace", event.trace)
+        self._own(out, "trace_parent", event.trace_parent)
         if event.count:
             out["count"] = event.count
         self._list(out, "decisions", event.decisions)

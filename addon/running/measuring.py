@@ -138,8 +138,8 @@ def _sinks(path: Path) -> dict[str, tuple[int | None, bool]]:
 
 
 def _reached(place: str, sent: int | None) -> int | None:
-    """How many events a place has: places for events say the number of the last, counted from 0."""
-    return sent + 1 if sent is not None and place.startswith("events: ") else sent
+    """How many events a place has: one for events or traces says the number of the last, counted from 0."""
+    return sent + 1 if sent is not None and place.startswith(("events: ", "traces: ")) else sent
 
 
 def _credentials(runtime: Runtime) -> Iterator[JSON]:

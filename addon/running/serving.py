@@ -42,6 +42,7 @@ from wharfinger.running.office import Office
 from wharfinger.running.reloading import Reloader
 from wharfinger.running.selftest import SelfTest
 from wharfinger.running.wiring import Runtime
+from wharfinger.shipping import beside
 from wharfinger.shipping.beside import Beside, setup_of
 from wharfinger.signin import first
 
@@ -118,8 +119,9 @@ class Serving:
 
     def _copies(self) -> Beside:
         data, snapshot = self._runtime.desk.data, self._runtime.snapshot
-        audit = self._runtime.live.configuration.settings.audit
-        return Beside(setup_of(audit, data.audit, data.root / "shipping", snapshot.folder))
+        settings = self._runtime.live.configuration.settings
+        state = data.root / "shipping"
+        return Beside(setup_of(settings.audit, data.audit, state, snapshot.folder, settings.traces))
 
     def _stop(self, reason: str) -> None:
         self._stopping = reason
@@ -343,6 +345,7 @@ async def serve(
     taken: Snapshot, configuration: Configuration, data: Path, *, ready_file: Path | None, for_runs: bool
 ) -> int:
     """Open a runtime and serve it until it is told to stop. Returns the exit code."""
+    beside.check(configuration.settings.traces)
     runtime = await wiring.assemble(taken, configuration, data, clock=SystemClock())
     await Serving(runtime, ready_file, for_runs=for_runs).run()
     return 0

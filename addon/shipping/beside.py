@@ -7,10 +7,13 @@ import contextlib
 import logging
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
+from wharfinger.faults import Fault
 from wharfinger.rules.models.audit import Audit
-from wharfinger.shipping.setup import Setup, Sink
+from wharfinger.rules.models.traces import Traces
+from wharfinger.shipping.setup import Collector, Setup, Sink
 
 _log = logging.getLogger(__name__)
 
@@ -18,9 +21,10 @@ COMMAND = (sys.executable, "-m", "wharfinger.shipping.process")
 _FAREWELL_SECONDS = 8.0
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
+_EXPORTER = "opentelemetry.exporter.otlp.proto.http"
 
 
-def setup_of(audit: Audit, book: Path, state: Path, folder: Path) -> Setup:
+def setup_of(audit: Audit, book: Path, state: Path, folder: Path, traces: Traces | None = None) -> Setup:
     """What the settings ask for; files named in them are relative to the configuration `folder`."""
     return Setup(
         book,
@@ -35,7 +39,27 @@ def setup_of(audit: Audit, book: Path, state: Path, folder: Path) -> Setup:
             )
             for sink in audit.sinks
         ),
+        _collector(traces, folder),
     )
+
+
+def check(traces: Traces | None) -> None:
+    """Raise `Fault` where traces are to be sent and what sends them is not installed."""
+    if traces is None:
+        return
+    try:
+        found = find_spec(_EXPORTER)
+    except ModuleNotFoundError:
+        found = None
+    if found is None:
+        raise Fault("`traces:` needs OpenTelemetry", "install it: pip install 'wharfinger[otel]'")
+
+
+def _collector(traces: Traces | None, folder: Path) -> Collector | None:
+    if traces is None:
+        return None
+    token = None if traces.token is None else str(folder / traces.token)
+    return Collector(traces.to, token, None if traces.ca is None else str(folder / traces.ca))
 
 
 class Beside:

@@ -29,6 +29,10 @@ def workers(setup: Setup) -> list[Worker]:
     board = Board(setup.state / STATUS)
     places: list[Place] = [Copies(setup.audit, place) for place in setup.checkpoints]
     places += [Stream(setup.audit, setup.state, sink) for sink in setup.sinks]
+    if setup.traces is not None:
+        from wharfinger.shipping.traces import Traces  # noqa: PLC0415 - an extra, which need not be there
+
+        places.append(Traces(setup.audit, setup.state, setup.traces))
     return [Worker(place, board) for place in places]
 
 

@@ -20,6 +20,17 @@ class Sink:
 
 
 @dataclass(frozen=True, slots=True)
+class Collector:
+    """A place for traces."""
+
+    to: str
+    token: str | None = None
+    """A file."""
+    ca: str | None = None
+    """A file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """Where from, and where to."""
 
@@ -29,11 +40,12 @@ class Setup:
     """A folder of its own, for how far each place has got."""
     checkpoints: tuple[str, ...] = ()
     sinks: tuple[Sink, ...] = ()
+    traces: Collector | None = None
 
     @property
     def places(self) -> int:
         """How many places there are."""
-        return len(self.checkpoints) + len(self.sinks)
+        return len(self.checkpoints) + len(self.sinks) + (self.traces is not None)
 
     def line(self) -> bytes:
         """As JSON, with its newline."""
@@ -48,4 +60,5 @@ class Setup:
             Path(told["state"]),
             tuple(told["checkpoints"]),
             tuple(Sink(**sink) for sink in told["sinks"]),
+            None if told["traces"] is None else Collector(**told["traces"]),
         )

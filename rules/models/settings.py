@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 from wharfinger.rules.models.audit import Audit
 from wharfinger.rules.models.base import Text, Whole, Written, later, listed, wrong
 from wharfinger.rules.models.channels import Channels
+from wharfinger.rules.models.traces import Traces
 from wharfinger.rules.models.values import Duration, Endpoint, Listen, PlainHost, Size, host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -193,6 +194,7 @@ class Settings(Written):
     approvals: Approvals = Field(default_factory=Approvals, description="How asks are held.")
     channels: Channels = Field(default_factory=Channels, description="Where people are told and answer.")
     audit: Audit = Field(default_factory=Audit, description="How the book is written.")
+    traces: Traces | None = Field(default=None, description="Where spans of requests are sent.")
 
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:

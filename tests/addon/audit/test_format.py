@@ -54,7 +54,7 @@ def log(opened: Callable[..., Book], folder: Path, who: Who, request_of: Any, de
     book.record(approval("a_1", "used", person="alice"))
     book.record(control("reload", "alice", detail={"files": 3}))
     counted = rejected("d_3", who, Code.DENIED, "no rule allows this", target=Target.of(request_of()))
-    book.record(replace(counted, trace="a" * 32, count=2, decisions=("d_3", "d_4")))
+    book.record(replace(counted, trace="a" * 32, trace_parent="b" * 16, count=2, decisions=("d_3", "d_4")))
     for number in range(6):
         book.record(intent(f"d_{number + 10}", who, request_of(), decision_of()))
     return folder
