@@ -23,6 +23,7 @@ LIBRARIES = {
     "mitmproxy": ("wharfinger.flow", "wharfinger.running.wiring"),
     "OpenSSL": ("wharfinger.flow",),
     "h11": ("wharfinger.flow", "wharfinger.demo"),
+    "h2": ("wharfinger.flow",),
     "sqlite3": ("wharfinger.keeping.store", "wharfinger.indexing"),
     "click": ("wharfinger.cli", "wharfinger.running.serving"),
     "rich": ("wharfinger.cli", "wharfinger.demo", "wharfinger.watching"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 import orjson
 from wharfinger.deciding.spoken import Spoken
@@ -37,6 +38,19 @@ REASONS: Mapping[int, str] = {
     504: "Gateway Timeout",
 }
 
+GRPC_STATUS: Mapping[int, int] = {
+    400: 3,  # INVALID_ARGUMENT
+    403: 7,  # PERMISSION_DENIED
+    407: 16,  # UNAUTHENTICATED
+    413: 8,  # RESOURCE_EXHAUSTED
+    431: 8,
+    502: 14,  # UNAVAILABLE
+    504: 4,  # DEADLINE_EXCEEDED
+}
+"""gRPC's codes for what HTTP says by these (https://grpc.io/docs/guides/status-codes/); else UNKNOWN, 2."""
+GRPC_PLAIN = " !\"#$&'()*+,/:;<=>?@[\\]^`{|}"
+"""What `grpc-message` has as it is besides letters, digits and `_.-~`; all else is percent-encoded."""
+
 NO_RETRY: tuple[tuple[str, str], ...] = (("x-should-retry", "false"), ("stripe-should-retry", "false"))
 """Read by the OpenAI and Anthropic SDKs, and by Stripe's: a refusal is not retried in silence."""
 
@@ -58,6 +72,8 @@ class Answer:
     """Send the message as text, for git."""
     spoken: Spoken | None = None
     """The protocol above HTTP to put it in."""
+    grpc: bool = False
+    """Say it as gRPC has it: by a status of its own, in a head without a body."""
     close: bool = False
     extra: tuple[tuple[str, str], ...] = field(default=())
 
@@ -65,6 +81,8 @@ class Answer:
     def http_status(self) -> int:
         """Status to send: the code's own unless one was given, or the protocol has another."""
         status = self.status or STATUS.get(self.code, 403)
+        if self.grpc:
+            return 200
         return status if self.spoken is None else self.spoken.status(status)
 
     @property
@@ -79,7 +97,9 @@ class Answer:
         return f"{reason[:1].upper()}{reason[1:]}. {self.help}".strip()
 
     def body(self) -> bytes:
-        """The body: JSON, or text for git."""
+        """The body: JSON, text for git, nothing for gRPC."""
+        if self.grpc:
+            return b""
         if self.plain:
             return f"wharfinger: {self.message}\n".encode()
         content: dict[str, object] = {
@@ -98,6 +118,14 @@ class Answer:
 
     def headers(self, length: int) -> list[tuple[str, str]]:
         """Header fields of the answer; never `Retry-After`, which SDKs obey in silence."""
+        if self.grpc:
+            code = GRPC_STATUS.get(self.status or STATUS.get(self.code, 403), 2)
+            return [
+                ("Content-Type", "application/grpc"),
+                ("Grpc-Status", str(code)),
+                ("Grpc-Message", quote(self.message, safe=GRPC_PLAIN)),
+                ("Wharfinger-Decision", self.decision or "none"),
+            ]
         kind = "text/plain; charset=utf-8" if self.plain else "application/json"
         fields = [
             ("Content-Type", kind),

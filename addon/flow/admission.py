@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from mitmproxy import http
 from wharfinger.deciding.answers import Answer
@@ -29,7 +30,8 @@ class Admission:
             return None
         length = flow.request.headers.get("content-length", "")
         size = int(length) if length.isdigit() else None
-        has_body = bool(size) or "transfer-encoding" in flow.request.headers
+        framed = flow.request.is_http2 and flow.request.timestamp_end is None  # by frames: no field says so
+        has_body = bool(size) or framed or "transfer-encoding" in flow.request.headers
         if not has_body:
             return None
         live = self._parts.live
@@ -89,7 +91,8 @@ class Admission:
         if link.session is None:
             return
         request = adapter.read(flow.request, link.session.who.agent, body, opening)
-        admission = await self._parts.gate.admit(request, link.session, link)
+        exchange = self._parts.sessions.exchange(flow.client_conn, flow.id)
+        admission = await self._parts.gate.admit(request, link.session, exchange or link)
         if admission.refusal is not None:
             self._refuse(flow, admission.refusal, early=body is None)
             return
@@ -99,6 +102,8 @@ class Admission:
         self._parts.sessions.admitted(flow.client_conn, flow.id, admission)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, *, early: bool) -> None:
-        flow.response = as_response(answer)
+        kind = flow.request.headers.get("content-type", "")
+        grpc = flow.request.is_http2 and kind.startswith("application/grpc")
+        flow.response = as_response(replace(answer, grpc=grpc))
         if early:
             self._parts.sessions.refuse_early(flow.client_conn, flow.id, answer)

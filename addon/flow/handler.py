@@ -51,12 +51,13 @@ ENOUGH = 3
 class _Paced:
     """A reader that waits until what it reads can be taken up."""
 
-    def __init__(self, reader: asyncio.StreamReader, may_read: asyncio.Event) -> None:
-        self._reader, self._may_read = reader, may_read
+    def __init__(self, reader: asyncio.StreamReader, *allowed: asyncio.Event) -> None:
+        self._reader, self._allowed = reader, allowed
 
     async def read(self, size: int) -> bytes:
-        if not self._may_read.is_set():
-            await self._may_read.wait()
+        for allowed in self._allowed:
+            if not allowed.is_set():
+                await allowed.wait()
         return await self._reader.read(size)
 
 
@@ -337,9 +338,10 @@ class ClientHandler(server.LiveConnectionHandler):
         connection.peername = writer.get_extra_info("peername")
         connection.sockname = writer.get_extra_info("sockname")
         link = self.sessions.link(self.client)
-        paced = reader if link is None else cast(asyncio.StreamReader, _Paced(reader, link.may_hear))
+        if link is not None:
+            reader = cast(asyncio.StreamReader, _Paced(reader, link.may_hear, link.ear(connection)))
         self.transports[connection] = server.ConnectionIO(
-            handler=asyncio.current_task(), reader=paced, writer=writer
+            handler=asyncio.current_task(), reader=reader, writer=writer
         )
         await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
         self.feed(events.OpenConnectionCompleted(command, None))

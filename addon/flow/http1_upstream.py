@@ -42,6 +42,14 @@ class UpstreamSide(Direct, base.Http1Client):
     _interim = 0
     _chunked = False
 
+    def has_room(self) -> bool:
+        """Whether a request may be sent on it: there is none under way."""
+        return self.stream_id is None and self.state == self.read_headers
+
+    def is_idle(self) -> bool:
+        """Whether nothing is under way on it."""
+        return self.has_room()
+
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         """Send a part of the request, which is the sealed copy: HTTP/1.1, framed, to be kept alive."""
         if self.stream_id != (

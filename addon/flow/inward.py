@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 
 from mitmproxy import http
-from mitmproxy.proxy import commands, layer
+from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import http as base
 from mitmproxy.proxy.layers.http._events import (
     ErrorCode,
@@ -20,6 +20,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
+    ResponseTrailers,
 )
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
@@ -27,6 +28,7 @@ from wharfinger.deciding.gate import Permit
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.passages import UNOPENED, Passage, Passages
 from wharfinger.flow.response import Incoming, Withheld
+from wharfinger.flow.routes import Routes
 from wharfinger.flow.switchboard import Switchboard, refuse
 from wharfinger.flow.switching import Switching
 from wharfinger.rules.recognition import redirecting
@@ -36,9 +38,12 @@ from wharfinger.rules.types import Code
 class Inward:
     """The way in of one HTTP layer."""
 
-    def __init__(self, board: Switchboard, passages: Passages, switching: Switching, parts: Parts) -> None:
+    def __init__(
+        self, board: Switchboard, passages: Passages, routes: Routes, switching: Switching, parts: Parts
+    ) -> None:
         self._board = board
         self._passages = passages
+        self._routes = routes
         self._switching = switching
         self._parts = parts
 
@@ -57,6 +62,9 @@ class Inward:
                     clean = passage.incoming.data(event.data)
                     if clean:
                         yield from self._body(stream, ResponseData(event.stream_id, clean))
+                case ResponseTrailers() if passage.incoming is not None:
+                    trailers = passage.incoming.trailers(event.trailers)
+                    yield from self._board.give(stream, ResponseTrailers(event.stream_id, trailers))
                 case ResponseEndOfMessage() if passage.incoming is not None:
                     yield from self._finish(stream, event, passage, passage.incoming)
                 case _:
@@ -114,7 +122,7 @@ class Inward:
         if stream.client_state == stream.state_stream_request_body:
             passage.answered = True
             yield from self._board.give(stream, RequestEndOfMessage(event.stream_id))
-            yield commands.CloseConnection(stream.flow.server_conn)
+            yield from self._routes.abandon(stream)
         yield from self._board.give(stream, event)
 
     def _withhold(
@@ -129,7 +137,7 @@ class Inward:
         """End both sides of an exchange; the agent is told `answer`, if its response has not begun."""
         passage.blocked, passage.answer = True, answer
         self._passages.end(passage, outcome, answer.reason)
-        yield commands.CloseConnection(stream.flow.server_conn)
+        yield from self._routes.abandon(stream)
         yield from refuse(self._board, stream.stream_id, passage)
 
     # From the flow to the agent.

@@ -17,7 +17,7 @@ LOCKED: Mapping[str, Any] = {
     "upstream_cert": False,  # would look at the upstream's certificate first
     "rawtcp": False,  # bytes that are not HTTP would be relayed
     "websocket": False,  # no tool of this version declares one
-    "http2": False,
+    "http2": False,  # mitmproxy's own, which keeps what a slow peer does not read: ours is `http2`
     "http3": False,
     "ssl_insecure": False,
     "validate_inbound_headers": True,  # conflicting framing

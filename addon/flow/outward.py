@@ -74,8 +74,19 @@ class Outward:
                     return
                 yield from self._end_opening(stream)
                 yield from self._board.give(stream, event)
+            case RequestProtocolError():
+                yield from self._left(stream, event)
             case _:
                 yield from self._board.give(stream, event)
+
+    def _left(self, stream: base.HttpStream, event: RequestProtocolError) -> layer.CommandGenerator[None]:
+        """The agent has left: whoever waits on its behalf may stop, and what was held of it is let go."""
+        passage = self._passages.get(stream.stream_id)
+        if passage is not None:
+            passage.exchange.gone.set()
+        yield from self._board.give(stream, event)
+        if stream.stream_id not in self._board.streams:
+            self._passages.forget(stream.stream_id)
 
     def refuse_early(self, stream: base.HttpStream) -> layer.CommandGenerator[None]:
         """Refuse at once what was refused on its head, be there a body to come or not."""
@@ -89,7 +100,7 @@ class Outward:
             passage.answer = answer
         error = RequestProtocolError(stream.stream_id, answer.reason, ErrorCode.REQUEST_TOO_LARGE)
         yield from self._board.agent_side.refuse(stream.stream_id, replace(answer, close=True))
-        yield from self._board.give(stream, error)
+        yield from self._left(stream, error)
 
     def _body(self, stream: base.HttpStream, event: RequestData) -> layer.CommandGenerator[None]:
         """Pass body bytes into the flow, within the limit for those that are kept there."""
@@ -172,6 +183,8 @@ class Outward:
         try:
             if permit is None or passage.exchange.stage is not Stage.OPEN:
                 raise Withdrawn(UNOPENED.reason)
+            if passage.exchange.gone.is_set():
+                raise Withdrawn("the agent left")
             body = None if permit.request.body is None else stream.flow.request.data.content or b""
             opening = None if body is not None else passage.exchange.opened
             agent = permit.session.who.agent

@@ -150,6 +150,12 @@ class Passages(dict[int, Passage]):
             self.report(answer) if permit is None else replace(answer, decision=permit.decision_id)
         )
 
+    def forget(self, stream_id: int) -> None:
+        """Let go of a stream whose agent has left it."""
+        passage = self.pop(stream_id, None)
+        if passage is not None:
+            self.end(passage, Outcome.CLIENT_GONE, "the agent left")
+
     def end(self, passage: Passage, outcome: Outcome, reason: str = "") -> None:
         """End the exchange with its measurements, once; whatever comes later changes nothing."""
         self._parts.sessions.end(self.link, passage.exchange, Ending(outcome, passage.sent(), reason))

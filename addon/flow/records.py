@@ -54,6 +54,9 @@ def _write(connection: Any, data: bytes) -> None:
 
 
 class _Gathered(tls.TLSLayer):
+    reentered = False
+    """Whether what the child asks for may make it speak again before it has spoken to the end."""
+
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Process `event`; once the tunnel is open nothing here waits for a reply, so nothing pauses."""
         if self._paused is not None or self.tunnel_state is not TunnelState.OPEN:
@@ -72,6 +75,9 @@ class _Gathered(tls.TLSLayer):
         plain: list[bytes] = []
         for command in self.child_layer.handle_event(event):
             if not isinstance(command, commands.ConnectionCommand) or command.connection is not self.conn:
+                if plain and self.reentered:
+                    yield from self.send_data(b"".join(plain))
+                    plain.clear()
                 yield command
             elif isinstance(command, commands.SendData):
                 plain.append(command.data)
@@ -114,4 +120,6 @@ class AgentTls(_Gathered, tls.ClientTLSLayer):
 
 
 class UpstreamTls(_Gathered, tls.ServerTLSLayer):
-    """TLS towards the upstream."""
+    """TLS towards the upstream, below the HTTP layer: a request may leave while a response is passed up."""
+
+    reentered = True

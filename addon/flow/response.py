@@ -24,6 +24,11 @@ _STRIPPED = frozenset(
     }
 )  # fmt: skip
 _REFRAMED = frozenset({"content-encoding", "content-length"})
+_FRAMING: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
+    "HTTP/1.1": ((b"Transfer-Encoding", b"chunked"),),
+    "HTTP/1.0": ((b"Connection", b"close"),),
+}
+"""By the agent's version of HTTP: how it sees where a body of unknown length ends. HTTP/2 has frames."""
 
 
 class Withheld(Exception):
@@ -48,7 +53,7 @@ class Incoming:
         self._secrets = secrets
         self._decision_id = decision_id
         self._head_only = method == "HEAD"
-        self._chunks = http_version == "HTTP/1.1"
+        self._framing = _FRAMING.get(http_version, ())
         self._parse_limit = parse_limit
         self._room = room
         self._body: BodyRedactor | None = None
@@ -148,9 +153,18 @@ class Incoming:
             fields = [(self._clean(name), self._clean(value)) for name, value in fields]
         fields.append((b"Wharfinger-Decision", self._decision_id.encode("ascii")))
         if has_body:
-            framing = (b"Transfer-Encoding", b"chunked") if self._chunks else (b"Connection", b"close")
-            fields.append(framing)
+            fields.extend(self._framing)
         return fields
+
+    def trailers(self, trailers: http.Headers) -> http.Headers:
+        """The fields after the body, as the agent may see them."""
+        fields = [
+            (name, value)
+            for name, value in trailers.fields
+            if (low := name.decode("latin-1").lower()) not in _STRIPPED | _REFRAMED
+            and not low.startswith(("wharfinger-", "proxy-", "set-cookie"))
+        ]
+        return http.Headers([(self._clean(name), self._clean(value)) for name, value in fields])
 
     def data(self, chunk: bytes) -> bytes:
         """What may go to the agent now; what may be the beginning of a secret waits. Raises `Withheld`."""

@@ -1,34 +1,56 @@
 """Which server connection a request goes out on: one of its own route, and never without a permit.
 
 A connection serves one route: one agent, one set of credentials, one place, one generation of the
-configuration. It is opened only once a request with a permit waits for it.
+configuration. It is opened only once a request with a permit waits for it. One that speaks HTTP/2 takes many
+requests at a time; of those that speak HTTP/1 there are as many as are needed, up to a limit, and beyond it
+requests wait for one to be done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
+
 from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, tunnel
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as base
+from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
 from wharfinger.deciding.gate import Permit
 from wharfinger.flow.http1_upstream import UpstreamSide
+from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
+from wharfinger.flow.http2_agent import Http2AgentSide
+from wharfinger.flow.http2_upstream import Http2UpstreamSide
 from wharfinger.flow.passages import UNOPENED, Passages
 from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.sessions import Route, Sessions
 from wharfinger.flow.switchboard import Switchboard
 
+PER_ROUTE = 32
+"""Connections of one route that one agent connection may have open."""
+
+type Side = UpstreamSide | Http2UpstreamSide
+
 
 class UpstreamClient(base.HttpClient):
-    """Opens the server connection and speaks HTTP/1 on it, read strictly."""
+    """Opens the server connection and speaks on it what its upstream has chosen, read strictly."""
+
+    def __init__(self, context: Context, opened: Callable[[Server, Side], None]) -> None:
+        super().__init__(context)
+        self._opened = opened
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         error: str | None = None
-        if not self.context.server.connected:
-            error = yield commands.OpenConnection(self.context.server)
+        server = self.context.server
+        if not server.connected:
+            error = yield commands.OpenConnection(server)
         if not error:
-            self.child_layer = UpstreamSide(self.context)
-            self.handle_event = self._handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
+            side = Http2UpstreamSide(self.context) if server.alpn == ALPN else UpstreamSide(self.context)
+            self._opened(server, side)
+            self.child_layer = side
+            self.handle_event = self._handle_event = side.handle_event  # type: ignore[method-assign]
             yield from self._handle_event(event)
-        yield base.RegisterHttpConnection(self.context.server, error)
+        yield base.RegisterHttpConnection(server, error)
 
 
 def route_of(permit: Permit) -> Route:
@@ -50,9 +72,13 @@ class Routes:
         self._board = board
         self._passages = passages
         self._sessions = sessions
+        self._sides: WeakKeyDictionary[Server, Side] = WeakKeyDictionary()
+        self._queue: list[base.GetHttpConnection] = []
+
+    # Which one.
 
     def connect(self, event: base.GetHttpConnection) -> layer.CommandGenerator[None]:
-        """Give a stream with a permit the connection of its route; without a permit there is none."""
+        """Give a stream with a permit a connection of its route; without a permit there is none."""
         board = self._board
         stream = board.command_sources[event]
         permit = self._passages.permit(stream) if isinstance(stream, base.HttpStream) else None
@@ -60,16 +86,26 @@ class Routes:
             yield from self._reply(event, (None, UNOPENED.reason))
             return
         route = route_of(permit)
-        for connection in board.connections:
+        alive = tuple(self._alive(route))
+        free = next((one for one in alive if (side := self._sides.get(one)) and side.has_room()), None)
+        coming = next((one for one in alive if one in board.waiting_for_establishment), None)
+        if free is not None:
+            yield from self._reply(event, (free, None))
+        elif coming is not None and not any(isinstance(self._sides.get(one), UpstreamSide) for one in alive):
+            board.waiting_for_establishment[coming].append(event)
+        elif len(alive) >= PER_ROUTE:
+            self._queue.append(event)
+        else:
+            yield from self._open(event, route)
+
+    def _alive(self, route: Route) -> Iterator[Server]:
+        """Connections of `route` that are open, or about to be."""
+        for connection in self._board.connections:
             if not isinstance(connection, Server) or self._sessions.route(connection) != route:
                 continue
-            if connection in board.waiting_for_establishment:
-                board.waiting_for_establishment[connection].append(event)
-                return
-            if connection.state is ConnectionState.OPEN:
-                yield from self._reply(event, (connection, None))
-                return
-        yield from self._open(event, route)
+            coming = connection in self._board.waiting_for_establishment
+            if coming or connection.state is ConnectionState.OPEN:
+                yield connection
 
     def _reply(
         self, event: base.GetHttpConnection, reply: tuple[None, str] | tuple[Server, None]
@@ -79,25 +115,72 @@ class Routes:
 
     def _open(self, event: base.GetHttpConnection, route: Route) -> layer.CommandGenerator[None]:
         board = self._board
-        self._forget_closed()
+        yield from self._forget(route)
         context = board.context.fork()
         context.server = Server(address=(route.host, route.port))
         stack = tunnel.LayerStack()
         if route.scheme == "https":
             context.server.sni = route.host.strip("[]")
             stack /= UpstreamTls(context)
-        stack /= UpstreamClient(context)
+        stack /= UpstreamClient(context, self._sides.__setitem__)
         self._sessions.open_route(context.server, route)
         board.connections[context.server] = stack[0]
         board.waiting_for_establishment[context.server].append(event)
         yield from board.event_to_child(stack[0], events.Start())
 
-    def _forget_closed(self) -> None:
-        """Drop closed server connections: mitmproxy keeps them, and the last request on each, for ever."""
+    def established(self, command: base.RegisterHttpConnection) -> layer.CommandGenerator[None]:
+        """A connection is there, or cannot be: tell the streams that wait for it."""
+        waiting = self._board.waiting_for_establishment.pop(command.connection)
+        for event in waiting:
+            if not isinstance(command.connection, Server) or command.err:
+                yield from self._reply(event, (None, command.err or UNOPENED.reason))
+            else:
+                yield from self.connect(event)
+
+    def release(self) -> layer.CommandGenerator[None]:
+        """Let requests that wait for a connection have those that are free by now."""
+        waiting, self._queue = self._queue, []
+        for event in waiting:
+            yield from self.connect(event)
+
+    def _forget(self, route: Route) -> layer.CommandGenerator[None]:
+        """Drop closed server connections, which mitmproxy keeps, and the last request on each, for ever.
+
+        And close those that wait for requests under a configuration that is not in force any more.
+        """
         for connection in tuple(self._board.connections):
-            if (
-                isinstance(connection, Server)
-                and connection.state is ConnectionState.CLOSED
-                and connection.timestamp_end is not None
-            ):
+            if not isinstance(connection, Server):
+                continue
+            if connection.state is ConnectionState.CLOSED and connection.timestamp_end is not None:
                 del self._board.connections[connection]
+                continue
+            known, side = self._sessions.route(connection), self._sides.get(connection)
+            if known is not None and known.generation != route.generation and side and side.is_idle():
+                yield commands.CloseConnection(connection)
+
+    # What passes on them.
+
+    def abandon(self, stream: base.HttpStream) -> layer.CommandGenerator[None]:
+        """Cut the upstream off from a stream: with its connection, unless others are on that, too."""
+        connection = stream.flow.server_conn
+        if isinstance(self._sides.get(connection), Http2UpstreamSide):
+            gone = RequestProtocolError(stream.stream_id, "cut off", ErrorCode.CANCEL)
+            yield from self._board.give(self._board.connections[connection], gone)
+        else:
+            yield commands.CloseConnection(connection)
+
+    def backlog(self, stream: base.HttpStream) -> int:
+        """Bytes of a request that wait for its upstream to make room."""
+        side = self._sides.get(stream.flow.server_conn)
+        return side.backlog(stream.stream_id) if isinstance(side, Http2UpstreamSide) else 0
+
+    def pace(self, agent: Http2AgentSide) -> layer.CommandGenerator[None]:
+        """Take up from upstreams only what the agent makes room for, each stream by itself."""
+        link = self._passages.link
+        for connection, side in tuple(self._sides.items()):
+            if isinstance(side, Http2UpstreamSide):
+                for stream_id in side.waiting():
+                    if agent.backlog(stream_id) < BACKLOG:
+                        yield from self._board.give(self._board.connections[connection], Credit(stream_id))
+            elif link is not None:
+                link.ear(connection).allow(side.stream_id is None or agent.backlog(side.stream_id) < BACKLOG)

@@ -11,7 +11,6 @@ The way of a request, in order: `to_flow` (`Outward.enter`), the hooks, `get_con
 
 from __future__ import annotations
 
-import time
 from asyncio import Event
 
 from mitmproxy.proxy import events, layer
@@ -26,8 +25,11 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseTrailers,
 )
 from wharfinger.audit.events import Outcome
+from wharfinger.deciding.answers import Answer
 from wharfinger.flow.deadlines import Deadlines
 from wharfinger.flow.http1_agent import AgentSide
+from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
+from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.inward import Inward
 from wharfinger.flow.outward import Outward
 from wharfinger.flow.parts import Parts
@@ -37,6 +39,7 @@ from wharfinger.flow.stream import Stream
 from wharfinger.flow.switchboard import Switchboard
 from wharfinger.flow.switching import Switching
 from wharfinger.flow.websocket import Goodbye, Relay
+from wharfinger.rules.types import Code
 
 
 class SealedHttpLayer(Switchboard):
@@ -48,19 +51,24 @@ class SealedHttpLayer(Switchboard):
         self._deadlines = Deadlines(self._passages)
         self._switching = Switching(self, self._passages, parts)
         self._outward = Outward(self, self._passages, self._deadlines, parts)
-        self._inward = Inward(self, self._passages, self._switching, parts)
         self._routes = Routes(self, self._passages, parts.sessions)
-        self.agent_side = AgentSide(
-            context.fork(),
-            tunnel=mode is HTTPMode.transparent,
-            head_limit=parts.limits.head,
-            report=self._passages.report,
-        )
+        self._inward = Inward(self, self._passages, self._routes, self._switching, parts)
+        self.agent_side = self._agent_side(mode, parts.limits.head)
         self.connections[context.client] = self.agent_side
+
+    def _agent_side(self, mode: HTTPMode, head_limit: int) -> AgentSide | Http2AgentSide:
+        """What reads the agent: inside a tunnel, what the agent and our side of TLS have agreed on."""
+        context, report, tunnel = self.context.fork(), self._passages.report, mode is HTTPMode.transparent
+        if not tunnel or context.client.alpn != ALPN:
+            return AgentSide(context, tunnel=tunnel, head_limit=head_limit, report=report)
+        if (link := self._passages.link) is not None:
+            link.multiplexed = True
+        return Http2AgentSide(context, head_limit=head_limit, report=report)
 
     def inner(self) -> layer.Layer | None:
         """What runs inside the CONNECT answered here, once this layer only passes on bytes; else None."""
-        if self.agent_side.state != self.agent_side.passthrough or self.command_sources:
+        side = self.agent_side
+        if isinstance(side, Http2AgentSide) or side.state != side.passthrough or self.command_sources:
             return None
         inside = [stream.child_layer for stream in self.streams.values()]
         if len(inside) != 1:
@@ -72,10 +80,15 @@ class SealedHttpLayer(Switchboard):
             yield from self._withdraw(event)
         elif isinstance(event, events.Wakeup) and self._deadlines.is_over(event):
             yield from self._time_out(event)
+        elif isinstance(event, events.Start):
+            yield from self.give(self.agent_side, event)
         else:
             side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
             yield from super()._handle_event(event) if side is None else self.give(side, event)
-        self._pace()
+        if isinstance(self.agent_side, Http2AgentSide):
+            yield from self._share(self.agent_side)
+        else:
+            self._pace(self.agent_side)
 
     # Where every HTTP event passes.
 
@@ -96,6 +109,9 @@ class SealedHttpLayer(Switchboard):
     ) -> layer.CommandGenerator[None]:
         return self._routes.connect(event)
 
+    def register_connection(self, command: base.RegisterHttpConnection) -> layer.CommandGenerator[None]:
+        return self._routes.established(command)
+
     def to_server(self, child: layer.Layer, event: HttpEvent) -> layer.CommandGenerator[None]:
         return self._outward.leave(child, event)
 
@@ -109,12 +125,17 @@ class SealedHttpLayer(Switchboard):
 
     def _withdraw(self, goodbye: Goodbye) -> layer.CommandGenerator[None]:
         """Something under way is not allowed any more: say so where that can be, record how far it got."""
-        for passage in self._passages.values():
-            if passage.exchange.flow_id == goodbye.flow_id:
-                if passage.relay is not None:
-                    yield from self.to_relay(passage.relay, goodbye)
-                self._passages.end(passage, Outcome.WITHHELD, f"cut off: {goodbye.reason}")
-                return
+        for stream_id, passage in tuple(self._passages.items()):
+            if passage.exchange.flow_id != goodbye.flow_id:
+                continue
+            reason, stream = f"cut off: {goodbye.reason}", self.streams.get(stream_id)
+            if passage.relay is not None:
+                yield from self.to_relay(passage.relay, goodbye)
+            elif stream is not None and isinstance(self.agent_side, Http2AgentSide):
+                yield from self._inward.cut_off(
+                    stream, passage, Answer(Code.DENIED, reason), Outcome.WITHHELD
+                )
+            self._passages.end(passage, Outcome.WITHHELD, reason)
 
     def _time_out(self, wakeup: events.Wakeup) -> layer.CommandGenerator[None]:
         """Cut off what had until now, and wait for what has longer."""
@@ -128,7 +149,7 @@ class SealedHttpLayer(Switchboard):
                 yield from self._inward.cut_off(stream, passage, answer, Outcome.TIMED_OUT)
         yield from self._deadlines.wait()
 
-    def _pace(self) -> None:
+    def _pace(self, agent_side: AgentSide) -> None:
         """Leave in the socket what the agent sends faster than it can be taken up; note what it does not end.
 
         That is a body while its head is being decided or its upstream dialled, requests sent ahead, and what
@@ -139,12 +160,20 @@ class SealedHttpLayer(Switchboard):
             return
         relays = tuple(self._switching.relays())
         paused = any(stream._paused_event_queue for stream in self.streams.values())
-        _allow(link.may_read, not (self.agent_side.is_full() or paused or any(r.waits for r in relays)))
+        _allow(link.may_read, not (agent_side.is_full() or paused or any(r.waits for r in relays)))
         _allow(link.may_hear, not any(relay.rests for relay in relays))
-        if not self.agent_side.has_part():
-            link.unfinished = 0.0
-        elif not link.unfinished:
-            link.unfinished = time.monotonic()
+        link.await_rest(part=agent_side.has_part())
+
+    def _share(self, agent_side: Http2AgentSide) -> layer.CommandGenerator[None]:
+        """The same for each stream of HTTP/2: what cannot be taken up yet is not given credit for."""
+        for stream_id in agent_side.unread():
+            stream = self.streams.get(stream_id)
+            if stream is None or not (stream._paused_event_queue or self._routes.backlog(stream) >= BACKLOG):
+                yield from self.give(agent_side, Credit(stream_id))
+        yield from self._routes.pace(agent_side)
+        yield from self._routes.release()
+        if (link := self._passages.link) is not None:
+            link.await_rest(part=agent_side.has_part())
 
 
 def _allow(event: Event, allowed: bool) -> None:

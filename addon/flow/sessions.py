@@ -58,6 +58,8 @@ class Exchange:
     """That opening, once it has been read."""
     held: int = 0
     """Bytes of its body that are held in memory."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the agent does not wait for the answer any more."""
 
     def move(self, stage: Stage) -> None:
         """Go to `stage`, or raise `Broken`."""
@@ -84,6 +86,21 @@ class Route:
     """Of the configuration that it was dialled under: pins, private networks and trust are of that one."""
 
 
+class Ear(asyncio.Event):
+    """Set while what an upstream sends can be taken up; else it stays in the socket."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set()
+
+    def allow(self, allowed: bool) -> None:
+        """Say whether it can."""
+        if allowed:
+            self.set()
+        else:
+            self.clear()
+
+
 @dataclass(slots=True, eq=False)
 class Link:
     """One client connection."""
@@ -101,6 +118,9 @@ class Link:
     """Tell the layers that a flow is not allowed any more, and why; whether the connection ends by that."""
     door: Hello | None = None
     """The run whose own door it came in by; None where it came to the listener that all share."""
+    multiplexed: bool = False
+    """Whether it speaks HTTP/2: one request can then be cut off without the others."""
+    ears: WeakKeyDictionary[Connection, Ear] = field(default_factory=WeakKeyDictionary)
     session: Session | None = None
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
@@ -109,6 +129,23 @@ class Link:
     exchanges: dict[str, Exchange] = field(default_factory=dict)
     early: dict[str, Answer] = field(default_factory=dict)
     """Flows refused on their head: their bodies are not read."""
+
+    def ear(self, connection: Connection) -> Ear:
+        """Whether what one upstream sends can be taken up."""
+        return self.ears.setdefault(connection, Ear())
+
+    def await_rest(self, *, part: bool) -> None:
+        """Note since when a part of a head waits for the rest of it."""
+        if not part:
+            self.unfinished = 0.0
+        elif not self.unfinished:
+            self.unfinished = time.monotonic()
+
+    def leave(self) -> None:
+        """Whoever waits on behalf of its agent may stop."""
+        self.gone.set()
+        for exchange in self.exchanges.values():
+            exchange.gone.set()
 
 
 class Sessions:
@@ -137,14 +174,14 @@ class Sessions:
     def leaving(self, client: Client) -> None:
         """The client has closed its side: whoever waits on its behalf may stop."""
         if link := self._links.get(client.id):
-            link.gone.set()
+            link.leave()
 
     def disconnected(self, client: Client) -> None:
         """The connection is over: end what it left open."""
         link = self._links.pop(client.id, None)
         if link is None:
             return
-        link.gone.set()
+        link.leave()
         for exchange in tuple(link.exchanges.values()):
             self.end(link, exchange, Ending(Outcome.CLIENT_GONE))
 
@@ -162,7 +199,9 @@ class Sessions:
         if link is None:
             return None
         if flow_id not in link.exchanges:
-            link.exchanges[flow_id] = Exchange(flow_id)
+            made = link.exchanges[flow_id] = Exchange(flow_id)
+            if link.gone.is_set():
+                made.gone.set()
         return link.exchanges[flow_id]
 
     def end(self, link: Link | None, exchange: Exchange, ending: Ending) -> None:
@@ -205,7 +244,8 @@ class Sessions:
                 if reason is not None:
                     link.withdraw(exchange.flow_id, reason)
                     self.end(link, exchange, Ending(Outcome.WITHHELD, reason=f"cut off: {reason}"))
-                    link.close()
+                    if not link.multiplexed:
+                        link.close()
                     closed += 1
         return closed
 

@@ -16,6 +16,7 @@ from mitmproxy.proxy.layers import http as base
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, HttpEvent, RequestHeaders, ResponseProtocolError
 from wharfinger.flow.http1_agent import AgentSide
+from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.passages import UNOPENED, Passage
 from wharfinger.flow.stream import Stream
 from wharfinger.flow.websocket import Relay
@@ -24,7 +25,7 @@ from wharfinger.flow.websocket import Relay
 class Switchboard(base.HttpLayer):
     """See the module's head."""
 
-    agent_side: AgentSide
+    agent_side: AgentSide | Http2AgentSide
 
     @abstractmethod
     def to_flow(self, stream: base.HttpStream, event: HttpEvent) -> layer.CommandGenerator[None]:
@@ -48,7 +49,8 @@ class Switchboard(base.HttpLayer):
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Process `event`. Nothing here waits for a reply itself, so nothing pauses."""
-        return self._handle_event(event)
+        handled: layer.CommandGenerator[None] = self._handle_event(event)
+        return handled
 
     def event_to_child(self, child: layer.Layer, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(child, Relay):

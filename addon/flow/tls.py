@@ -25,6 +25,7 @@ from wharfinger.rules.types import Code
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
 _ALPN = b"http/1.1"
+_SPOKEN = (b"h2", _ALPN)
 CONTEXTS = 4096
 """Hosts' certificates that are kept ready, of all agents together."""
 _TOO_MANY = Answer(Code.LIMIT, "this agent goes to more new hosts in a second than certificates are made for")
@@ -83,13 +84,15 @@ class Tls:
             return
         ssl_conn = SSL.Connection(_upstream_context(str(self._trust_for(route.host))))
         _verify_name(ssl_conn, server.sni)
-        ssl_conn.set_alpn_protos([_ALPN])
+        # What an agent asks in HTTP/1 is asked of the upstream in HTTP/1: nothing is then translated.
+        ssl_conn.set_alpn_protos(list(_SPOKEN) if start.context.client.alpn == _SPOKEN[0] else [_ALPN])
         ssl_conn.set_connect_state()
         start.ssl_conn = ssl_conn
 
 
 def _select_alpn(_connection: SSL.Connection, offers: list[bytes]) -> bytes | SSL._NoOverlappingProtocols:
-    return _ALPN if _ALPN in offers else SSL.NO_OVERLAPPING_PROTOCOLS
+    """What the agent would rather speak, of what is spoken here."""
+    return next((offer for offer in offers if offer in _SPOKEN), SSL.NO_OVERLAPPING_PROTOCOLS)
 
 
 @functools.lru_cache(64)

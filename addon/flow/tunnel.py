@@ -1,6 +1,6 @@
-"""What may run on a connection: HTTP/1 to the proxy, then TLS with HTTP/1 inside, or HTTP/1. Nothing else.
+"""What may run on a connection: HTTP/1 to the proxy, then TLS with HTTP/1 or 2 inside, or HTTP/1.
 
-No raw TCP, no DNS, no QUIC, no UDP, no TLS in TLS: bytes that are not a TLS ClientHello are read as HTTP,
+Nothing else: no HTTP/2 without TLS, no raw TCP, no DNS, no QUIC, no UDP, no TLS in TLS: bytes that are not a TLS ClientHello are read as HTTP,
 and refused there if they are not.
 """
 

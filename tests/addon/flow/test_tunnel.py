@@ -111,13 +111,18 @@ async def test_tls_in_tls_is_read_as_http_and_refused(proxy: Any, origin: Any) -
     ("offers", "chosen"),
     [
         (["http/1.1"], "http/1.1"),
-        (["h2", "http/1.1"], "http/1.1"),
-        (["h2"], None),
+        (["h2", "http/1.1"], "h2"),
+        (["http/1.1", "h2"], "http/1.1"),
+        (["grpc-exp", "h2"], "h2"),
+        (["h2"], "h2"),
+        (["h2c"], None),
         (["h3"], None),
         ([], None),
     ],
 )
-async def test_only_http_1_1_is_spoken(proxy: Any, offers: list[str], chosen: str | None) -> None:
+async def test_what_is_spoken_is_what_the_agent_prefers(
+    proxy: Any, offers: list[str], chosen: str | None
+) -> None:
     _reader, writer = await opened(proxy)
     context = ssl.create_default_context(cafile=str(proxy.runtime.client.ca))
     if offers:
