@@ -80,6 +80,12 @@ def find(text: str, names: Collection[str] | None = None, effort: Effort | None 
     Raises `TooMuch` if that takes more than `effort`.
     """
     data = text.encode("utf-8", "surrogatepass")
+    kept = find_in(data, names, effort)
+    return kept if len(data) == len(text) else _by_characters(data, kept)
+
+
+def find_in(data: bytes, names: Collection[str] | None = None, effort: Effort | None = None) -> list[Finding]:
+    """The same in bytes, whatever they stand for, with the places of findings in bytes."""
     if effort is not None:
         effort.text(len(data))
     found = sorted(_all(data, _chosen(names), effort), key=lambda each: (each.start, -each.end))
@@ -87,7 +93,7 @@ def find(text: str, names: Collection[str] | None = None, effort: Effort | None 
     for each in found:
         if not kept or each.start >= kept[-1].end:
             kept.append(each)
-    return kept if len(data) == len(text) else _by_characters(data, kept)
+    return kept
 
 
 def named(

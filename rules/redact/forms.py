@@ -38,7 +38,7 @@ _QUOTED: Final = bytes(byte for byte in range(32, 127) if byte != ord("="))
 """What quoted-printable leaves as it is (RFC 2045 6.7)."""
 
 _PERCENT_KEPT: Final = (b"~", b"~/", b"~!'()*", b"~!'()*/:@&=+$,;?#")
-"""What percent-encoders leave beside `_PLAIN`: strict ones, those for paths, encodeURIComponent, encodeURI."""
+"""What percent-encoders leave beside `_PLAIN`: strict ones, those for paths, and two of JavaScript."""
 
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 

@@ -8,8 +8,9 @@ known. A step looks at each member once, so a path costs at most steps × member
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from jsonpath_ng import Child, Descendants, Fields, Index, Root, Slice, This
@@ -19,8 +20,12 @@ from jsonpath_ng.ext.parser import parse
 from jsonpath_ng.jsonpath import JSONPath, Wildcard
 
 type Container = dict[str, Any] | list[Any]
-type Step = Callable[[Any], Iterator[Member]]
+type Aliases = Mapping[str, frozenset[str]]
+"""From a key to the names that it may stand for beside its own: GraphQL lets who asks choose the keys."""
+type Step = Callable[[Any, Aliases], Iterator[Member]]
 """From a value to those of its members that the step names."""
+
+NO_ALIASES: Final[Aliases] = MappingProxyType({})
 
 LONGEST: Final = 256
 """Most characters in a path."""
@@ -29,6 +34,7 @@ MOST_STEPS: Final = 16
 """Most steps in a path, those inside its filters among them."""
 
 _DEEP: Final = ".."
+_NONE: Final = frozenset[str]()
 
 
 class NotAPath(ValueError):
@@ -67,11 +73,11 @@ def compile_steps(text: str) -> tuple[Step, ...]:
     return tuple(map(_step, nodes))
 
 
-def find(steps: tuple[Step, ...], document: list[Any]) -> Iterable[Member]:
+def find(steps: tuple[Step, ...], document: list[Any], aliases: Aliases = NO_ALIASES) -> Iterable[Member]:
     """Every place in `document[0]` that `steps` lead to, each once."""
     places: dict[tuple[int, str | int], Member] = {(id(document), 0): Member(document, 0)}
     for step in steps:
-        reached = (member for place in places.values() for member in step(place.value))
+        reached = (member for place in places.values() for member in step(place.value, aliases))
         places = {member.identity: member for member in reached}
     return places.values()
 
@@ -132,17 +138,17 @@ def _query_size(query: Any) -> int:
 def _step(node: Any) -> Step:
     match node:
         case "..":
-            return _deep
+            return lambda value, _: _deep(value)
         case Wildcard():
-            return _children
+            return lambda value, _: _children(value)
         case Fields(fields=names):
-            return lambda value: _named(value, names)
+            return lambda value, aliases: _named(value, frozenset(names), aliases)
         case Index(indices=indices):
-            return lambda value: _at(value, indices)
+            return lambda value, _: _at(value, indices)
         case Slice(start=start, end=end, step=step):
-            return lambda value: _between(value, slice(start, end, step))
+            return lambda value, _: _between(value, slice(start, end, step))
         case Filter(expressions=expressions) if expressions:
-            return lambda value: _where(value, expressions)
+            return lambda value, aliases: _where(value, expressions, aliases)
     raise NotAPath(f'"{str(node)[:40]}" is not supported here')
 
 
@@ -153,9 +159,14 @@ def _children(value: Any) -> Iterator[Member]:
         yield from (Member(value, index) for index in range(len(value)))
 
 
-def _named(value: Any, names: tuple[str, ...]) -> Iterator[Member]:
-    if isinstance(value, dict):
-        yield from (Member(value, name) for name in names if name in value)
+def _named(value: Any, names: frozenset[str], aliases: Aliases) -> Iterator[Member]:
+    if not isinstance(value, dict):
+        return
+    yield from (Member(value, name) for name in sorted(names) if name in value)
+    if aliases:
+        yield from (
+            Member(value, key) for key in value if key not in names and names & aliases.get(key, _NONE)
+        )
 
 
 def _at(value: Any, indices: tuple[int, ...]) -> Iterator[Member]:
@@ -169,9 +180,10 @@ def _between(value: Any, bounds: slice) -> Iterator[Member]:
         yield from (Member(value, index) for index in range(len(value))[bounds])
 
 
-def _where(value: Any, expressions: list[Any]) -> Iterator[Member]:
+def _where(value: Any, expressions: list[Any], aliases: Aliases) -> Iterator[Member]:
+    """Where keys have aliases, a filter cannot be read: all are taken."""
     for member in _children(value):
-        if all(expression.find(member.value) for expression in expressions):
+        if aliases or all(expression.find(member.value) for expression in expressions):
             yield member
 
 
