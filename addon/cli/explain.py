@@ -71,11 +71,10 @@ def explain_command(
     place = here(config)
     fields = [_field(header) for header in headers]
     content = Path(body[1:]).read_bytes() if body.startswith("@") else os.fsencode(body)
-    answer = (
-        None if offline else _online(place, agent, method, url, fields, content, reason, isolated=isolated)
-    )
+    question = _Question(agent, method, url, fields, content, reason, isolated)
+    answer = None if offline else _online(place, question)
     if answer is None:
-        answer = _offline(place, agent, method, url, fields, content, reason, isolated=isolated)
+        answer = _offline(place, question)
     if as_json:
         print_json(answer)
     else:
