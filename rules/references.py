@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules.documents import kinds
 from wharfinger.rules.documents.names import Declared
@@ -23,9 +23,15 @@ from wharfinger.rules.redact.fields import FieldPath, NotAPath
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.tools.places import Endpoint
 from wharfinger.rules.tools.tool import Tool
+from wharfinger.rules.types import Place
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
+
+
+_PLACES: Final = {"aws": Place.SIGV4, "mtls": Place.TLS}
+"""Kinds whose value is no text to be put into a request, and the one place of each."""
+_KINDS: Final = {place: kind for kind, place in _PLACES.items()}
 
 
 def check_references(  # noqa: PLR0917 - every file, once
@@ -205,6 +211,15 @@ class _Tools:
                 if credential is None:
                     if self._declared.credentials.missing(placement.credential):
                         undeclared.setdefault(placement.credential, []).append(tool.name)
+                elif _PLACES.get(credential.kind, placement.place) is not placement.place or (
+                    placement.place in _KINDS and credential.kind != _KINDS[placement.place]
+                ):
+                    self._problems.error(
+                        definition.run.at("auth"),
+                        f"the credential {placement.credential} is of the kind {credential.kind}, "
+                        f"which does not go with `in: {placement.place}`",
+                        "sigv4 takes aws, and tls takes mtls; neither goes anywhere else",
+                    )
                 elif not any(meets(endpoint, credential) for endpoint in tool.endpoints):
                     where = ", ".join(sorted(tool.hosts)) or "the tool's host"
                     out_of_reach.setdefault((placement.credential, where), []).append(tool.name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from wharfinger.credentials import minting, signing
+from wharfinger.credentials import certificates, minting, roles, signing
 from wharfinger.credentials.sources import Asked, NotFetched, Value
 from wharfinger.credentials.values import faults
 from wharfinger.rules.models.credentials import Credential
@@ -54,7 +54,11 @@ def fetch(name: str, credential: Credential, asked: Asked) -> Fetched:
     expires: float | None = None
     if credential.kind == "aws":
         value, hidden, expires = _keys(parts, began)
-    _check(value, credential)
+    if credential.kind == "mtls":
+        value, hidden = certificates.text(parts), certificates.hidden(parts)
+        expires = certificates.Pair.read(parts).expires
+    else:
+        _check(value, credential)
     found = values.values()
     expires = _first((expires, *(each.expires for each in found)))
     if expires is not None and expires <= began:
@@ -92,15 +96,8 @@ def _minted(
 def _keys(parts: Mapping[str, str], began: float) -> tuple[str, tuple[str, ...], float | None]:
     """An access key of AWS in one text, what of it is secret by itself, and when it ends."""
     try:
-        if "from" in parts:
-            keys, expires = signing.Keys.read(parts["from"]), signing.expiry(parts["from"])
-        else:
-            keys = signing.Keys(
-                parts["access_key"].strip(),
-                parts["secret_key"].strip(),
-                parts.get("session_token", "").strip(),
-            )
-            expires = None
+        keys = roles.keys_of(parts)
+        expires = signing.expiry(parts["from"]) if "from" in parts else None
     except ValueError as error:
         raise NotFetched(f"the AWS key cannot be read: {error}", "see what the source prints") from None
     if expires is not None and expires <= began:

@@ -167,6 +167,10 @@ class Live:
         if decision.response.kept:
             self.jars.keep(session.who.agent_id, decision.response.kept, _url(request), fields)
 
+    def current(self, name: str) -> Secret:
+        """The value of a credential now. Raises `CredentialUnavailable`."""
+        return self._credentials.current(name)
+
     def secret(self, placement: Placement) -> tuple[Secret, int]:
         """What is put in at a place now, and its generation. Raises `CredentialUnavailable`."""
         if not placement.sealed:

@@ -25,6 +25,7 @@ from mitmproxy.proxy.layers.http._events import (
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Permit
+from wharfinger.flow import resealing
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.passages import UNOPENED, Passage, Passages
 from wharfinger.flow.response import Incoming, Withheld
@@ -85,9 +86,10 @@ class Inward:
 
     def _incoming(self, passage: Passage, permit: Permit, stream: base.HttpStream) -> Incoming:
         passage.first_byte = time.monotonic()
-        passage.incoming = Incoming(
-            permit.decision.response,
-            self._parts.live.secrets_for(permit.session.who.agent),
+        passage.incoming = resealing.incoming(
+            permit,
+            self._parts.live,
+            Incoming,
             decision_id=permit.decision_id,
             method=permit.request.method,
             http_version=stream.flow.request.http_version,

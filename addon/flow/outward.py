@@ -21,6 +21,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestProtocolError,
 )
 from wharfinger.audit.events import Outcome
+from wharfinger.credentials.chunks import Misshapen
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Withdrawn
 from wharfinger.flow import adapter, upstream
@@ -40,6 +41,37 @@ _NO_ROOM = Answer(
     "Send fewer large requests at the same time.",
 )
 _TOO_LARGE = Answer(Code.TOO_LARGE, "the request body is larger than this proxy accepts")
+
+
+_MISUSED = Answer(
+    Code.MISUSE,
+    "a credential's placeholder stands in the request body",
+    "Send placeholders only where the API expects the key.",
+    close=True,
+)
+
+
+class _CutOff(Exception):
+    """A streamed body may not go on: what the agent is told, and what the book."""
+
+    def __init__(self, answer: Answer, reason: str) -> None:
+        super().__init__(reason)
+        self.answer, self.reason = answer, reason
+
+
+def _streamed(passage: Passage, scan: StreamScan, data: bytes | None) -> bytes:
+    """What of a streamed body may be sent now; with None at its end. Raises `_CutOff`."""
+    clean, found = scan.finish() if data is None else scan.feed(data)
+    if found is not None:
+        raise _CutOff(_MISUSED, "a placeholder stood in the streamed body")
+    passage.received += len(clean)
+    if passage.chunks is None:
+        return clean
+    try:
+        return passage.chunks.feed(clean) + (passage.chunks.finish() if data is None else b"")
+    except Misshapen as error:
+        reason = f"the body is not in signed chunks: {error}"
+        raise _CutOff(Answer(Code.BAD_REQUEST, reason, "Send it again.", close=True), reason) from None
 
 
 def _answer(refused: Refused) -> Answer:
@@ -203,6 +235,7 @@ class Outward:
             passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
             passage.scan = StreamScan(self._parts.live.placeholders)
+            passage.chunks = sealed.chunks
         if permit.decision.response.switch:
             passage.asked = sealed.head
         yield from self._board.give(child, replace(event, request=sealed.head))
@@ -211,27 +244,20 @@ class Outward:
     def _send_data(
         self, child: layer.Layer, event: RequestData, passage: Passage
     ) -> layer.CommandGenerator[None]:
-        if passage.scan is None:
-            data = passage.body
-        else:
-            data, found = passage.scan.feed(event.data)
-            if found is not None:
-                yield from self._reset(child, event.stream_id, passage)
-                return
-        passage.received += len(data or b"") if passage.scan is not None else 0
+        try:
+            data = passage.body if passage.scan is None else _streamed(passage, passage.scan, event.data)
+        except _CutOff as cut:
+            yield from self._reset(child, event.stream_id, passage, cut)
+            return
         if data:
             yield from self._board.give(child, RequestData(event.stream_id, data))
 
-    def _reset(self, child: layer.Layer, stream_id: int, passage: Passage) -> layer.CommandGenerator[None]:
-        """A placeholder in a streamed body: cut both sides off."""
-        answer = Answer(
-            Code.MISUSE,
-            "a credential's placeholder stands in the request body",
-            "Send placeholders only where the API expects the key.",
-            close=True,
-        )
-        self._passages.block(passage, answer)
-        self._passages.end(passage, Outcome.WITHHELD, "a placeholder stood in the streamed body")
+    def _reset(
+        self, child: layer.Layer, stream_id: int, passage: Passage, cut: _CutOff
+    ) -> layer.CommandGenerator[None]:
+        """A streamed body that must not be sent on: cut both sides off."""
+        self._passages.block(passage, cut.answer)
+        self._passages.end(passage, Outcome.WITHHELD, cut.reason)
         yield from self._board.give(child, RequestProtocolError(stream_id, "reset", ErrorCode.CANCEL))
         yield from refuse(self._board, stream_id, passage)
 
@@ -244,9 +270,10 @@ class Outward:
             yield from refuse(self._board, event.stream_id, passage)
             return
         if passage.scan is not None:
-            rest, found = passage.scan.finish()
-            if found is not None:
-                yield from self._reset(child, event.stream_id, passage)
+            try:
+                rest = _streamed(passage, passage.scan, None)
+            except _CutOff as cut:
+                yield from self._reset(child, event.stream_id, passage, cut)
                 return
             if rest:
                 yield from self._board.give(child, RequestData(event.stream_id, rest))

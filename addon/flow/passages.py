@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Outcome, Sent
+from wharfinger.credentials.chunks import Chunks
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Ending, Permit
 from wharfinger.flow.sessions import Exchange, Link, Stage
@@ -37,6 +38,8 @@ class Passage:
     answer: Answer | None = None
     """The refusal the agent is to see in place of a protocol error."""
     scan: StreamScan | None = None
+    chunks: Chunks | None = None
+    """Where a streamed body is in signed chunks: what signs them anew."""
     body: bytes | None = None
     """The sealed copy's, where it is not streamed."""
     asked: http.Request | None = None

@@ -15,6 +15,7 @@ from wharfinger.rules.redact.body import BodyRedactor
 from wharfinger.rules.redact.decode import Undecodable
 from wharfinger.rules.redact.fields import Unredactable, redact_fields
 from wharfinger.rules.redact.secrets import SecretSet
+from wharfinger.rules.requests.challenges import binds
 from wharfinger.rules.types import ResponseRules
 
 _STRIPPED = frozenset(
@@ -146,6 +147,8 @@ class Incoming:
             if low in {"set-cookie", "set-cookie2"} and not self._rules.cookies:
                 continue
             if has_body and low in _REFRAMED:
+                continue
+            if low == "www-authenticate" and binds(raw_value.decode("latin-1")):
                 continue
             fields.append((raw_name, raw_value))
         # What stands in none of them together stands in none of them: one look instead of one for each.

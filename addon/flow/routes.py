@@ -25,6 +25,7 @@ from wharfinger.flow.passages import UNOPENED, Passages
 from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.sessions import Route, Sessions
 from wharfinger.flow.switchboard import Switchboard
+from wharfinger.rules.types import Place
 
 PER_ROUTE = 32
 """Connections of one route that one agent connection may have open."""
@@ -54,7 +55,9 @@ class UpstreamClient(base.HttpClient):
 
 
 def route_of(permit: Permit) -> Route:
-    """The route of what is sent on `permit`."""
+    """The route of what is sent on `permit`: a client certificate serves what it was meant for alone."""
+    put_in = zip(permit.decision.placements, permit.secrets, strict=False)
+    certificates = [(secret.name, number) for placed, (secret, number) in put_in if placed.place is Place.TLS]
     return Route(
         permit.request.host,
         permit.request.port,
@@ -62,6 +65,7 @@ def route_of(permit: Permit) -> Route:
         permit.session.who.agent_id,
         tuple(sorted(secret.name for secret, _ in permit.secrets)),
         permit.generation,
+        certificates[0] if certificates else None,
     )
 
 

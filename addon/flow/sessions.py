@@ -84,6 +84,8 @@ class Route:
     credentials: tuple[str, ...]
     generation: int = 0
     """Of the configuration that it was dialled under: pins, private networks and trust are of that one."""
+    certificate: tuple[str, int] | None = None
+    """The credential, and its generation, that the connection itself is opened with."""
 
 
 class Ear(asyncio.Event):

@@ -15,12 +15,15 @@ from mitmproxy import connection, tls
 from mitmproxy.net import tls as net_tls
 from OpenSSL import SSL
 from wharfinger.certs.authority import Authority
+from wharfinger.credentials import certificates
+from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.shares import Shares
 from wharfinger.limits.rates import Rate
 from wharfinger.rules.requests.spelling import covers
 from wharfinger.rules.types import Code
+from wharfinger.secret import Secret
 
 _lib = SSL._lib  # type: ignore[attr-defined] # pyOpenSSL has no public call for the name check
 _NAME_FLAGS = _lib.X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | _lib.X509_CHECK_FLAG_NEVER_CHECK_SUBJECT
@@ -82,7 +85,14 @@ class Tls:
         route = self._parts.sessions.route(server)
         if route is None or server.sni is None:
             return
-        ssl_conn = SSL.Connection(_upstream_context(str(self._trust_for(route.host))))
+        roots = str(self._trust_for(route.host))
+        context = _upstream_context(roots)
+        if route.certificate is not None:
+            try:
+                context = _certified(roots, self._parts.live.current(route.certificate[0]))
+            except CredentialUnavailable:
+                return
+        ssl_conn = SSL.Connection(context)
         _verify_name(ssl_conn, server.sni)
         # What an agent asks in HTTP/1 is asked of the upstream in HTTP/1: nothing is then translated.
         ssl_conn.set_alpn_protos(list(_SPOKEN) if start.context.client.alpn == _SPOKEN[0] else [_ALPN])
@@ -97,7 +107,24 @@ def _select_alpn(_connection: SSL.Connection, offers: list[bytes]) -> bytes | SS
 
 @functools.lru_cache(64)
 def _upstream_context(roots: str) -> SSL.Context:
-    return net_tls.create_proxy_server_context(
+    return _trusting(roots)
+
+
+@functools.lru_cache(16)
+def _certified(roots: str, secret: Secret) -> SSL.Context:
+    """A context that shows a client certificate, and so is no other credential's."""
+    pair = certificates.pair(secret.reveal())
+    context = _trusting(roots)
+    context.use_certificate(pair.chain[0])
+    for issuer in pair.chain[1:]:
+        context.add_extra_chain_cert(issuer)
+    context.use_privatekey(pair.key)
+    context.check_privatekey()
+    return context
+
+
+def _trusting(roots: str) -> SSL.Context:
+    made: SSL.Context = net_tls.create_proxy_server_context.__wrapped__(  # which keeps what it makes
         method=net_tls.Method.TLS_CLIENT_METHOD,
         min_version=net_tls.Version.TLS1_2,
         max_version=net_tls.Version.UNBOUNDED,
@@ -109,6 +136,7 @@ def _upstream_context(roots: str) -> SSL.Context:
         client_cert=None,
         legacy_server_connect=False,
     )
+    return made
 
 
 def _verify_name(ssl_conn: SSL.Connection, name: str) -> None:

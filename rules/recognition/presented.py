@@ -18,7 +18,7 @@ from typing import Final
 from wharfinger.rules import hmacs, sigv4
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.recognition.recognised import Recognised
-from wharfinger.rules.requests import handshake, headers
+from wharfinger.rules.requests import challenges, handshake, headers
 from wharfinger.rules.requests.headers import Fields, Names
 from wharfinger.rules.requests.placeholders import Owner
 from wharfinger.rules.requests.refusal import Refusal, Refused
@@ -415,6 +415,11 @@ class _Look:
     def _own_logins(self, tool: Tool | None, known: tuple[str, ...]) -> tuple[str, ...]:
         """Fields with a login of the agent's own that pass; refused where a credential is bound."""
         fields = sorted(name for name in self._logins() if name not in known)
+        if any(map(challenges.binds, self.fields.get("authorization", ()))):
+            raise _Misuse(
+                "the request holds a login that is bound to its connection (NTLM or Negotiate)",
+                "Connections upstream are not the agent's own: use another way to sign in.",
+            )
         if tool is not None and tool.auth_own:
             return tuple(fields)
         if self.credentialed and fields:
