@@ -18,6 +18,7 @@ from typing import Final
 from wharfinger.keeping.private import NotPrivate
 
 _DATA: Final = "..data"
+_TRIES: Final = 3
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -36,6 +37,13 @@ def read(path: Path, *, limit: int, readable: bool = False) -> bytes:
     Its group may read it, since a pod that is not root's reads by its group; others only if `readable`.
     Raises `NotPrivate`, and OSError where a step is not there or is a link.
     """
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(FileNotFoundError):  # the kubelet removes a version once it has the next
+            return _read(path, limit, readable=readable)
+    return _read(path, limit, readable=readable)
+
+
+def _read(path: Path, limit: int, *, readable: bool) -> bytes:
     with _opened(path.parent, _FOLDER) as folder:
         _check_owner(path, os.stat(_DATA, dir_fd=folder, follow_symlinks=False))
         _check_owner(path, os.stat(path.name, dir_fd=folder, follow_symlinks=False))
