@@ -27,11 +27,12 @@ class Volume:
         for name, content in files.items():
             (version / name).write_text(content)
             (version / name).chmod(mode)
-        before = (self.folder / "..data").resolve()
+        data = self.folder / "..data"
+        before = data.resolve() if data.is_symlink() else None
         fresh = self.folder / "..data_tmp"
         fresh.symlink_to(version.name)
-        fresh.rename(self.folder / "..data")
-        if before.exists() and before.parent == self.folder:
+        fresh.rename(data)
+        if before is not None:
             shutil.rmtree(before)
         for name in files:
             if not (self.folder / name).is_symlink():
