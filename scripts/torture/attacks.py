@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-HOLD = 0.2
+HOLD = 1.0
 """Seconds between two bytes of what is slow."""
 BODY = 1 << 20
 BOMB = gzip.compress(bytes(64 << 20), 9)

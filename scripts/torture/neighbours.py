@@ -5,15 +5,18 @@
 One agent sends small allowed requests at a steady rate on a few connections, by the clock (open loop), and
 measures each from the moment it was due. Windows without an attack and with one follow each other; in the
 latter another agent does what `attacks.py` names (class D of the threats), from a process of its own that
-has had a second to get going. Told for each attack: the median of the p99 of quiet windows, that of the
+has had two seconds to get going. Told for each attack: the median of the p99 of quiet windows, that of the
 windows under attack, and the ratio of both; it should be under 2. Every request must be answered 200.
+
+The same is told in processor time: what the proxy's event loop worked between a request and its answer, for
+whomever. That says how long the queue before a request was, and on a busy machine it is the better figure:
+whatever else runs there lengthens the first one, and makes any queue grow.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
 import signal
 import socket
 import statistics
@@ -23,6 +26,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,9 +34,9 @@ from attacks import ATTACKS
 from ground import HOST, Ground, described, laid, status_of, tell
 
 CONNECTIONS = 4
-RATE = 60.0
+RATE = 20.0
 """Requests a second of the well-behaved agent, on all its connections."""
-GETTING_GOING = 1.0
+GETTING_GOING = 2.0
 WANTED = 2.0
 BAD = "bad"
 POLICY = (
@@ -42,6 +46,16 @@ POLICY = (
     "ask:\n"
     f"  - {{tool: unmatched, hosts: [{HOST}], approvers: [alice], when: {{method: {{in: [PUT]}}}}}}\n"
 )
+
+
+@dataclass
+class Window:
+    """What one window gave, in milliseconds."""
+
+    wall: list[float] = field(default_factory=list)
+    """From when a request was due to its answer."""
+    worked: list[float] = field(default_factory=list)
+    """Of the event loop's work, from when it was sent to its answer."""
 
 
 class Neighbour:
@@ -58,9 +72,9 @@ class Neighbour:
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return stream
 
-    def window(self, seconds: float, name: str) -> list[float]:
-        """Milliseconds from when each request was due to its answer, in order."""
-        began, taken = time.monotonic() + 0.05, list[float]()
+    def window(self, seconds: float, name: str) -> Window:
+        """Send at the rate for so many seconds."""
+        began, taken = time.monotonic() + 0.05, Window()
         count = int(seconds * RATE)
         threads = [
             threading.Thread(target=self._one, args=(first, count, began, name, taken))
@@ -70,13 +84,14 @@ class Neighbour:
             thread.start()
         for thread in threads:
             thread.join()
-        self.count += len(taken)
-        return sorted(taken)
+        self.count += len(taken.wall)
+        return taken
 
-    def _one(self, first: int, count: int, began: float, name: str, taken: list[float]) -> None:
+    def _one(self, first: int, count: int, began: float, name: str, taken: Window) -> None:
         for number in range(first, count, CONNECTIONS):
             due = began + number / RATE
             time.sleep(max(due - time.monotonic(), 0))
+            before = worked(self._ground.pid)
             try:
                 self._streams[first].sendall(self._ground.request(f"good-{first}-{number}"))
                 status = status_of(self._streams[first])
@@ -86,18 +101,25 @@ class Neighbour:
                 continue
             if status != 200:
                 self.wrong.append(f"{name}: a well-behaved request was answered {status}")
-            taken.append((time.monotonic() - due) * 1000)
+            taken.wall.append((time.monotonic() - due) * 1000)
+            taken.worked.append((worked(self._ground.pid) - before) * 1000)
 
 
 def p99(taken: list[float]) -> float:
     """The 99th percentile."""
-    return taken[int(len(taken) * 0.99)]
+    return sorted(taken)[int(len(taken) * 0.99)]
 
 
-def busy(pid: int) -> float:
-    """Seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def compared(quiet: list[float], attacked: list[float]) -> tuple[float, str]:
+    """The ratio of the medians of two lists of p99, and how it is told."""
+    ratio = statistics.median(attacked) / statistics.median(quiet)
+    told = f"{statistics.median(quiet):.1f} to {statistics.median(attacked):.1f} ms ({ratio:.2f} times)"
+    return ratio, told
+
+
+def worked(pid: int) -> float:
+    """Seconds that the first thread of a process, the one of its event loop, has been on a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
 @contextmanager
@@ -134,39 +156,39 @@ def main(rounds: int, seconds: float, names: list[str]) -> int:
         f"{RATE:g} requests a second on {CONNECTIONS} connections; medians of the windows' p99"
     )
     print(described(None, method), flush=True)
-    over = []
+    over, queued = list[str](), list[str]()
     with laid() as ground:
         login = prepared(ground)
         neighbour = Neighbour(ground)
         neighbour.window(seconds, "warming up")
         for name in names:
-            quiet, attacked, shares = list[float](), list[float](), list[float]()
+            quiet, attacked = [], []
             for _ in range(rounds):
-                quiet.append(p99(neighbour.window(seconds, "quiet")))
+                quiet.append(neighbour.window(seconds, "quiet"))
                 with attacking(name, ground, login):
-                    before = busy(ground.pid)
-                    attacked.append(p99(neighbour.window(seconds, name)))
-                    shares.append((busy(ground.pid) - before) / seconds)
+                    attacked.append(neighbour.window(seconds, name))
                 time.sleep(0.5)
-            each = [b / a for a, b in zip(quiet, attacked, strict=True)]
-            ratio = statistics.median(attacked) / statistics.median(quiet)
-            print(
-                f"{name:<20} p99 quiet {statistics.median(quiet):7.1f} ms, under attack "
-                f"{statistics.median(attacked):7.1f} ms, ratio {ratio:.2f} "
-                f"({min(each):.2f} to {max(each):.2f}); proxy {statistics.median(shares):.0%} of a core",
-                flush=True,
+            wall, told_wall = compared([p99(one.wall) for one in quiet], [p99(one.wall) for one in attacked])
+            work, told_work = compared(
+                [p99(one.worked) for one in quiet], [p99(one.worked) for one in attacked]
             )
-            over += [name] if ratio >= WANTED else []
+            print(f"{name:<20} p99 {told_wall}; of the event loop's work {told_work}", flush=True)
+            over += [name] if wall >= WANTED else []
+            queued += [name] if work >= WANTED else []
         ground.end(signal.SIGTERM)
         ground.run("audit", "verify")
 
     def told() -> str:
-        kept = (
-            f"under {WANTED:g} times in all {len(names)}" if not over else f"NOT under in: {', '.join(over)}"
+        return (
+            f"{neighbour.count} well-behaved requests; p99 not under {WANTED:g} times: {_listed(over)}; "
+            f"of the event loop's work: {_listed(queued)}"
         )
-        return f"{neighbour.count} well-behaved requests; p99 {kept}"
 
     return tell(neighbour.wrong, told)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{len(names)} ({', '.join(names)})" if names else "none"
 
 
 if __name__ == "__main__":

@@ -53,3 +53,27 @@ async def test_at_a_steady_rate_nothing_is_lost() -> None:
     code, said = await trial("soak.py", "5", "40")
     assert code == 0, said
     assert "200 answered of 200, 152 sent" in said
+
+
+@pytest.mark.timeout(300)
+async def test_a_writer_that_is_killed_has_all_that_it_answered_for() -> None:
+    code, said = await trial("writer.py", "60", "7")
+    assert code == 0, said
+    assert "0 of 60" in said
+    assert re.search(r"told as sent: [1-9]", said), said
+
+
+@STRACE
+@pytest.mark.timeout(300)
+async def test_a_call_that_fails_on_any_path_sends_nothing_unlogged() -> None:
+    code, said = await trial("faults.py", "4", "3", "write", "approval")
+    assert code == 0, said
+    assert "0 unlogged or out of order" in said
+
+
+@pytest.mark.timeout(300)
+async def test_whoever_behaves_is_answered_while_another_attacks() -> None:
+    """How soon is a figure, and made by the long form."""
+    code, said = await trial("neighbours.py", "1", "1", "slow headers", "connections", "denials")
+    assert code == 0, said
+    assert "140 well-behaved requests" in said
