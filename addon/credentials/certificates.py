@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from wharfinger.credentials.sources import NotFetched
 
 
@@ -18,7 +17,7 @@ class Pair:
     """A certificate, those that lead from it to a root, and the key."""
 
     chain: tuple[x509.Certificate, ...]
-    key: PrivateKeyTypes
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
     @classmethod
     def read(cls, parts: Mapping[str, str]) -> Pair:
