@@ -10,6 +10,7 @@ from mitmproxy import http
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import MASKED
 from wharfinger.flow import adapter
+from wharfinger.flow.grpc import is_grpc
 from wharfinger.flow.identity import as_response
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link, Stage
@@ -102,8 +103,6 @@ class Admission:
         self._parts.sessions.admitted(flow.client_conn, flow.id, admission)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, *, early: bool) -> None:
-        kind = flow.request.headers.get("content-type", "")
-        grpc = flow.request.is_http2 and kind.startswith("application/grpc")
-        flow.response = as_response(replace(answer, grpc=grpc))
+        flow.response = as_response(replace(answer, grpc=flow.request.is_http2 and is_grpc(flow.request)))
         if early:
             self._parts.sessions.refuse_early(flow.client_conn, flow.id, answer)

@@ -26,6 +26,7 @@ from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Permit
 from wharfinger.flow import resealing
+from wharfinger.flow.grpc import Messages, is_grpc
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.passages import UNOPENED, Passage, Passages
 from wharfinger.flow.response import Incoming, Withheld
@@ -60,14 +61,15 @@ class Inward:
                 case ResponseHeaders():
                     yield from self._head(stream, event, passage, passage.permit)
                 case ResponseData() if passage.incoming is not None:
-                    clean = passage.incoming.data(event.data)
+                    clean = (passage.messages or passage.incoming).data(event.data)
                     if clean:
                         yield from self._body(stream, ResponseData(event.stream_id, clean))
                 case ResponseTrailers() if passage.incoming is not None:
-                    trailers = passage.incoming.trailers(event.trailers)
+                    trailers = (passage.messages or passage.incoming).trailers(event.trailers)
                     yield from self._board.give(stream, ResponseTrailers(event.stream_id, trailers))
                 case ResponseEndOfMessage() if passage.incoming is not None:
-                    yield from self._finish(stream, event, passage, passage.incoming)
+                    rest = (passage.messages or passage.incoming).finish()
+                    yield from self._finish(stream, event, passage, rest)
                 case _:
                     return
         except Withheld as withheld:
@@ -81,6 +83,9 @@ class Inward:
             yield from self._switching.switch(stream, event, passage, incoming)
             return
         head = incoming.begin(event.response, end_stream=event.end_stream)
+        if is_grpc(head) and not event.end_stream:
+            secrets = self._parts.live.secrets_for(permit.session.who.agent)
+            passage.messages = Messages(head, incoming, secrets)
         self._may_follow(permit, head)
         yield from self._board.give(stream, replace(event, response=head))
 
@@ -116,9 +121,8 @@ class Inward:
             yield from self._board.give(stream, event)
 
     def _finish(
-        self, stream: base.HttpStream, event: ResponseEndOfMessage, passage: Passage, incoming: Incoming
+        self, stream: base.HttpStream, event: ResponseEndOfMessage, passage: Passage, rest: bytes
     ) -> layer.CommandGenerator[None]:
-        rest = incoming.finish()
         if rest:
             yield from self._board.give(stream, ResponseData(event.stream_id, rest))
         if stream.client_state == stream.state_stream_request_body:

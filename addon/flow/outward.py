@@ -26,6 +26,7 @@ from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Withdrawn
 from wharfinger.flow import adapter, upstream
 from wharfinger.flow.deadlines import Deadlines
+from wharfinger.flow.grpc import MessageScan, is_grpc
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.passages import UNOPENED, Passage, Passages
 from wharfinger.flow.sessions import Stage
@@ -234,7 +235,8 @@ class Outward:
         if peer := stream.flow.server_conn.peername:
             passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
-            passage.scan = StreamScan(self._parts.live.placeholders)
+            scan = MessageScan if is_grpc(stream.flow.request) else StreamScan
+            passage.scan = scan(self._parts.live.placeholders)
             passage.chunks = sealed.chunks
         if permit.decision.response.switch:
             passage.asked = sealed.head

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mitmproxy import http
     from mitmproxy.connection import Client
     from mitmproxy.proxy.layers.http import HttpStream
+    from wharfinger.flow.grpc import Messages
     from wharfinger.flow.held import Room
     from wharfinger.flow.parts import Parts
     from wharfinger.flow.response import Incoming
@@ -35,6 +36,8 @@ class Passage:
     exchange: Exchange
     permit: Permit | None = None
     incoming: Incoming | None = None
+    messages: Messages | None = None
+    """Of an answer that is gRPC."""
     answer: Answer | None = None
     """The refusal the agent is to see in place of a protocol error."""
     scan: StreamScan | None = None

@@ -187,6 +187,10 @@ class Incoming:
             raise Withheld("the answers under way hold as much as this proxy keeps in memory")
         return b""
 
+    def let_go(self, most: int) -> bytes:
+        """What is held back of the body so far: see `BodyRedactor.let_go`."""
+        return self._body.let_go(most) if self._body is not None else b""
+
     def finish(self) -> bytes:
         """What is left once the body has ended. Raises `Withheld`."""
         if self._body is None:

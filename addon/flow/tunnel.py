@@ -1,7 +1,7 @@
 """What may run on a connection: HTTP/1 to the proxy, then TLS with HTTP/1 or 2 inside, or HTTP/1.
 
-Nothing else: no HTTP/2 without TLS, no raw TCP, no DNS, no QUIC, no UDP, no TLS in TLS: bytes that are not a TLS ClientHello are read as HTTP,
-and refused there if they are not.
+Nothing else: no HTTP/2 without TLS, no HTTP/3 (QUIC), no raw TCP, no DNS, no UDP, no TLS in TLS. Bytes that
+are not a TLS ClientHello are read as HTTP, and refused there if they are not.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ Type = Literal["string", "integer", "number", "boolean", "array", "object"]
 KEYS: Mapping[str, frozenset[str]] = {
     "batch": frozenset({"format", "below", "headers"}),
     "git": frozenset({"service", "headers"}),
-    "grpc": frozenset({"service", "rpc", "headers"}),
+    "grpc": frozenset({"service", "rpc", "headers", "body"}),
     "graphql": frozenset({"operation", "field", "args", "types", "select", "headers"}),
     "http": frozenset({"method", "query", "headers", "body", "encoding", "redirects"}),
     "jsonrpc": frozenset({"method", "params", "headers"}),
@@ -292,6 +292,8 @@ class Run(Written):
         for name in (self.service, self.rpc) if self.type == "grpc" else ():
             if not _DOTTED.fullmatch(name):
                 raise wrong(f'"{name}" is no name of grpc', "write them like pkg.Service and Method")
+        if self.type == "grpc" and self.body is not None and not self.stream:
+            raise wrong("messages of grpc are not read", "leave `body` out, or write `body: stream`")
         return self
 
     @model_validator(mode="after")

@@ -18,14 +18,25 @@ if TYPE_CHECKING:
     from wharfinger.rules.tools.tool import Tool
 
 _TYPE: Final = re.compile(r"application/grpc(?:\+[a-z0-9.-]{1,32})?")
-PASSED: Final = frozenset({"grpc-accept-encoding", "grpc-encoding", "grpc-timeout"})
-"""Fields of the protocol itself; metadata of the API's own has to be declared like any header."""
+PASSED: Final = frozenset({"grpc-encoding", "grpc-timeout"})
+"""Fields of the protocol itself; metadata of the API's own has to be declared like any header.
+
+Not `grpc-accept-encoding`: what a server compresses could not be looked through for secrets.
+"""
 
 
 def lower(run: Run) -> Form:
     """The form of a tool that is a method of a service."""
     url = f"{run.url.removesuffix('/')}/{run.service}/{run.rpc}"
-    return Form(Protocol.GRPC, ("POST",), url, headers=run.headers, encoding="any", passed=PASSED)
+    return Form(
+        Protocol.GRPC,
+        ("POST",),
+        url,
+        headers=run.headers,
+        encoding="any",
+        passed=PASSED,
+        stream=run.stream,
+    )
 
 
 def read(asked: Asked) -> Sequence[Operation]:

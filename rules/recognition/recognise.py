@@ -129,8 +129,9 @@ class Toolset:
         _, surfaces = self._index.find(request.scheme, host, request.port, method, path)
         if surfaces:
             speech = SPEECHES[surfaces[0].protocol]
-            opens = speech.opening is not None and any(tool.opening for tool in surfaces[0].tools)
-            return Streamed(speech.opening) if opens else None
+            if speech.reads_body or speech.opening is not None:
+                opens = speech.opening is not None and any(tool.opening for tool in surfaces[0].tools)
+                return Streamed(speech.opening) if opens else None
         head = self.recognise(replace(request, body=None))
         passes = head.refusal is None and head.winner is not None and head.winner.stream
         return Streamed() if passes else None

@@ -63,6 +63,10 @@ class AnswerRedactor:
             [self._masked(part) for piece in self._body.pieces(data) for part in self._taken(piece)]
         )
 
+    def let_go(self, most: int) -> bytes:
+        """What is held back of the body so far: see `BodyRedactor.let_go`."""
+        return self._body.let_go(most) if self._format is None and self._masking is None else b""
+
     def finish(self) -> bytes:
         """The rest, when the body has ended. Raises `Undecodable` or `Unredactable`."""
         rest = self._body.finish()

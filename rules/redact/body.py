@@ -41,6 +41,13 @@ class BodyRedactor:
             return self._stream.feed(data)
         return b"".join(self.pieces(data))
 
+    def let_go(self, most: int) -> bytes:
+        """What is held back of the body so far, if it is no more than `most` bytes: nothing is then waited for.
+
+        Whoever asks for it has to look for what begins in it.
+        """
+        return self._stream.finish() if self._decoder.identity and self._stream.held <= most else b""
+
     def finish(self) -> bytes:
         """The rest, when the body has ended. Raises `Undecodable` where a coding was cut short."""
         self._decoder.finish()

@@ -176,6 +176,11 @@ class StreamScan:
     placeholders: Placeholders
     _held: bytes = b""
 
+    @property
+    def reach(self) -> int:
+        """Bytes that a placeholder may take in a stream, however it is written."""
+        return self.placeholders.longest * _WIDEST
+
     def feed(self, data: bytes) -> tuple[bytes, Owner | None]:
         """What may be sent now, and the owner of a placeholder if one has appeared (then nothing may)."""
         data = self._held + data
@@ -194,8 +199,7 @@ class StreamScan:
 
     def _kept(self, data: bytes) -> int:
         """Length of the longest end of `data` that a placeholder could begin with."""
-        widest = self.placeholders.longest * _WIDEST
-        for start in range(max(0, len(data) - widest), len(data)):
+        for start in range(max(0, len(data) - self.reach), len(data)):
             if self._may_begin(data[start:]):
                 return len(data) - start
         return 0
