@@ -3,7 +3,7 @@
     python scripts/torture/faults.py [TRIALS] [SEED] [NAME]...     # 8 trials by default; needs strace
     python scripts/torture/faults.py all [SEED] [NAME]...
 
-NAME is a path, which is one of write, approval, reload and start, or a system call; without, trials are taken
+NAME is a path, which is one of send, approval, reload and start, or a system call; without, trials are taken
 from all. First each path is run once under strace, which shows every call that any thread makes there on a
 file of the data folder or of the configuration. Each of them, by name and by which of its name it is in its
 thread, is a place for a fault: EIO, ENOSPC, EINTR, SIGKILL, and for writes that nothing is written; once, and

@@ -7,7 +7,7 @@ command of that person, takes; each is given so many seconds and may fail. What 
 2. a request behind a question that goes out without its yes, or more often than yes was said, over the crash
    and the next start too
 3. a request that goes out after a reload was answered with success whose policy denies it
-4. on the write path, a request that goes out after one was refused because the book had failed
+4. on the path send, a request that goes out after one was refused because the book had failed
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Stage:
         return next((str(row["id"]) for row in rows), "")
 
 
-def write(stage: Stage) -> None:
+def send(stage: Stage) -> None:
     """Requests that are allowed, and one that is not."""
     for number in range(4):
         stage.send(f"plain-{number}", "DELETE" if number == 1 else "GET")
@@ -132,7 +132,7 @@ def reload(stage: Stage) -> None:
 
 
 SCENES: dict[str, Callable[[Stage], None]] = {
-    "write": write, "approval": approval, "reload": reload, "start": write,
+    "send": send, "approval": approval, "reload": reload, "start": send,
 }  # fmt: skip
 """By path. `start` is that of reading configuration, book and store: its faults come before all steps."""
 
@@ -173,7 +173,7 @@ def wrong(stage: Stage, path: str) -> list[str]:
         if statuses.count(200) > intents[name]:
             found.append(f"{name} was answered 200, and its intent is not in the book")
     found += [f"{name} went out although the policy in force denies it" for name in stage.after_reload]
-    if path == "write":
+    if path == "send":
         plain = [each for name, all_ in stage.answered.items() if name.startswith("plain-") for each in all_]
         kept = [status for status in plain if status in {200, 502}]
         if kept != sorted(kept):

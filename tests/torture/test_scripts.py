@@ -66,7 +66,7 @@ async def test_a_writer_that_is_killed_has_all_that_it_answered_for() -> None:
 @STRACE
 @pytest.mark.timeout(300)
 async def test_a_call_that_fails_on_any_path_sends_nothing_unlogged() -> None:
-    code, said = await trial("faults.py", "4", "3", "write", "approval")
+    code, said = await trial("faults.py", "4", "3", "send", "approval")
     assert code == 0, said
     assert "0 unlogged or out of order" in said
 
