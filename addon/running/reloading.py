@@ -83,7 +83,10 @@ class Reloader:
     async def _take_over(self, configuration: Configuration, taken: Snapshot, person: str) -> Reloaded:
         runtime, before = self.runtime, self.runtime.live.configuration
         prepared = await runtime.credentials.prepare(
-            configuration.credentials, taken.folder, configuration.tools.placements
+            configuration.credentials,
+            taken.folder,
+            configuration.tools.placements,
+            configuration.sources,
         )
         secrets.check_apart(runtime.channel_secrets, prepared.values.values())
         now = runtime.desk.clock.now()
