@@ -54,6 +54,7 @@ def check_references(  # noqa: PLR0917 - every file, once
         _viewers(policy, people, problems)
         _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
+    _proxy(built, declared, problems)
     _separate(built, declared, problems)
     _variables(built, problems)
 
@@ -341,6 +342,22 @@ def _overlap(opened: str, credential: Credential) -> bool:
     if opened.startswith("*."):
         return any(bound.removeprefix("*").endswith(opened[1:]) for bound in credential.hosts)
     return credential.goes_to(opened)
+
+
+def _proxy(built: Configuration, declared: Declared, problems: Problems) -> None:
+    """The login of a proxy to go out through is there, is one, and may go there."""
+    proxy = built.settings.upstream.proxy
+    if proxy is None or not proxy.credential:
+        return
+    at, name = proxy.at("credential"), proxy.credential
+    credential = built.credentials.get(name)
+    if credential is None:
+        declared.credentials.check(name, at, problems)
+    elif credential.kind != "basic":
+        problems.error(at, f"the credential {name} is not of the kind basic", "it takes user and password")
+    elif not credential.goes_to(proxy.host):
+        hint = "add the host to `hosts:` of the credential, or use another"
+        problems.error(at, f"the credential {name} may not go to {proxy.host}", hint)
 
 
 def _variables(built: Configuration, problems: Problems) -> None:

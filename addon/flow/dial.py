@@ -3,7 +3,8 @@
 Refused always: what no policy may name (link-local and with it the metadata services, multicast,
 unspecified, the runtime's own listeners). Refused unless `resolve` or `network.private` pins that address
 to that very name: loopback, private, CGNAT, reserved ranges, and IPv6 forms that carry such an IPv4
-address (`wharfinger.networks`). The host at which people open the console is never looked up.
+address (`wharfinger.networks`). The host at which people open the console is never looked up. Where
+everything goes out through another proxy (`beyond`), the names are guarded in place of the addresses.
 """
 
 from __future__ import annotations
@@ -11,13 +12,18 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import Any
 
+from wharfinger.flow import beyond
 from wharfinger.networks import NEVER, Address, embedded, may_dial, within
 from wharfinger.rules.models.settings import Settings
+from wharfinger.rules.models.upstream import UpstreamProxy
 from wharfinger.rules.requests.spelling import covers
+from wharfinger.secret import Secret
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one TCP connection to be made."""
@@ -36,6 +42,10 @@ FORBIDDEN = (
 """Some of what no setting lets anybody dial, to see whether the guard is there."""
 
 
+type Login = Callable[[str], Awaitable[Secret]]
+"""The value of a credential, once it is there."""
+
+
 class DialRefused(OSError):
     """A place that may not be dialled, or a name without an address that may."""
 
@@ -47,9 +57,14 @@ class Dialer:
         self,
         settings: Callable[[], Settings],
         own_listeners: Callable[[], Collection[tuple[str, int]]],
+        login: Login | None = None,
+        trust_for: Callable[[str], Path] | None = None,
     ) -> None:
+        """`login` gives the credential of a proxy to go out through, `trust_for` what vouches for it."""
         self._settings = settings
         self._own = own_listeners
+        self._login = login
+        self._trust_for = trust_for
         self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(LOOK_UPS))
 
     def allowed(self, name: str, address: Address) -> bool:
@@ -139,11 +154,72 @@ class Dialer:
         self, name: str, port: int, agent: str = ""
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect to `name` on behalf of `agent`. Raises `DialRefused` or `OSError`."""
+        settings = self._settings()
+        proxy = settings.upstream.proxy
+        if proxy is not None and settings.pin(name, port) is None and proxy.serves(name):
+            return await self._through(proxy, name, port, agent)
+        return await self._connect(name, await self.resolve(name, port, agent))
+
+    async def _through(
+        self, proxy: UpstreamProxy, name: str, port: int, agent: str
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to `name` by way of a proxy."""
+        self._check_name(name, port)
+        secure = None
+        if proxy.secure:
+            roots = self._trust_for(proxy.host) if self._trust_for is not None else None
+            secure = ssl.create_default_context(cafile=roots)
+        reader, writer = await self._connect(proxy.host, await self._ways_to(proxy, agent), secure)
+        try:
+            login = await self._login(proxy.credential) if proxy.credential and self._login else None
+            await beyond.tunnel(reader, writer, f"{name}:{port}", login)
+        except BaseException:
+            writer.transport.abort()
+            raise
+        return reader, writer
+
+    def _check_name(self, name: str, port: int) -> None:
+        """Refuse what a proxy that resolves names must not be asked for."""
+        settings = self._settings()
+        if name == settings.channels.host:
+            raise DialRefused(f"{name} is where people open the console")
+        try:
+            address = ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            listed = any(covers(pattern, name) for pattern in settings.network.private)
+            if name in beyond.NEVER or (beyond.is_inner(name) and not listed):
+                raise DialRefused(f"{name} is a name of an inner network, which may not be dialled") from None
+            return
+        if not self.allowed(name, address) or self._is_own(address, port):
+            raise DialRefused(f"{name} is an address that may not be dialled")
+
+    async def _ways_to(self, proxy: UpstreamProxy, agent: str) -> list[tuple[Address, int]]:
+        """Where the proxy itself is. It is the operator's own word, so it may be inside."""
+        pin = self._settings().pin(proxy.host, proxy.port)
+        if pin is not None:
+            ways = [(ipaddress.ip_address(pin.address), pin.port or proxy.port)]
+        else:
+            ways = [(address, proxy.port) for address in await self._look_up(proxy.host, proxy.port, agent)]
+        for address, port in ways:
+            if any(within(part, NEVER) for part in embedded(address)) or self._is_own(address, port):
+                raise DialRefused("the upstream proxy is at an address that is never dialled")
+        return ways
+
+    @staticmethod
+    async def _connect(
+        name: str, ways: list[tuple[Address, int]], secure: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to the first of `ways` that answers."""
         last: OSError = DialRefused(f"{name} has no address")
-        for address, dialled in await self.resolve(name, port, agent):
+        for address, dialled in ways:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    return await asyncio.open_connection(str(address), dialled)
+                    if secure is None:
+                        return await asyncio.open_connection(str(address), dialled)
+                    own = name.strip("[]")
+                    return await asyncio.open_connection(
+                        str(address), dialled, ssl=secure, server_hostname=own
+                    )
             except TimeoutError:
                 last = DialRefused(f"{name} did not answer in time")
             except OSError as error:

@@ -25,7 +25,7 @@ from wharfinger.certs.environment import ClientFiles
 from wharfinger.channels import secrets
 from wharfinger.clock import Clock
 from wharfinger.credentials.own_store import OwnStore
-from wharfinger.credentials.registry import Credentials
+from wharfinger.credentials.registry import Credentials, CredentialUnavailable
 from wharfinger.credentials.sources import Asked, Environment
 from wharfinger.credentials.store_key import passphrase
 from wharfinger.deciding.gate import Gate
@@ -217,10 +217,15 @@ async def assemble(
             ) from error
         undo.callback(sock.close)
         own: list[tuple[str, int]] = []
-        dialer = Dialer(lambda: live.configuration.settings, lambda: [*own, sock.getsockname()[:2]])
         extra_roots = _extra_roots(configuration, snapshot.folder, desk.data)
         minting = Rate(settings.limits.certificates, MINTING_BURST)
         trust_for = roots_by_host(Path(certifi.where()), extra_roots)
+        dialer = Dialer(
+            lambda: live.configuration.settings,
+            lambda: [*own, sock.getsockname()[:2]],
+            lambda name: _login(credentials, name),
+            trust_for,
+        )
         edge = Edge(sock, authority, trust_for, dialer, minting, observers)
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
@@ -234,6 +239,15 @@ async def assemble(
 def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority, ClientFiles]:
     authority = Authority.open_or_create(data.ca)
     return authority, ClientFiles.write(data.client, authority, extra)
+
+
+async def _login(credentials: Credentials, name: str) -> Secret:
+    """The value of a credential of our own, fetched anew where that is due. Raises OSError."""
+    await credentials.ready([name])
+    try:
+        return credentials.current(name)
+    except CredentialUnavailable as unavailable:
+        raise OSError(str(unavailable)) from None
 
 
 def _limits(configuration: Configuration) -> Limits:

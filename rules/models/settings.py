@@ -10,9 +10,10 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 from wharfinger.rules.models.audit import Audit
-from wharfinger.rules.models.base import Text, Whole, Written, later, listed, wrong
+from wharfinger.rules.models.base import Text, Whole, Written, listed, wrong
 from wharfinger.rules.models.channels import Channels
 from wharfinger.rules.models.traces import Traces
+from wharfinger.rules.models.upstream import UpstreamProxy
 from wharfinger.rules.models.values import Duration, Endpoint, Listen, PlainHost, Size, host
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -118,13 +119,7 @@ class Upstream(Written):
     ca: dict[PlainHost, Text] = Field(
         default_factory=dict, description="Extra trust: a PEM file for each host, or * for all."
     )
-    proxy: None = Field(default=None, description="A proxy to go out through; not supported yet.")
-
-    @field_validator("proxy", mode="before")
-    @classmethod
-    def _none(cls, value: Any) -> None:
-        if value is not None:
-            raise later("an upstream proxy")
+    proxy: UpstreamProxy | None = Field(default=None, description="A proxy to go out through.")
 
 
 class PerAgent(Written):

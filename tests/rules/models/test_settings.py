@@ -200,10 +200,10 @@ def test_an_entry_with_the_port_goes_first() -> None:
             ],
         ),
         (
-            "version: 1\nupstream: {proxy: 'http://x', ca: {a.b: 5}}",
+            "version: 1\nupstream: {proxy: 'ftp://x', ca: {a.b: 5}}",
             [
-                "2:19 an upstream proxy is not supported yet | leave it out; this version would not enforce it",
-                '2:41 expected text, not "5" | quote it if it is text: "5"',
+                "2:19 this is not the URL of a proxy | write it like http://proxy.corp.example:3128",
+                '2:40 expected text, not "5" | quote it if it is text: "5"',
             ],
         ),
         (
