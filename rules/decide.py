@@ -19,6 +19,7 @@ from wharfinger.rules.policies import denials as denied
 from wharfinger.rules.policies import patterns
 from wharfinger.rules.policies.granting import Granting
 from wharfinger.rules.policies.judging import Judgement, judge, judge_texts, shortest
+from wharfinger.rules.policies.redacting import redactions
 from wharfinger.rules.policies.ruling import Ruled, Ruling
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognition import presented
@@ -211,7 +212,7 @@ class _Deciding:
         if judgement.verdict is not Verdict.DENY or judgement.forbidden or judgement.code is not None:
             led = None
         if led is not None:
-            return self._follows(read, shown, led)
+            return self._follows(read, shown, agent, led)
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
@@ -232,7 +233,7 @@ class _Deciding:
             digest=digest,
             ask=judgement.ask,
             protocol=read.protocol,
-            response=_response(read.winners, shown.credentialed) if opened else _CLOSED,
+            response=self._answer(read.winners, read.winners, read, shown, agent) if opened else _CLOSED,
             reservations=ruling.reservations if opened else (),
             timeout=shortest(judgement.timeout, *(tool.timeout for tool in read.winners)) if opened else None,
             review=judgement.review,
@@ -264,7 +265,7 @@ class _Deciding:
             trace=judgement.steps if self.explain else (),
         )
 
-    def _follows(self, read: Recognised, shown: Presented, led: Pass) -> Decision:
+    def _follows(self, read: Recognised, shown: Presented, agent: Agent, led: Pass) -> Decision:
         """A redirect of a call that was let out is followed; nothing is put in."""
         plan = self._plan(read, shown)
         kept = plan.outgoing(self.request)
@@ -281,11 +282,32 @@ class _Deciding:
             dropped=plan.dropped,
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
-            response=_response((), shown.credentialed),
+            response=self._answer((), self._led(led), read, shown, agent),
             timeout=led.timeout,
             led=led,
             trace=(*self._call_steps(read), Step("verdict", reason, "allow")) if self.explain else (),
         )
+
+    def _answer(
+        self,
+        tools: tuple[Tool, ...],
+        asked: tuple[Tool, ...],
+        read: Recognised,
+        shown: Presented,
+        agent: Agent,
+    ) -> ResponseRules:
+        """How the answer is treated: as `tools` say, less what is taken out of answers to those `asked`."""
+        policies = (self.configuration.policies[name] for name in agent.policies)
+        fields, detectors = redactions(asked, policies, agent.environment, self.now)
+        rules = _response(tools, shown.credentialed, fields)
+        if detectors or (fields and read.aliases):
+            return replace(rules, detectors=detectors, aliases=read.aliases)
+        return rules
+
+    def _led(self, led: Pass) -> tuple[Tool, ...]:
+        """The tools whose answers led to a redirect: what is taken out of these is taken out there, too."""
+        tools = self.configuration.tools.tools
+        return tuple(dict.fromkeys(tools[call.tool] for call in led.calls if call.tool in tools))
 
     def _subjects(self, part: Part, read: Recognised, agent: Agent, path: str) -> list[tuple[str, Scope]]:
         call = part.call
@@ -469,14 +491,11 @@ def _reason(header: str | None, argument: str | None, call: Call, run: str | Non
     return None
 
 
-def _response(tools: tuple[Tool, ...], credentialed: bool) -> ResponseRules:
+def _response(tools: tuple[Tool, ...], credentialed: bool, redact: tuple[str, ...]) -> ResponseRules:
     """How the response is treated: cookies of hosts with a credential are withheld, if not declared."""
     if not tools:
-        return _response_rules((), not credentialed, credentialed)
+        return _response_rules(redact, not credentialed, credentialed)
     cookies = not credentialed or all(tool.auth_own or "cookie" in tool.passed for tool in tools)
-    redact = tools[0].redact
-    if len(tools) > 1:
-        redact = tuple(dict.fromkeys(path for tool in tools for path in tool.redact))
     switch = tools[0].protocol is Protocol.WEBSOCKET
     redirects = tools[0].redirects if all(tool.redirects == tools[0].redirects for tool in tools) else ()
     kept = tools[0].kept if all(tool.kept == tools[0].kept for tool in tools) else ""

@@ -19,7 +19,6 @@ from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.selections import Selection
 from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.policies.asking import for_agent, lacking
-from wharfinger.rules.redact.fields import FieldPath, NotAPath
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.tools.places import Endpoint
 from wharfinger.rules.tools.tool import Tool
@@ -54,7 +53,6 @@ def check_references(  # noqa: PLR0917 - every file, once
         _viewers(policy, people, problems)
         _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
-    _proxy(built, declared, problems)
     _separate(built, declared, problems)
     _variables(built, problems)
 
@@ -200,7 +198,6 @@ class _Tools:
         undeclared: dict[str, list[str]] = {}
         out_of_reach: dict[tuple[str, str], list[str]] = {}
         for definition in self._file.tools:
-            self._redactions(definition)
             tool = self._built.tools.get(definition.tool)
             if tool is None or tool.builtin is not self._file.builtin:
                 continue  # it has errors, or another has taken its place
@@ -228,13 +225,6 @@ class _Tools:
             self._warn(undeclared, out_of_reach)
         else:
             self._report(undeclared, out_of_reach)
-
-    def _redactions(self, definition: ToolDef) -> None:
-        for index, path in enumerate(definition.redact):
-            try:
-                FieldPath.compile(path)
-            except NotAPath as error:
-                self._problems.error(definition.at("redact", index), str(error), "write it like $.user.email")
 
     def _report(
         self, undeclared: dict[str, list[str]], out_of_reach: dict[tuple[str, str], list[str]]
@@ -342,22 +332,6 @@ def _overlap(opened: str, credential: Credential) -> bool:
     if opened.startswith("*."):
         return any(bound.removeprefix("*").endswith(opened[1:]) for bound in credential.hosts)
     return credential.goes_to(opened)
-
-
-def _proxy(built: Configuration, declared: Declared, problems: Problems) -> None:
-    """The login of a proxy to go out through is there, is one, and may go there."""
-    proxy = built.settings.upstream.proxy
-    if proxy is None or not proxy.credential:
-        return
-    at, name = proxy.at("credential"), proxy.credential
-    credential = built.credentials.get(name)
-    if credential is None:
-        declared.credentials.check(name, at, problems)
-    elif credential.kind != "basic":
-        problems.error(at, f"the credential {name} is not of the kind basic", "it takes user and password")
-    elif not credential.goes_to(proxy.host):
-        hint = "add the host to `hosts:` of the credential, or use another"
-        problems.error(at, f"the credential {name} may not go to {proxy.host}", hint)
 
 
 def _variables(built: Configuration, problems: Problems) -> None:

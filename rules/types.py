@@ -345,6 +345,10 @@ class ResponseRules:
     """New secrets in it, which the agent is not to see."""
     kept: str = ""
     """Under what name the proxy keeps its cookies for the agent, where it does."""
+    detectors: frozenset[str] = frozenset()
+    """Those whose findings are masked."""
+    aliases: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
+    """Of GraphQL: what the agent calls fields, to the names these have in the schema."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.credentials.sealed_values import Ended, SealedValues
 from wharfinger.deciding.gate import Session
 from wharfinger.deciding.redirects import Redirects
+from wharfinger.keeping.keys import Purpose
 from wharfinger.rules import decide as deciding
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.policies.limits import UNCOUNTED
@@ -430,6 +431,12 @@ class Live:
         self._concealed, self._all = dict(texts), (version, everything)
         self._marks = Placeholders({text: Owner("", what) for text, what in texts.items()}) if texts else None
         self._sets.clear()
+
+    def pseudonyms(self, agent: str) -> bytes:
+        """The key that values are hashed by in answers to `agent`: pseudonyms are of no use to others."""
+        known = self.agents.get(agent)
+        of = (known.id if known is not None else agent).encode("utf-8")
+        return hmac.digest(self._keys.derive(Purpose.PSEUDONYMS), of, "sha256")
 
     def secrets_for(self, agent: str) -> SecretSet:
         """Everything that must not reach `agent`, each shown as its placeholder where it has one."""

@@ -100,6 +100,7 @@ class Inward:
             http_version=stream.flow.request.http_version,
             parse_limit=self._parts.limits.parse,
             room=self._passages.room(passage),
+            pseudonyms=self._parts.live.pseudonyms(permit.session.who.agent),
         )
         return passage.incoming
 

@@ -7,13 +7,14 @@ decoded, or cannot be parsed where fields of it are to be redacted, is withheld.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from mitmproxy import http
 from wharfinger.flow.held import Room
-from wharfinger.rules.redact.body import BodyRedactor
+from wharfinger.rules.redact.answer import AnswerRedactor, Wanted
 from wharfinger.rules.redact.decode import Undecodable
-from wharfinger.rules.redact.fields import Unredactable, redact_fields
+from wharfinger.rules.redact.fields import Fields, Unredactable
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.requests.challenges import binds
 from wharfinger.rules.types import ResponseRules
@@ -49,25 +50,22 @@ class Incoming:
         http_version: str,
         parse_limit: int,
         room: Room,
+        pseudonyms: bytes = b"",
     ) -> None:
         self._rules = rules
         self._secrets = secrets
         self._decision_id = decision_id
         self._head_only = method == "HEAD"
         self._framing = _FRAMING.get(http_version, ())
-        self._parse_limit = parse_limit
+        fields = Fields(rules.redact, parse_limit, pseudonyms, rules.aliases) if rules.redact else None
+        self._wanted = Wanted(fields, rules.detectors)
         self._room = room
-        self._body: BodyRedactor | None = None
-        self._buffer: bytearray | None = None
+        self._taken = 0
+        """Bytes of room that are taken for what is held."""
+        self._body: AnswerRedactor | None = None
         self._header_findings: Counter[str] = Counter()
-        self._field_findings = 0
         self.status = 0
         self.received = 0
-
-    @property
-    def buffered(self) -> bool:
-        """Whether the body is held until it is whole, to redact fields of it."""
-        return self._buffer is not None
 
     @property
     def findings(self) -> Mapping[str, int]:
@@ -75,8 +73,6 @@ class Incoming:
         found = Counter(self._header_findings)
         if self._body is not None:
             found.update(self._body.findings)
-        if self._field_findings:
-            found["fields"] += self._field_findings
         return found
 
     def begin(self, response: http.Response, *, end_stream: bool) -> http.Response:
@@ -116,15 +112,13 @@ class Incoming:
         return self._head(response, [*fields, *granted])
 
     def _open_body(self, response: http.Response) -> None:
-        try:
-            self._body = BodyRedactor(self._secrets, response.headers.get("content-encoding", ""))
-        except Undecodable as error:
-            raise Withheld(f"the response cannot be decoded: {error}") from None
-        if self._rules.redact:
-            media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media != "application/json" and not media.endswith("+json"):
-                raise Withheld("fields of the response are to be redacted, and it is not JSON")
-            self._buffer = bytearray()
+        with _withholding():
+            self._body = AnswerRedactor(
+                self._secrets,
+                self._wanted,
+                content_encoding=response.headers.get("content-encoding", ""),
+                content_type=response.headers.get("content-type", ""),
+            )
 
     def _clean(self, text: bytes) -> bytes:
         if not self._secrets.within(text):
@@ -174,18 +168,18 @@ class Incoming:
         self.received += len(chunk)
         if self._body is None:
             return b""
-        try:
+        with _withholding():
             clean = self._body.feed(chunk)
-        except Undecodable as error:
-            raise Withheld(f"the response cannot be decoded: {error}") from None
-        if self._buffer is None:
-            return clean
-        self._buffer += clean
-        if len(self._buffer) > self._parse_limit:
-            raise Withheld("fields of the response are to be redacted, and it is too large to parse")
-        if not self._room.take(len(clean)):
+        self._hold(self._body.waiting)
+        return clean
+
+    def _hold(self, size: int) -> None:
+        """Have room for as much as is held of documents that are not whole."""
+        if size < self._taken:
+            self._room.give_back(self._taken - size)
+        elif size > self._taken and not self._room.take(size - self._taken):
             raise Withheld("the answers under way hold as much as this proxy keeps in memory")
-        return b""
+        self._taken = size
 
     def let_go(self, most: int) -> bytes:
         """What is held back of the body so far: see `BodyRedactor.let_go`."""
@@ -195,20 +189,16 @@ class Incoming:
         """What is left once the body has ended. Raises `Withheld`."""
         if self._body is None:
             return b""
-        try:
-            rest = self._body.finish()
-        except Undecodable as error:
-            raise Withheld(f"the response cannot be decoded: {error}") from None
-        if self._buffer is None:
-            return rest
-        whole = bytes(self._buffer) + rest
-        if not whole:
-            return b""
-        try:
-            redacted, self._field_findings = redact_fields(whole, self._rules.redact, self._parse_limit)
-        except Unredactable as error:
-            raise Withheld(f"fields of the response are to be redacted: {error}") from None
-        # Serialising anew can turn an escaped spelling of a secret back into the secret.
-        clean, found = self._secrets.redact(redacted)
-        self._header_findings.update(found)
-        return clean
+        with _withholding():
+            return self._body.finish()
+
+
+@contextmanager
+def _withholding() -> Iterator[None]:
+    """Withhold the answer where it cannot be redacted: no cause is kept, which may quote the body."""
+    try:
+        yield
+    except Undecodable as error:
+        raise Withheld(f"the response cannot be decoded: {error}") from None
+    except Unredactable as error:
+        raise Withheld(f"fields of the response are to be redacted: {error}") from None

@@ -44,6 +44,7 @@ class Purpose(enum.StrEnum):
     CODES = "approval codes"
     BUTTONS = "channel buttons"
     CHECKPOINTS = "checkpoints"
+    PSEUDONYMS = "pseudonyms"
 
 
 class KeyUnusable(Fault):

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from wharfinger.rules.models.base import Flag, Text, Whole, Written, wrong
 from wharfinger.rules.models.limits import History, Limit
+from wharfinger.rules.models.redacting import Detected, Redacting
 from wharfinger.rules.models.selections import Tools
 from wharfinger.rules.models.values import Duration, HeaderName, HostPattern, Name, Pattern, Variable
 from wharfinger.rules.types import UNMATCHED, Verdict
@@ -235,7 +236,7 @@ class Case(Written):
         return "instant" in self.model_fields_set
 
 
-_RULES: Final = ("tools", "allow", "ask", "deny", "deny_patterns", "limits", "extends")
+_RULES: Final = ("tools", "allow", "ask", "deny", "deny_patterns", "limits", "redact", "sees", "extends")
 
 
 class Policy(Written):
@@ -284,6 +285,10 @@ class Policy(Written):
         default=(), description="RE2 patterns that no request may contain."
     )
     limits: tuple[Limit, ...] = Field(default=(), description="How often, and for how much in all.")
+    redact: tuple[Redacting, ...] = Field(default=(), description="What is taken out of answers.")
+    sees: tuple[Detected, ...] = Field(
+        default=(), description="What its agents may see although a tool would mask it: detectors by name."
+    )
     tests: tuple[Case, ...] = Field(default=(), description="Calls and the verdicts they must get.")
 
     @property

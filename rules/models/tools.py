@@ -23,6 +23,7 @@ from wharfinger.rules.documents.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.documents.problems import Problems, did_you_mean
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, listed, wrong
+from wharfinger.rules.models.redacting import Redaction
 from wharfinger.rules.models.returns import Returned
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
 from wharfinger.rules.protocols import graphql
@@ -353,7 +354,11 @@ class ToolDef(Written):
     reason: Text | None = Field(
         default=None, description="Where the agent's reason may be read from: ${input}."
     )
-    redact: tuple[Text, ...] = Field(default=(), description="JSONPaths of the answer that are masked.")
+    redact: tuple[Redaction, ...] = Field(
+        default=(),
+        description="What is taken out of the answer: JSONPaths that are masked; {hash: …}, {last4: …} or "
+        "{drop: …} of one; {find: DETECTOR}.",
+    )
     returns: Returned | None = Field(
         default=None,
         description="New secrets that the tool answers with, and where: the agent gets placeholders. "

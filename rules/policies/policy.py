@@ -14,6 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from wharfinger.rules.conditions.when import UNMATCHED_INPUTS, Condition, OfEffect, Subject, compile_when
+from wharfinger.rules.detecting.detectors import expanded
 from wharfinger.rules.digests import part_digest
 from wharfinger.rules.documents import kinds
 from wharfinger.rules.documents.names import Names
@@ -88,6 +89,14 @@ class CompiledPolicy:
     reads_clock: bool = False
     digest: str = ""
     """Of what is written in its file, but its tests."""
+    redact: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What is taken out of answers, as written, by name of tool; wherever the agents are, for it only hides."""
+    sees: frozenset[str] = frozenset()
+    """The detectors that tools name in vain for its agents."""
+
+    def holds_in(self, environment: str | None) -> bool:
+        """Whether it is about agents of this environment."""
+        return self.model.environments is None or environment in self.model.environments
 
     @property
     def name(self) -> str:
@@ -160,7 +169,17 @@ class _Compiler:
         patterns = Patterns(self.model.deny_patterns, self._ref(self.model.at("deny_patterns"), Verdict.DENY))
         environments = self._environments(None)
         searched = (Searched(patterns, environments),) if self.model.deny_patterns else ()
-        return CompiledPolicy(self.model, rules, searched, by_name(self._limits()), clock)
+        return CompiledPolicy(
+            self.model, rules, searched, by_name(self._limits()), clock,
+            redact=self._redactions(), sees=expanded(self.model.sees),
+        )  # fmt: skip
+
+    def _redactions(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, dict[str, None]] = {}
+        for written in self.model.redact:
+            for name in self._names(written.tool, written.at("tool"), Verdict.DENY):
+                found.setdefault(name, {}).update(dict.fromkeys(written.fields))
+        return {name: tuple(entries) for name, entries in found.items()}
 
     def _rules(self) -> Iterator[tuple[tuple[str, ...], Rule]]:
         for index, name in enumerate(self.model.tools):
@@ -346,7 +365,9 @@ class _Compiler:
         patterns = once((*own.patterns, *inherited))
         clock = own.reads_clock or any(base.reads_clock for base in bases)
         digest = part_digest(self.model)
-        whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock, digest)
+        redact = merged([own.redact, *(base.redact for base in bases)])
+        sees = own.sees.union(*(base.sees for base in bases))
+        whole = CompiledPolicy(self.model, rules, tuple(patterns), limits, clock, digest, redact, sees)
         if not self.model.abstract:
             self._check_streams(whole)
         return whole

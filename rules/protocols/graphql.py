@@ -149,7 +149,7 @@ def read(asked: Asked) -> Sequence[Operation]:
         spread += _spread(operation, variables) if operation.repeated else 0
         if spread > asked.limit:
             raise _refused("large variables are used too often", "Ask for fewer fields at once.")
-        found += _calls(operation, variables, texts)
+        found += _calls(operation, variables, texts, document.aliases)
     return found
 
 
@@ -238,7 +238,10 @@ def _spread(operation: OperationText, variables: Mapping[str, JSON]) -> int:
 
 
 def _calls(
-    operation: OperationText, variables: Mapping[str, JSON], texts: tuple[str, ...]
+    operation: OperationText,
+    variables: Mapping[str, JSON],
+    texts: tuple[str, ...],
+    aliases: Mapping[str, frozenset[str]],
 ) -> list[Operation]:
     from wharfinger.rules.protocols.graphql_values import ABSENT, resolved  # noqa: PLC0415 -- see its head
 
@@ -255,7 +258,8 @@ def _calls(
             value = resolved(each, variables)
             if value is not ABSENT:
                 held[name] = value
-        calls.append(Operation(keys, held, texts=() if calls else texts))
+        first = not calls
+        calls.append(Operation(keys, held, texts=texts if first else (), aliases=aliases if first else {}))
     return calls
 
 

@@ -94,6 +94,8 @@ class Document:
     """Every string that stands in it, escapes resolved."""
     size: int
     """Nodes of its syntax tree."""
+    aliases: Mapping[str, frozenset[str]]
+    """What it calls fields, to the names these have in the schema, wherever in the answer they stand."""
 
 
 def read(text: str, name: str | None = None) -> Document:
@@ -112,9 +114,9 @@ def check(text: str) -> None:
 
 def _read(text: str, name: str | None) -> Document:
     parsed = _parsed(text)
-    texts, size = _walk(parsed)
+    texts, size, aliases = _walk(parsed)
     operations, fragments = _definitions(parsed)
-    return Document(_operation(_chosen(operations, name), fragments), tuple(texts), size)
+    return Document(_operation(_chosen(operations, name), fragments), tuple(texts), size, aliases)
 
 
 def _parsed(text: str) -> DocumentNode:
@@ -151,9 +153,10 @@ def _unlink(lexer: Lexer) -> None:
 _kept = lru_cache(maxsize=KEPT)(_read)
 
 
-def _walk(document: DocumentNode) -> tuple[list[str], int]:
-    """The strings of a document, and how many nodes it has; refuses directives that are not known."""
+def _walk(document: DocumentNode) -> tuple[list[str], int, dict[str, frozenset[str]]]:
+    """The strings of a document, how many nodes it has, and its aliases; refuses directives not known."""
     texts: list[str] = []
+    aliases: dict[str, frozenset[str]] = {}
     size = depth = 0
     level: list[Node] = [document]
     while level:
@@ -166,6 +169,9 @@ def _walk(document: DocumentNode) -> tuple[list[str], int]:
             kind = type(node)
             if kind is StringValueNode:
                 texts.append(node.value)  # type: ignore[attr-defined]
+            elif kind is FieldNode and node.alias is not None:  # type: ignore[attr-defined]
+                called = node.alias.value  # type: ignore[attr-defined]
+                aliases[called] = aliases.get(called, frozenset()) | {node.name.value}  # type: ignore[attr-defined]
             elif kind is DirectiveNode and node.name.value not in DIRECTIVES:  # type: ignore[attr-defined]
                 raise refused(
                     "the document has a directive that may change what it does",
@@ -180,7 +186,7 @@ def _walk(document: DocumentNode) -> tuple[list[str], int]:
                 elif isinstance(child, Node):
                     below.append(child)
         level = below
-    return texts, size
+    return texts, size, aliases
 
 
 @cache

@@ -90,6 +90,8 @@ class Operation:
     """Texts of the whole request that stand in it in a spelling of the protocol's own."""
     inner: Request | None = None
     """A request that it stands for: then that is recognised, and is the call."""
+    aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What the whole request calls fields of its answer, to the names that these have."""
 
 
 def check_count(operations: Sequence[object]) -> None:

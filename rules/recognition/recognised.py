@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.requests import bodies, headers, spelling
@@ -52,6 +53,8 @@ class Recognised:
     """Texts that stand in it in a spelling of its protocol's own."""
     protocol: Protocol = Protocol.HTTP
     """What is spoken at its URL."""
+    aliases: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """What it calls fields of its answer, to the names that these have."""
 
     @property
     def calls(self) -> tuple[Call, ...]:

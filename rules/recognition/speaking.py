@@ -7,7 +7,7 @@ What carries a request (its credential) is one for all of its calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from wharfinger.rules.protocols import websocket
 from wharfinger.rules.protocols.speech import Asked, Operation, Speech, check_count
@@ -82,7 +82,17 @@ def recognise(  # noqa: PLR0917 - a request, as far as it has been read
         passes,
         texts,
         here[0].protocol,
+        _aliases(operations),
     )
+
+
+def _aliases(operations: Sequence[Operation]) -> Mapping[str, frozenset[str]]:
+    """Those of all operations: what a key may stand for in one of the answers, it may in each."""
+    found: dict[str, frozenset[str]] = {}
+    for operation in operations:
+        for key, names in operation.aliases.items():
+            found[key] = found.get(key, frozenset()) | names
+    return found
 
 
 def _body(request: Request, fields: headers.Fields, speech: Speech, limit: int) -> Body:

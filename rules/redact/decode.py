@@ -236,3 +236,5 @@ _CODINGS: Final[dict[str, Callable[[], Coding]]] = {
     "br": _Brotli,
     "zstd": _Zstd,
 }
+KNOWN: Final = frozenset({*_CODINGS, "identity"})
+"""What a `Content-Encoding` may name."""

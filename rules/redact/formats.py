@@ -16,8 +16,6 @@ LINES: Final = frozenset(
 )
 """What answers of a document a line are called."""
 EVENTS: Final = "text/event-stream"
-ACCEPTED: Final = "application/json, application/x-ndjson, text/event-stream"
-"""What a request may ask for whose answer's fields are redacted."""
 
 END: Final = b"[DONE]"
 """The last event of some APIs, which is no document (OpenAI's, and others after it)."""
@@ -41,10 +39,19 @@ class Format(Protocol):
         """The rest, when the body has ended. Raises `Unredactable`."""
 
 
+def is_known(media: str) -> bool:
+    """Whether answers of this media type can be read."""
+    return _is_json(media) or media in LINES or media == EVENTS
+
+
+def _is_json(media: str) -> bool:
+    return media == "application/json" or media.endswith("+json")
+
+
 def format_of(content_type: str, fields: Fields) -> Format:
     """The format that an answer declares. Raises `Unredactable` where its documents cannot be read."""
     media = content_type.partition(";")[0].strip().lower()
-    if media == "application/json" or media.endswith("+json"):
+    if _is_json(media):
         return _Whole(fields)
     if media in LINES:
         return _Lines(fields)

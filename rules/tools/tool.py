@@ -98,7 +98,7 @@ class Tool:
     volatile: frozenset[str]
     """Header fields of the API that the request digest leaves out, in lower case."""
     redact: tuple[str, ...]
-    """JSONPaths of the response that are masked, as written."""
+    """What is taken out of the response, as written."""
     reason: str | None
     """The input that the call's reason may be read from."""
     digest: str
