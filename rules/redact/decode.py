@@ -31,6 +31,12 @@ RATIO: Final = 100
 ALLOWANCE: Final = 1 << 20
 """… beyond this many, which any body may have."""
 
+FRAMES: Final = 1024
+"""Most frames of zstd, each of which takes some time to begin, however little it holds…"""
+
+FRAME: Final = 256
+"""… beyond one for each so many bytes received."""
+
 CHAIN: Final = 3
 """Most codings on one body."""
 
@@ -207,15 +213,18 @@ class _Zstd:
 
     def __init__(self) -> None:
         self._stream = self._fresh()
+        self._received = 0
+        self._frames = 0
 
     @staticmethod
     def _fresh() -> zstd.ZstdDecompressor:
         return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG})
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        self._received += len(data)
         while data or not (self._stream.eof or self._stream.needs_input):
             if self._stream.eof:
-                self._stream = self._fresh()
+                self._next_frame()
             try:
                 piece = self._stream.decompress(data, PIECE)
             except zstd.ZstdError as error:
@@ -223,6 +232,12 @@ class _Zstd:
             data = self._stream.unused_data if self._stream.eof else b""
             if piece:
                 yield piece
+
+    def _next_frame(self) -> None:
+        self._frames += 1
+        if self._frames > FRAMES + self._received // FRAME:
+            raise Undecodable("the zstd body has too many frames")
+        self._stream = self._fresh()
 
     def finish(self) -> None:
         if not self._stream.eof:

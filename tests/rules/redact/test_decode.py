@@ -4,7 +4,9 @@ import contextlib
 import gzip
 import tracemalloc
 import zlib
+from collections import deque
 from collections.abc import Callable
+from itertools import chain
 
 import brotli
 import pytest
@@ -118,6 +120,21 @@ def test_a_bomb_is_cut_off_in_flat_memory(name: str) -> None:
 def test_nothing_is_left_behind_where_a_piece_is_just_full(name: str, size: int) -> None:
     coding, encode = ENCODERS[name]
     assert decode(coding, encode(b"a" * size)) == b"a" * size
+
+
+@pytest.mark.parametrize("step", [7, 9, 1 << 20])
+def test_frames_that_hold_nothing_have_an_end(step: int) -> None:
+    """Each takes some time to begin: nine bytes of input cost a hundred times what they should."""
+    frames, decoder = zstd.compress(b"") * 10_000, Decoder("zstd")
+    pieces = (frames[at : at + step] for at in range(0, len(frames), step))
+    with pytest.raises(Undecodable, match="too many frames"):
+        deque(chain.from_iterable(map(decoder.feed, pieces)), 0)
+
+
+def test_frames_of_an_ordinary_size_are_as_many_as_they_like() -> None:
+    piece = bytes(range(256)) * 4
+    assert decode("zstd", zstd.compress(piece) * 5_000) == piece * 5_000
+    assert decode("zstd", zstd.compress(b"a") * 1_000) == b"a" * 1_000
 
 
 def test_a_bomb_inside_a_bomb_is_measured_by_what_came_in() -> None:
