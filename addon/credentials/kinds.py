@@ -29,15 +29,15 @@ def render(placement: Placement, secret: Secret) -> str:
 
 def signature(
     placement: Placement, secret: Secret, request: Mapping[str, bytes], now: datetime
-) -> list[tuple[str, str]]:
-    """The fields with a signature of a request's parts, made now. Raises ValueError for a bad key."""
+) -> tuple[list[tuple[str, str]], str]:
+    """The fields with a signature of a request's parts, made now, and it alone. ValueError for a bad key."""
     signing = placement.signing
     if signing is None:
         raise ValueError("its place is none for a signature")
     time = _CLOCKS[signing.clock](now)
     made = hmacs.signature(signing, secret.reveal(), time, request)
     fields = [(placement.name, hmacs.written(signing, time, made))]
-    return [*fields, (signing.time, time)] if signing.time else fields
+    return ([*fields, (signing.time, time)] if signing.time else fields), made
 
 
 _CLOCKS: Final[Mapping[str, Callable[[datetime], str]]] = {

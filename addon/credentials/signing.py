@@ -84,6 +84,7 @@ class Signed:
     """A request's header fields with a signature, and what the signatures of its chunks go on from."""
 
     headers: Headers
+    signature: str
     chunks: Chunks | None = None
     """Where the body is in signed chunks: what signs them."""
 
@@ -117,7 +118,7 @@ def sign(secret: Secret, scope: Scope, request: Outgoing, now: datetime) -> Sign
     signature = signer(f"{algorithm}\n{stamp}\n{where}\n{hashlib.sha256(canonical.encode()).hexdigest()}")
     made = f"Credential={keys.access_key}/{where}, SignedHeaders={names}, Signature={signature}"
     chunks = Chunks(digest, stamp, where, signature, signer) if digest in sigv4.CHUNKED else None
-    return Signed([*kept, ("Authorization", f"{algorithm} {made}")], chunks)
+    return Signed([*kept, ("Authorization", f"{algorithm} {made}")], signature, chunks)
 
 
 def _signer(keys: Keys, where: str, *, asymmetric: bool) -> Callable[[str], str]:

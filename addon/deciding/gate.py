@@ -72,6 +72,8 @@ class Permit:
     """Credentials to put in, each with the generation it was read at; read again when the permit is used."""
     approval: str = ""
     used: bool = False
+    made: tuple[str, ...] = ()
+    """Signatures that were made for this request, and are good for it alone."""
     cookies: str = ""
     """What is kept for the agent and goes with this request, read when the permit is used."""
 

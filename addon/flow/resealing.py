@@ -1,5 +1,7 @@
 """An answer that holds new secrets: taken out, kept, and replaced by placeholders before anything sees it.
 
+The same for signatures that were made for the request: they are taken out of the answer to it.
+
 The body of a successful answer is held until it is whole. One that is encoded, too large, or has no secret
 where its tool says is withheld. Cookies that are kept for the agent are taken up here, too.
 """
@@ -13,6 +15,7 @@ from mitmproxy import http
 from wharfinger.deciding.gate import Permit
 from wharfinger.deciding.live import Live
 from wharfinger.flow.response import Incoming, Withheld
+from wharfinger.rules.redact.fleeting import Fleeting
 from wharfinger.rules.redact.minted import Unsealable, taken_out
 from wharfinger.rules.types import Returns
 
@@ -21,7 +24,7 @@ def incoming(permit: Permit, live: Live, made: Callable[..., Incoming], **more: 
     """What an answer to `permit` comes in by; `made` makes one, of the rules, the secrets and `more`."""
     rules, agent = permit.decision.response, permit.session.who.agent
     secrets = live.secrets_for(agent)
-    if rules.returns is None and not rules.kept:
+    if rules.returns is None and not rules.kept and not permit.made:
         return made(rules, secrets, **more)
     return Resealing(permit, live, made(rules, secrets, **more), more["parse_limit"])  # type: ignore[return-value]
 
@@ -35,6 +38,7 @@ class Resealing:
         self._inner = inner
         self._limit = limit
         self._held: bytearray | None = None
+        self._fleeting = Fleeting(permit.made)
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is as the other has it."""
@@ -52,12 +56,18 @@ class Resealing:
                     "the answer holds a new secret, and is encoded although that was not asked for"
                 )
             self._held = bytearray()
-        return self._inner.begin(response, end_stream=end_stream)
+        head = self._inner.begin(response, end_stream=end_stream)
+        if self._fleeting:
+            head.headers.fields = tuple(
+                (name, self._fleeting.whole(value)) for name, value in head.headers.fields
+            )
+        return head
 
     def data(self, chunk: bytes) -> bytes:
         """What may go to the agent now. Raises `Withheld`."""
         if self._held is None:
-            return self._inner.data(chunk)
+            clean = self._inner.data(chunk)
+            return self._fleeting.feed(clean) if self._fleeting else clean
         self._held += chunk
         if len(self._held) > self._limit:
             raise Withheld("the answer holds a new secret, and is too large to be read")
@@ -67,11 +77,11 @@ class Resealing:
         """What is left once the body has ended. Raises `Withheld`."""
         returns = self._permit.decision.response.returns
         if self._held is None or returns is None:
-            return self._inner.finish()
+            return self._fleeting.feed(self._inner.finish()) + self._fleeting.finish()
         sealed = self._sealed(bytes(self._held), returns)
         # What was sealed may stand elsewhere in the body, and the other was made before it was known.
         clean, _ = self._live.secrets_for(self._permit.session.who.agent).redact(sealed)
-        return self._inner.data(clean) + self._inner.finish()
+        return self._fleeting.whole(self._inner.data(clean) + self._inner.finish())
 
     def _sealed(self, body: bytes, returns: Returns) -> bytes:
         who = self._permit.session.who

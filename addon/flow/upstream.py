@@ -7,7 +7,7 @@ bytes that leave.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from mitmproxy import http
@@ -16,7 +16,6 @@ from wharfinger.credentials.chunks import Chunks, Misshapen
 from wharfinger.deciding.gate import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
 from wharfinger.rules import hmacs, sigv4
-from wharfinger.rules.redact.accepting import pinned
 from wharfinger.rules.requests import headers, spelling
 from wharfinger.rules.sigv4 import Scope
 from wharfinger.rules.tools import placing
@@ -47,6 +46,8 @@ class _Copy:
     fields: list[tuple[bytes, bytes]]
     cookies: list[str]
     chunks: Chunks | None = None
+    made: list[str] = field(default_factory=list)
+    """Signatures: they are not to come back either."""
 
     def put(self, placement: Placement, value: str) -> None:
         """Put one credential in its place. Raises `Withdrawn` if the place is not there."""
@@ -80,7 +81,7 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
     """The request to send for `permit`, with its credentials put in. Raises `Withdrawn` if one cannot be."""
     request = permit.request
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
-    for name, value in pinned(permit.decision.forward, permit.decision.response):
+    for name, value in permit.decision.forward:
         raw = name.encode("latin-1")
         if permit.decision.response.returns is not None and raw.lower() == b"accept-encoding":
             continue  # what is to be taken out of the answer has to be read
@@ -99,6 +100,7 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
         fields.append((b"Cookie", "; ".join(copy.cookies).encode("latin-1")))
     for placement, secret in signers:
         _sign(placement, secret, request, copy)
+    permit.made = tuple(copy.made)
     if permit.decision.response.switch:
         fields.extend(websocket_handshake.asking())
     fields.extend(_framing(copy.body, request.method, flow_request))
@@ -128,9 +130,10 @@ def _sign(placement: Placement, secret: Secret, request: Request, copy: _Copy) -
         raise Withdrawn("a streamed body cannot be signed")
     said = hmacs.parts(request.method, request.host, copy.target, copy.body or b"")
     try:
-        made = kinds.signature(placement, secret, said, datetime.now(UTC))
+        made, signature = kinds.signature(placement, secret, said, datetime.now(UTC))
     except ValueError as error:
         raise Withdrawn(f"{placement.credential} cannot sign: {error}") from None
+    copy.made.append(signature)
     copy.fields.extend((name.encode("latin-1"), value.encode("latin-1")) for name, value in made)
 
 
@@ -149,6 +152,7 @@ def _signed(secret: Secret, request: Request, copy: _Copy) -> list[tuple[bytes, 
             copy.chunks = made.chunks
     except (signing.CannotSign, Misshapen) as error:
         raise Withdrawn(str(error)) from None
+    copy.made.append(made.signature)
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made.headers]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 import re
 import time
 from typing import Any
@@ -74,6 +75,7 @@ credentials:
     "hook.key": HOOK,
 }
 JSON = ("Content-Type", "application/json")
+SIGNED_FIELDS = ("authorization", "stripe-signature")
 
 
 @pytest.fixture
@@ -275,3 +277,33 @@ async def test_a_signature_for_all_regions(keyed: Any, origin: Any) -> None:
     public = asymmetric.key(ACCESS, SECRET).public_key()
     public.verify(bytes.fromhex(signature), text.encode(), ec.ECDSA(hashes.SHA256()))
     assert fields["x-amz-region-set"]
+
+
+async def test_a_signature_does_not_come_back(keyed: Any, origin: Any, reply: Any) -> None:
+    """Not even from an API that says what it was sent."""
+
+    def echo(seen: Any) -> Any:
+        said = {name: value for name, value in seen.headers if name.lower() in SIGNED_FIELDS}
+        fields = [
+            ("Content-Type", "application/json"),
+            *((f"X-Said-{i}", v) for i, v in enumerate(said.values())),
+        ]
+        return reply(body=json.dumps(said).encode(), headers=fields)
+
+    origin.answer = echo
+    s3 = client(keyed, signature_version="s3v4")
+    target = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "a.txt"})
+    answers = [
+        await keyed.request("GET", target.removeprefix("https://api.example.com"), key=False),
+        await keyed.request(
+            "POST", "/hook", [JSON, ("Stripe-Signature", keyed.placeholder("HOOK"))], b'{"id":"a"}', key=False
+        ),
+    ]
+    for sent, answered in zip(origin.requests, answers, strict=True):
+        assert answered.status == 200, answered.body
+        said = next(value for name, value in sent.headers if name.lower() in SIGNED_FIELDS)
+        signature = said.rpartition("=")[2]
+        shown = repr((answered.headers, answered.body, await keyed.settled()))
+        assert len(signature) == 64
+        assert signature not in shown
+        assert "[redacted]" in shown
