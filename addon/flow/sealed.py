@@ -93,6 +93,7 @@ class SealedHttpLayer(Switchboard):
     # Where every HTTP event passes.
 
     def to_flow(self, stream: base.HttpStream, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """A part of a request, to be decided on; or of a response, stripped and redacted."""
         passage = self._passages.get(stream.stream_id)
         if passage is not None and passage.relay is not None:
             return self._switching.enter(stream, passage.relay, event)
@@ -101,24 +102,30 @@ class SealedHttpLayer(Switchboard):
         return self._outward.enter(stream, event)
 
     def resume(self, stream: Stream, event: events.Event) -> layer.CommandGenerator[None]:
+        """Go on after a hook, which may have refused."""
         yield from self.give(stream, event)
         yield from self._outward.refuse_early(stream)
 
     def get_connection(
         self, event: base.GetHttpConnection, *, reuse: bool = True
     ) -> layer.CommandGenerator[None]:
+        """A connection of its own route, for a stream with a permit."""
         return self._routes.connect(event)
 
     def register_connection(self, command: base.RegisterHttpConnection) -> layer.CommandGenerator[None]:
+        """A connection that streams wait for is there, or cannot be."""
         return self._routes.established(command)
 
     def to_server(self, child: layer.Layer, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """The sealed copy, once its permit is redeemed."""
         return self._outward.leave(child, event)
 
     def to_agent(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """What has been redacted, or a refusal."""
         return self._inward.leave(event)
 
     def to_relay(self, relay: Relay, event: events.Event) -> layer.CommandGenerator[None]:
+        """An event for an open WebSocket."""
         return self._switching.relay(relay, event)
 
     # What does not come from a peer.
