@@ -152,6 +152,8 @@ def _signed(secret: Secret, request: Request, copy: _Copy) -> list[tuple[bytes, 
             copy.chunks = made.chunks
     except (signing.CannotSign, Misshapen) as error:
         raise Withdrawn(str(error)) from None
+    except ValueError:
+        raise Withdrawn("what was put in for a key of AWS is none") from None
     copy.made.append(made.signature)
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in made.headers]
 

@@ -51,7 +51,7 @@ def _make(api: Api, options: argparse.Namespace) -> tuple[int, bool]:
     except Exception as error:  # noqa: BLE001 (each file is tried, and every fault is shown)
         print(f"{api.name}: {type(error).__name__}: {error}", file=sys.stderr)
         return 0, True
-    text = joined(api, result, source, hand)
+    text = returning.marked(joined(api, result, source, hand))
     reasons = Counter(" ".join(d.reason.split()[:8]) for d in result.report.dropped)
     tools = result.report.tools
     dropped = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
