@@ -17,6 +17,7 @@ from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.selections import Selection
+from wharfinger.rules.models.settings import Network
 from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.policies.asking import for_agent, lacking
 from wharfinger.rules.requests.refusal import Refused
@@ -44,6 +45,7 @@ def check_references(  # noqa: PLR0917 - every file, once
 ) -> None:
     """Report every name that does not exist, and hosts that do not meet."""
     _agents(agents, built, declared, problems)
+    _origins(agents, problems)
     _teams(people, declared, problems)
     _absences(people, declared, problems)
     for file in files:
@@ -53,6 +55,7 @@ def check_references(  # noqa: PLR0917 - every file, once
         _viewers(policy, people, problems)
         _environments(policy, agents, problems)
         _open_hosts(built, policy, problems)
+    _proxy(built, declared, problems)
     _separate(built, declared, problems)
     _variables(built, problems)
 
@@ -76,6 +79,21 @@ def _agents(file: AgentsFile, built: Configuration, declared: Declared, problems
                 file.at("agents", name, key=True), f'the agent "{name}" has no policy, so it can do nothing',
                 "add `policies: […]`", kinds.NO_POLICY,
             )  # fmt: skip
+
+
+def _origins(file: AgentsFile, problems: Problems) -> None:
+    """Networks of several agents: an address must say who speaks."""
+    seen: list[tuple[Network, str]] = []
+    for name, agent in file.agents.items():
+        for network in agent.source.cidr if agent.source is not None else ():
+            other = next((o for n, o in seen if n.version == network.version and n.overlaps(network)), None)
+            if other is not None:
+                problems.error(
+                    agent.at("from", "cidr"),
+                    f'"{network}" is where "{other}" comes from, too',
+                    "give each agent addresses of its own",
+                )
+            seen.append((network, name))
 
 
 def _teams(file: PeopleFile, declared: Declared, problems: Problems) -> None:
@@ -332,6 +350,22 @@ def _overlap(opened: str, credential: Credential) -> bool:
     if opened.startswith("*."):
         return any(bound.removeprefix("*").endswith(opened[1:]) for bound in credential.hosts)
     return credential.goes_to(opened)
+
+
+def _proxy(built: Configuration, declared: Declared, problems: Problems) -> None:
+    """The login of a proxy to go out through is there, is one, and may go there."""
+    proxy = built.settings.upstream.proxy
+    if proxy is None or not proxy.credential:
+        return
+    at, name = proxy.at("credential"), proxy.credential
+    credential = built.credentials.get(name)
+    if credential is None:
+        declared.credentials.check(name, at, problems)
+    elif credential.kind != "basic":
+        problems.error(at, f"the credential {name} is not of the kind basic", "it takes user and password")
+    elif not credential.goes_to(proxy.host):
+        hint = "add the host to `hosts:` of the credential, or use another"
+        problems.error(at, f"the credential {name} may not go to {proxy.host}", hint)
 
 
 def _variables(built: Configuration, problems: Problems) -> None:

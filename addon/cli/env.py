@@ -49,7 +49,7 @@ def proxy_address(place: Here, status: Any) -> str:
 def env_command(config: Path | None, agent: str, form: str) -> None:
     """Print the environment that makes a process go out through the proxy as the agent NAME.
 
-    For a shell: eval "$(wharfinger env --agent NAME)".
+    One that is known by its address (`from`) shows no token. For a shell: eval "$(wharfinger env --agent NAME)".
     """
     place = here(config)
     with control(place) as at:
@@ -58,7 +58,9 @@ def env_command(config: Path | None, agent: str, form: str) -> None:
     row = agent_row(place, agent, rows)
     keys = Keys.open(place.data)
     files = door.client_files(DataFolder(place.data), place.configuration, place.found.snapshot.folder)
-    at_door = Door(agent, keys.agent_token(row["id"], row["generation"]), proxy_address(place, status))
+    by_address = place.configuration.agents[agent].source is not None
+    token = None if by_address else keys.agent_token(row["id"], row["generation"])
+    at_door = Door(agent, token, proxy_address(place, status))
     issued = placeholders(place, rows, keys)
     variables = door.environment(at_door, place.configuration, files, issued, os.environ)
     if form == "json":

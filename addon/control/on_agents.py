@@ -113,6 +113,12 @@ class _Agents:
                 f'"{context.name}" may not run agent "{name}"',
                 f"its owner {owner} may, or an admin",
             )
+        if self._declared(name).source is not None:
+            raise ControlError(
+                Code.FAILED,
+                f'"{name}" comes from networks of its own, and is known by its address there',
+                "start it there, with the proxy's address alone in its environment",
+            )
         now = self._at.clock.now()
         ends = now + _RUN_LIMIT
         run = await self._at.store.run(agents.begin_run, name, now, ends)

@@ -53,6 +53,11 @@ class DeclaredAgent(Protocol):
         ...
 
     @property
+    def source(self) -> object | None:
+        """The networks that it comes from, where its address says who it is."""
+        ...
+
+    @property
     def status(self) -> str:
         """`active` or `suspended`."""
         ...

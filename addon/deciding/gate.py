@@ -57,6 +57,8 @@ class Session:
     origin: Origin = Origin.PROXY
     generation: int = 0
     """Generation of the token that was shown; 0 where none was."""
+    address: str = ""
+    """Where the connection comes from; empty where that is no matter of its identity."""
 
 
 @dataclass(slots=True, eq=False)

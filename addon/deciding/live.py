@@ -21,6 +21,7 @@ from wharfinger.credentials.jars import Jars
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.credentials.sealed_values import Ended, SealedValues
 from wharfinger.deciding.gate import Session
+from wharfinger.deciding.origins import Origins
 from wharfinger.deciding.redirects import Redirects
 from wharfinger.keeping.keys import Purpose
 from wharfinger.rules import decide as deciding
@@ -122,6 +123,7 @@ class Live:
             for name, agent in agents.items()
         }
         self._observing = self._observes()
+        self._origins = Origins(configuration.agents)
         self._issue()
         self._on_change()
 
@@ -273,13 +275,13 @@ class Live:
         self._closed = reason
         self._on_change()
 
-    def identify(self, name: str, token: str) -> Session | None:
-        """The session of whoever presents this name and token, None for anyone unknown."""
+    def identify(self, name: str, token: str, address: str = "") -> Session | None:
+        """The session of whoever presents this name and token from that address, None for anyone unknown."""
         if name == PROBE:
             known = hmac.compare_digest(token.encode(), self.probe[1].encode())
             return Session(Who(PROBE, identified_by="self-test"), origin=Origin.TEST) if known else None
         agent = self.agents.get(name)
-        if agent is None or name not in self.configuration.agents:
+        if agent is None or name not in self.configuration.agents or not self._origins.agrees(name, address):
             return None
         identity = self._keys.verify_token(token, agent.id, agent.generation, self._clock.now())
         if identity is None:
@@ -291,11 +293,21 @@ class Live:
                 return None
             run, how, reason = identity.run_id, "run token", found.reason
         who = Who(name, agent.id, run, how, self._confinement)
-        return Session(who, reason, generation=agent.generation)
+        return Session(who, reason, generation=agent.generation, address=address)
+
+    def identify_by_address(self, address: str) -> Session | None:
+        """The session of the agent that alone comes from there, None where there is none."""
+        name = self._origins.agent_at(address)
+        agent = self.agents.get(name) if name is not None else None
+        if name is None or agent is None:
+            return None
+        return Session(Who(name, agent.id, "", "address", self._confinement), address=address)
 
     def identify_at_door(self, run_id: str, name: str, token: str) -> Session | None:
         """The session of an isolated run, whose agent and token these must be, at its own door."""
         if not self.has_run(run_id, isolated=True) or not self.knows_token(run_id, name, token):
+            return None
+        if not self._origins.agrees(name, ""):
             return None
         agent = self.agents[name]
         who = Who(name, agent.id, run_id, "socket", ISOLATED)
@@ -329,6 +341,8 @@ class Live:
         declared = self.configuration.agents[who.agent].status
         if declared != "active":
             return f"this agent is {declared}"
+        if session.address and not self._origins.agrees(who.agent, session.address):
+            return "the agent does not come from its own network"
         if session.generation not in {0, agent.generation}:
             return "the agent's token has been replaced"
         if who.run and who.run not in self._runs:

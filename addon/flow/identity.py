@@ -2,8 +2,8 @@
 
 The proxy credentials (RFC 9110 section 11.7) are taken off the flow as soon as they are read: no view,
 dump or upstream sees them. One connection serves one agent; another identity on it is 407 and close.
-At the door of an isolated run the socket says who speaks: credentials are not needed there, and those of
-anyone else are refused.
+At the door of an isolated run the socket says who speaks, and where `from` names networks, the address
+does: credentials are not needed there, and those of anyone else are refused.
 """
 
 from __future__ import annotations
@@ -68,7 +68,10 @@ class Identity:
         values = flow.request.headers.get_all("proxy-authorization")
         for name in ("proxy-authorization", "proxy-connection"):
             flow.request.headers.pop(name, None)
-        session = self._session(values) if link.door is None else self._at_door(values, link.door)
+        if link.door is None:
+            session = self._session(values, _address(flow))
+        else:
+            session = self._at_door(values, link.door)
         if session is None:
             return replace(_CHALLENGE, close=link.session is not None)
         if link.session is None:
@@ -78,9 +81,12 @@ class Identity:
             return None
         return None if link.session.who == session.who else _OTHER
 
-    def _session(self, values: list[str]) -> Session | None:
+    def _session(self, values: list[str], address: str) -> Session | None:
+        """By the token that is shown; where none is, by the address."""
+        if not values:
+            return self._parts.live.identify_by_address(address)
         presented = _presented(values)
-        return None if presented is None else self._parts.live.identify(*presented)
+        return None if presented is None else self._parts.live.identify(*presented, address)
 
     def _at_door(self, values: list[str], door: Hello) -> Session | None:
         if values and _presented(values) != (door.agent, door.token):
@@ -92,6 +98,11 @@ class Identity:
         answered = self._parts.gate.reject_soon(answer, who)
         flow.response = as_response(answered)
         return answered
+
+
+def _address(flow: http.HTTPFlow) -> str:
+    """Where the connection comes from, as the socket tells it."""
+    return str(flow.client_conn.peername[0])
 
 
 def _presented(values: list[str]) -> tuple[str, str] | None:

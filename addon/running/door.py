@@ -26,7 +26,7 @@ class Door:
 
     agent: str
     token: str | None
-    """None where the socket says who it is."""
+    """None where the socket or the address says who it is."""
     proxy: str
     """`http://host:port`, without credentials."""
 

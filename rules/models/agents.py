@@ -2,27 +2,56 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+import ipaddress
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 from wharfinger.rules.models.base import Text, Written, wrong
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.origins import SourceName
 from wharfinger.rules.models.policies import Until
+from wharfinger.rules.models.settings import Network, Networks
 from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.models.values import Name, Variable
+
+_SHARED: Final = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+class Source(Written):
+    """Where an agent comes from: what says who it is in place of a token."""
+
+    later: ClassVar[frozenset[str]] = frozenset({"socket"})
+
+    cidr: Networks = Field(
+        description="Networks, as 10.200.0.2/32, whose every address is this agent's and no one else's."
+    )
+
+    @field_validator("cidr")
+    @classmethod
+    def _of_one_agent(cls, value: tuple[Network, ...]) -> tuple[Network, ...]:
+        if any(
+            network.overlaps(one) for network in value for one in _SHARED if one.version == network.version
+        ):
+            raise wrong(
+                "addresses of loopback are those of every process of this machine",
+                "give the agent a network of its own: scripts/netns, a container's, or run --isolate",
+            )
+        return value
 
 
 class Agent(Written):
     """A registered client of the proxy."""
 
-    later: ClassVar[frozenset[str]] = frozenset({"from", "token"})
+    later: ClassVar[frozenset[str]] = frozenset({"token"})
     remedies: ClassVar[dict[str, str]] = {"policy": "write `policies: […]`"}
 
     owner: Name = Field(description="The person who answers for it.")
     description: Text = Field(default="", description="What the agent is for.")
     policies: tuple[Name, ...] = Field(default=(), description="What it may do; without one, nothing.")
     environment: Name | None = Field(default=None, description="Where it runs, for conditions: prod, test, …")
+    source: Source | None = Field(
+        default=None, alias="from", description="Where it comes from, if its address says who it is."
+    )
     status: Literal["active", "suspended"] = Field(default="active", description="suspended: may do nothing.")
 
 

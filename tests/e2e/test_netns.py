@@ -138,6 +138,48 @@ def test_an_agent_works_in_it_as_another_user(world: World, namespaces: dict[str
         operator.stop()
 
 
+@pytest.mark.timeout(300)
+def test_where_its_address_says_who_it_is_no_token_is_needed_and_no_other_agent_speaks(
+    world: World, namespaces: dict[str, str]
+) -> None:
+    settings = SETTINGS.replace("127.0.0.1:{listen}", f"{HOST}:{PORT}").format(
+        resolve=json.dumps({f"{host}:443": one.address for host, one in world.hosts.items()}), hold="30s"
+    )
+    agents = f"""
+agents:
+  bot: {{owner: alice, policies: [work], environment: prod, from: {{cidr: {namespaces[ONE]}/32}}}}
+  idle: {{owner: alice}}
+  twin: {{owner: alice, policies: [work]}}
+"""
+    operator = Operator.at(world, world.configure("netns-from", wharfinger=settings, agents=agents))
+    operator.people()
+    operator.start()
+    fetch = (
+        "curl",
+        "-sS",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code} %{http_connect}",
+        "https://docs.python.org/3/",
+    )
+
+    def asked(name: str, agent: str, *more: str) -> str:
+        return script("run", name, "daemon", agent, str(operator.folder), "--", *fetch, *more).stdout
+
+    try:
+        ran = operator.run("env", "--agent", "bot", "--format", "json")
+        assert ran.json["HTTPS_PROXY"] == f"http://{HOST}:{PORT}"
+        assert asked(ONE, "bot") == "200 200"
+        (event,) = [row for row in operator.events() if row["kind"] == "intent"]
+        assert (event["agent"], event["identified_by"]) == ("bot", "address")
+        assert asked(TWO, "bot") == "000 407"  # nobody's address, and no token
+        assert asked(TWO, "twin") == "200 200"  # a token, where no agent's network is
+        assert asked(ONE, "twin") == "000 407"  # a token that disagrees with the address
+    finally:
+        operator.stop()
+
+
 def test_nothing_is_left(namespaces: dict[str, str]) -> None:
     for name in (ONE, TWO):
         assert script("down", name).returncode == 0

@@ -38,6 +38,7 @@ class FakeAgent:
     environment: str | None = None
     status: str = "active"
     description: str = ""
+    source: object | None = None
 
 
 @dataclass(frozen=True)

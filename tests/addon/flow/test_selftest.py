@@ -103,7 +103,7 @@ def _only_for_hooks(proxy: Any, first: object) -> None:
 
 
 def _unknown(proxy: Any) -> None:
-    proxy.runtime.live.identify = lambda _name, _token: None
+    proxy.runtime.live.identify = lambda *_presented: None
 
 
 def _listener_gone(proxy: Any) -> None:

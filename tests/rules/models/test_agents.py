@@ -112,7 +112,7 @@ def test_the_hosts_a_credential_goes_to(hosts: str, host: str, goes: bool) -> No
         (
             "agents: {a: {owner: x, from: {cidr: x}, token: y}}",
             [
-                '1:24 "from" is not supported yet | leave it out; this version would not enforce it',
+                '1:37 "x" is not a network | write it like 10.0.0.0/8, without host bits',
                 '1:41 "token" is not supported yet | leave it out; this version would not enforce it',
             ],
         ),
