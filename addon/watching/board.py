@@ -81,7 +81,8 @@ class Board:
         lines = [] if card is None else list(lines_of(card, width))
         self.top = max(0, min(self.top, len(lines) - 1))
         shown = lines[self.top : self.top + max(height, 1)]
-        self.seen = max(self.seen, self.top + len(shown))
+        if self.top <= self.seen:  # none is counted as seen that was passed over
+            self.seen = max(self.seen, self.top + len(shown))
         self._order = lines
         return shown
 

@@ -101,12 +101,11 @@ class Stream:
 
     def _told(self, stream: httpx2.EventSource) -> Iterator[News]:
         for told in stream:
+            if told.id.isascii() and told.id.isdigit():
+                self._last = int(told.id[:15])
             match told.event:
                 case "events" | "before":
-                    events = _events(told.data)
-                    if events:
-                        self._last = max(self._last or 0, events[-1]["seq"])
-                    yield News(events, before=told.event == "before")
+                    yield News(_events(told.data), before=told.event == "before")
                 case "missed" if told.data.isascii() and told.data.isdigit():
                     yield News(missed=int(told.data[:15]))
                 case "signed-out":

@@ -18,6 +18,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, Static
 from wharfinger.audit.reader import printable
@@ -138,14 +139,15 @@ class View(App[None]):
         self._said = ""
         self._tab = 0
         self._open = False
-        self._drawn = False
-        """Whether the question stands on the screen."""
+        self._lines = 0
+        """How many lines of the question there is room for; 0: it does not stand on the screen."""
         self._denying = ""
         """The approval whose denial is being given a reason."""
         self._signed: int | None = None
         self._one = asyncio.Lock()
         self._looked = 0.0
         self._second = 0
+        self._size_drawn = Size()
         self._changed = True
 
     def compose(self) -> ComposeResult:
@@ -201,6 +203,9 @@ class View(App[None]):
             self.look()
         if (why := self._ended()) and why != self._trouble:
             self._trouble, self._changed = why, True
+        size = self.query_one("#calls").size  # another one once what is above it has found its place
+        if size != self._size_drawn:
+            self._size_drawn, self._changed = size, True
         second = int(time.time())
         if self._changed or second != self._second:
             self._second, self._changed = second, False
@@ -272,11 +277,12 @@ class View(App[None]):
     def _draw_question(self) -> None:
         box, board = self.query_one("#question", Static), self._board
         room = min((self.size.height - _AROUND) // 2 + 2, self.size.height - _AROUND)
-        self._drawn = board.card is not None and room >= _LEAST_QUESTION and self.size.width >= _LEAST_WIDTH
-        box.display = self._drawn
-        if not self._drawn:
+        fits = board.card is not None and room >= _LEAST_QUESTION and self.size.width >= _LEAST_WIDTH
+        self._lines = room - 1 if fits else 0
+        box.display = fits
+        if not fits:
             return
-        lines = board.show(self.size.width - 6, room - 1)
+        lines = board.show(self.size.width - 6, self._lines)
         below = f", {board.below} more lines below (space)" if board.below else ""
         head = f"{board.place + 1} of {len(board.cards)} that wait  {printable(board.chosen)}{below}"
         shown = [Text(head, "bold"), *(Text(line, no_wrap=True, overflow="crop") for line in lines)]
@@ -309,11 +315,11 @@ class View(App[None]):
         if self._board.card is None:
             self._said = self._no_answers or "nothing waits for a person"
             return
-        if not self._drawn:
+        if not self._lines:
             self._said = "the terminal is too small to show the question"
             return
         self._said = ""
-        wish = self._board.press(key, time.monotonic(), self.size.height - _AROUND)
+        wish = self._board.press(key, time.monotonic(), self._lines)
         if wish is Wish.APPROVE:
             self._answer(self._board.chosen, "approve", "")
         elif wish is Wish.DENY:

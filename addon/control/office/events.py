@@ -90,7 +90,7 @@ async def _counted(
 
 
 async def _told(office: Office, token: str, seen: int, before: int) -> AsyncIterator[str]:
-    yield "retry: 1000\n\n"
+    yield f"retry: 1000\nid: {max(seen, 0)}\n\n"  # where to go on, should it end before anything comes
     loop = asyncio.get_running_loop()
     checked = loop.time()
     while True:

@@ -120,3 +120,15 @@ def test_lines_of_a_hostile_agent(text: str):
         assert line == "" or line.startswith(words), line
         assert line.isprintable()
         assert len(line) <= 60
+
+
+def test_lines_that_were_passed_over_are_not_seen():
+    """The terminal shrank between a key and the picture before it: nothing is approved unseen."""
+    made = board(1, height=3)
+    made.press(" ", 1, 8)
+    made.show(80, 3)
+    assert made.press("a", 1, 3) is None
+    for _ in range(20):
+        made.press(" ", 1, 3)
+        made.show(80, 3)
+    assert made.press("a", 1, 3) is Wish.APPROVE
