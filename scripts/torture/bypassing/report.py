@@ -1,0 +1,85 @@
+"""What is printed and written of the results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bypassing.spotting import spot
+from bypassing.stage import Stage, Wharfinger
+from bypassing.trial import Result
+from bypassing.vectors import sent
+
+SHOWN = 60
+"""Findings that are printed in full."""
+_BEGIN, _END = "<!-- begin: bypass -->", "<!-- end: bypass -->"
+
+
+def spilled(result: Result, stage: Stage, proxy: Wharfinger) -> None:
+    """Look for secrets in all that the proxy has written: data folder, logs."""
+    secrets = [secret.encode() for secret in stage.secrets.values()]
+    files = [path for path in proxy.data.rglob("*") if path.is_file()]
+    for path in (*files, stage.root / f"{proxy.name}.log"):
+        if spot(path.read_bytes(), secrets, deep=False) is not None:
+            result.verdict.succeeded["?"].append(f"a secret stands in {path.relative_to(stage.root)}")
+
+
+def tell(results: Mapping[str, Result], *, verbose: bool) -> int:
+    """Print findings and counts; 1 if wharfinger let something through, or kept something harmless out."""
+    ours = results["wharfinger"]
+    for name, result in results.items():
+        if name == "wharfinger" or verbose:
+            for line in list(_findings(result))[:SHOWN]:
+                print(f"{name}: {line}")
+    for line in table(results):
+        print(line)
+    bad = len(ours.verdict.succeeded) + len(ours.verdict.failed)
+    if not ours.verdict.arrived:
+        print("nothing was shown: no request reached an origin")
+        return 1
+    return 1 if bad else 0
+
+
+def _findings(result: Result) -> Iterator[str]:
+    for tag, how in sorted(result.verdict.succeeded.items()):
+        yield f"GOT THROUGH: {_described(result, tag)}: {'; '.join(dict.fromkeys(how))}"
+    for tag, why in sorted(result.verdict.failed.items()):
+        yield f"KEPT OUT: {_described(result, tag)}: {why}"
+
+
+def _described(result: Result, tag: str) -> str:
+    if tag not in result.tried:
+        return tag
+    each, vector, harmless = result.tried[tag]
+    unspelled = replace(vector, spell=None)
+    sends = b" | ".join(sent(unspelled, {}, tag))
+    kind = "look-alike " if harmless else ""
+    return f"{tag} {kind}{each.name}: connect={vector.connect!r} sni={vector.sni!r} {sends[:400]!r}"
+
+
+def table(results: Mapping[str, Result]) -> Iterator[str]:
+    """The counts of each class, in Markdown."""
+    counts = {name: result.by_class() for name, result in results.items()}
+    ours = counts["wharfinger"]
+    heads = [head for name in results for head in (f"through {_shown(name)}", "kept out")]
+    yield f"| class | vectors | look-alikes | {' | '.join(heads)} |"
+    yield "|---|--:|--:|" + "--:|--:|" * len(results)
+    for each, (vectors, _, alike, _) in ours.items():
+        cells = [str(count) for name in results for count in (counts[name][each][1], counts[name][each][3])]
+        yield f"| {each} | {vectors} | {alike} | {' | '.join(cells)} |"
+    sums = [str(sum(row[place] for row in counts[name].values())) for name in results for place in (1, 3)]
+    vectors, alike = (sum(row[place] for row in ours.values()) for place in (0, 2))
+    yield f"| **all {len(ours)}** | **{vectors}** | **{alike}** | {' | '.join(f'**{s}**' for s in sums)} |"
+
+
+def _shown(name: str) -> str:
+    return "the plain addon" if name == "plain" else name
+
+
+def write(path: Path, results: Mapping[str, Result]) -> None:
+    """Put the table where the page has its marks."""
+    made = "\n".join([_BEGIN, "", *table(results), "", _END])
+    text = path.read_text()
+    path.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: made, text, flags=re.DOTALL))
