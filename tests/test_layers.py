@@ -63,6 +63,7 @@ LIBRARIES = {
     ),
     "cel_expr_python": ("wharfinger.rules.conditions.cel",),
     "hyperscan": ("wharfinger.rules.redact.heads",),
+    "isal": ("wharfinger.rules.redact.decode",),
     "jsonpath_ng": ("wharfinger.rules.redact",),
     "pydantic": ("wharfinger.rules.models", "wharfinger.rules.schema", "wharfinger.rules.digests"),
 }
