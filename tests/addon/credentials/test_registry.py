@@ -156,6 +156,73 @@ async def test_a_source_that_works_again_can_be_refreshed(declare, folder, put):
     assert values(credentials) == {"KEY": OLD}
 
 
+async def test_a_source_that_was_down_at_first_is_asked_again_when_it_is_wanted(declare, folder, put):
+    """Without a reload; but not again at once, and by one flight for all."""
+    clock = {"now": 1000.0}
+    credentials = Credentials(Environment({}), now=lambda: clock["now"])
+    await credentials.load({"KEY": declare("file:key")}, folder)
+    put(OLD)
+    await credentials.ready(["KEY"])
+    with pytest.raises(CredentialUnavailable, match="is not there"):
+        credentials.current("KEY")
+    clock["now"] += 6
+    await asyncio.gather(*(credentials.ready(["KEY"]) for _ in range(5)))
+    assert values(credentials) == {"KEY": OLD}
+    assert credentials.generation("KEY") == 1
+
+
+async def test_who_watches_is_told_of_changes_failures_and_recoveries_once_each(declare, folder, put):
+    told, clock = [], {"now": 1000.0}
+    credentials = Credentials(Environment({}), now=lambda: clock["now"])
+    credentials.watch(lambda each: told.append((each.turn.value, each.name, each.generation, each.usable)))
+    put(OLD)
+    await credentials.load({"KEY": declare("file:key")}, folder)
+    assert told == []
+    put(NEW)
+    await credentials.refresh("KEY")
+    (folder / "key").unlink()
+    for _ in range(3):
+        await credentials.refresh("KEY")
+    put(NEW)
+    await credentials.refresh("KEY")
+    assert told == [
+        ("changed", "KEY", 2, True),
+        ("failed", "KEY", 2, True),
+        ("recovered", "KEY", 2, True),
+    ]
+    assert credentials.failures == {"KEY": 3}
+    assert OLD not in repr(told) + repr(credentials.standings())
+
+
+async def test_how_it_stands_says_when_it_was_used_and_what_its_source_calls_it(declare, folder, put):
+    clock = {"now": 1000.0}
+    credentials = Credentials(Environment({}), now=lambda: clock["now"])
+    put(OLD)
+    await credentials.load({"KEY": declare("file:key")}, folder)
+    clock["now"] += 30
+    assert credentials.standings()[0].used is None
+    await credentials.ready(["KEY"])
+    clock["now"] += 5
+    (standing,) = credentials.standings()
+    assert (standing.used, standing.age, standing.generation, standing.problem) == (5, 35, 1, "")
+
+
+async def test_a_refresh_does_not_take_the_value_of_a_fetch_that_began_before_it(
+    declare, script, folder, put
+):
+    """Whoever rotates and then asks for the new value gets the new one, whatever was under way."""
+    put(OLD)
+    slow = script(f"cat {folder}/key; sleep 0.3")
+    credentials = Credentials(Environment({}))
+    await credentials.load({"KEY": declare(f"exec:[{slow}]")}, folder)
+    before = asyncio.ensure_future(credentials.refresh("KEY"))  # noqa: TID251
+    await asyncio.sleep(0.15)
+    put(NEW)
+    assert await credentials.refresh("KEY") == ()
+    assert values(credentials) == {"KEY": NEW}
+    await before
+
+
 async def test_a_refresh_that_a_reload_overtook_changes_nothing(declare, script, folder, put):
     slow = script(f"test -e {folder}/go || {{ touch {folder}/go; echo {OLD}; exit; }}; sleep 0.3; echo {NEW}")
     credentials = Credentials(Environment({}))
