@@ -153,6 +153,8 @@ class Gate:
         course = Course()
         admission = await self._admission(events.decision_id(), request, session, presence, course)
         refused = None if admission.refusal is None else admission.refusal.code
+        if refused is Code.MISUSE and admission.refusal is not None:  # placeholders are honeytokens
+            logger.warning("misuse by the agent %s: %s", session.who.agent, admission.refusal.reason)
         self.activity.note(session.who.agent_id, refused)
         if session.origin is not Origin.TEST:
             self.meter.admitted(session.who.agent, course, refused)
@@ -303,6 +305,8 @@ class Gate:
     def finish(self, permit: Permit, ending: Ending) -> None:
         """Record the outcome; an approval of which no byte was sent is given back. Returns at once."""
         self.meter.ended(permit.session.who.agent, ending.outcome, ending.sent)
+        if ending.sent is not None and ending.sent.findings:
+            self.live.met(permit.session.who.agent, ending.sent.findings)
         event = events.outcome(
             permit.decision_id, permit.session.who, ending.outcome, ending.sent, reason=ending.reason
         )

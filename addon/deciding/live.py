@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from wharfinger.credentials import issued, signing
 from wharfinger.credentials.jars import Jars
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.credentials.sealed_values import Ended, SealedValues
+from wharfinger.deciding.echoes import Echoes
 from wharfinger.deciding.gate import Session
 from wharfinger.deciding.origins import Origins
 from wharfinger.deciding.redirects import Redirects
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
     from wharfinger.rules.policies.denials import Denial
     from wharfinger.rules.recognition.recognise import Streamed
 
+
+logger = logging.getLogger(__name__)
 
 PROBE = "(self-test)"
 """Who asks in the self-test; no agent can have that name."""
@@ -105,6 +109,7 @@ class Live:
         self._concealed: Mapping[str, str] = {}
         self._marks: Placeholders | None = None
         self._sets: dict[str, SecretSet] = {}
+        self._echoes = Echoes()
         self.generation = 0
         self.sealed = SealedValues(lambda: clock.now().timestamp())
         """Secrets that APIs have made for agents."""
@@ -129,16 +134,16 @@ class Live:
 
     def _issue(self) -> None:
         """Make the placeholders of all agents; permits given before no longer hold."""
+        ids = {name: agent.id for name, agent in self.agents.items()}
+        self._own_placeholders = issued.placeholders(self.configuration, ids, self._keys)
         self._give_out()
         self.generation += 1
 
     def _give_out(self) -> None:
-        """Make the placeholders, those of what APIs have made among them."""
+        """Put those of what APIs have made beside them."""
         ids = {name: agent.id for name, agent in self.agents.items()}
-        made = issued.placeholders(self.configuration, ids, self._keys)
-        self.placeholders: Placeholders = made.with_others(
-            issued.sealed(self.configuration, ids, self.sealed)
-        )
+        others = issued.sealed(self.configuration, ids, self.sealed)
+        self.placeholders: Placeholders = self._own_placeholders.with_others(others)
         self._sets.clear()
 
     def seal(self, who: Who, credential: str, parts: Mapping[str, str], until: object) -> str:
@@ -349,6 +354,19 @@ class Live:
             return "the run has ended"
         return None
 
+    def met(self, agent: str, findings: Mapping[str, int]) -> None:
+        """Take up what was found in an answer to this agent."""
+        before = self._echoing(agent)
+        self._echoes.note(agent, findings, self._clock.monotonic())
+        if before is None and self._echoing(agent) is not None:
+            logger.warning("answers to the agent %s hold secrets too often: its requests wait", agent)
+
+    def _echoing(self, agent: str) -> str | None:
+        """Why this agent has to wait: what is masked tells whether a guess at a secret is right."""
+        if self._echoes.too_many(agent, self._clock.monotonic()):
+            return "too many answers to this agent held secrets within a minute"
+        return None
+
     def facts(self, session: Session, *, counted: bool = True, granted: bool = True) -> Facts:
         """Everything live that a decision may know; `counted` and `granted`: limits and grants among it."""
         who = session.who
@@ -356,7 +374,7 @@ class Live:
         return Facts(
             placeholders=self.placeholders,
             agent_id=session.who.agent_id,
-            suspended=self.barred(session),
+            suspended=self.barred(session) or self._echoing(who.agent),
             reason=session.reason,
             origin=session.origin,
             confinement=who.confinement,

@@ -3,7 +3,8 @@ r"""The dummies that agents hold in a credential's stead, and finding them where
 A placeholder is exchanged for its credential in one place only (DESIGN 3, invariant 5); anywhere else
 it is evidence of misuse. So it is looked for in every byte of a request, in the spellings in which an
 API would still read it: any letter case, percent-encoded (once or more), with JSON's `\u` escapes,
-and inside base64 of either alphabet at any alignment (as in `Basic`), line breaks allowed.
+and inside base64 of either alphabet at any alignment (as in `Basic`), line breaks allowed, and inside base64
+of that. In a stream the last is found only where one piece holds it whole.
 
 A transformation that no API undoes (encryption, reversal) is not found and needs no finding: a
 placeholder is worth nothing outside its place.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -45,6 +47,7 @@ class Placeholders:
 
     def __init__(self, table: Mapping[str, Owner]) -> None:
         """Prepare the search; `table` maps each placeholder (ASCII) to its owner."""
+        self._others: Placeholders | None = None
         self._owners = dict(table)
         self._values = {
             (owner.agent, owner.credential): text for text, owner in table.items() if not owner.sealed
@@ -53,10 +56,16 @@ class Placeholders:
         self._encoded = {
             spelling: owner for text, owner in table.items() for spelling in _base64_spellings(text.encode())
         }
+        self._nested = {
+            twice: owner for once, owner in self._encoded.items() for twice in _base64_spellings(once)
+        }
 
     def with_others(self, table: Mapping[str, Owner]) -> Placeholders:
-        """These, and others."""
-        return Placeholders({**self._owners, **table})
+        """These, and others beside them: the search for these is not prepared anew."""
+        made = copy(self)
+        made.__dict__.pop("beginnings", None)
+        made._others = Placeholders(table) if table else None
+        return made
 
     def of(self, agent: str, credential: str) -> str | None:
         """The placeholder of `credential` in the hands of `agent`, if it was issued one."""
@@ -64,7 +73,8 @@ class Placeholders:
 
     def exact(self, value: str) -> Owner | None:
         """The owner of `value` if it is a placeholder to the letter."""
-        return self._owners.get(value)
+        owner = self._owners.get(value)
+        return owner if owner is not None or self._others is None else self._others.exact(value)
 
     def scan(self, data: bytes | str) -> tuple[Owner, ...]:
         """The owners of placeholders found in `data`, each once; text is read as latin-1 or UTF-8.
@@ -72,6 +82,8 @@ class Placeholders:
         The cost is a few passes over `data`, whatever is in it, and no more than `MAX_FOUND` findings are
         looked at for their owners: one is enough to refuse.
         """
+        if self._others is not None and (found := self._others.scan(data)):
+            return found
         if not self._owners or not data:
             return ()
         octets = _octets(data) if isinstance(data, str) else data
@@ -89,12 +101,16 @@ class Placeholders:
     @property
     def longest(self) -> int:
         """Length of the longest placeholder, in characters."""
-        return max(map(len, self._owners), default=0)
+        own = max(map(len, self._owners), default=0)
+        return own if self._others is None else max(own, self._others.longest)
 
     @cached_property
     def beginnings(self) -> tuple[frozenset[bytes], frozenset[bytes]]:
         """All proper beginnings of placeholders (in lower case), and of their base64 spellings."""
-        return frozenset(_beginnings(self._plain)), frozenset(_beginnings(self._encoded))
+        plain, encoded = frozenset(_beginnings(self._plain)), frozenset(_beginnings(self._encoded))
+        if self._others is None:
+            return plain, encoded
+        return plain | self._others.beginnings[0], encoded | self._others.beginnings[1]
 
     @cached_property
     def _pattern(self) -> re2._Regexp[bytes]:
@@ -102,11 +118,11 @@ class Placeholders:
         options.max_mem = _MEMORY
         options.encoding = re2.Options.Encoding.LATIN1
         plain = b"|".join(re2.escape(text) for text in self._plain)
-        encoded = b"|".join(re2.escape(text) for text in self._encoded)
+        encoded = b"|".join(re2.escape(text) for text in (*self._encoded, *self._nested))
         return re2.compile(b"(?i:" + plain + b")|" + encoded, options)
 
     def _owner(self, text: bytes) -> Owner:
-        return self._encoded.get(text) or self._plain[text.lower()]
+        return self._encoded.get(text) or self._nested.get(text) or self._plain[text.lower()]
 
 
 def _octets(data: str) -> bytes:

@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import returning
 from apis import Api, read_apis
 from joining import hand_written, joined
 from readers import imported

@@ -144,9 +144,7 @@ async def test_a_new_token_is_sealed_and_exchanged(minting: Any, origin: Any, re
     await nothing_shown(minting)
 
 
-async def test_it_is_the_agents_and_goes_where_its_credential_goes(
-    minting: Any, origin: Any, reply: Any
-) -> None:
+async def test_it_goes_where_its_credential_goes(minting: Any, origin: Any, reply: Any, caplog: Any) -> None:
     origin.answer = answering(reply, {"token": TOKEN})
     made = (await minting.request("POST", "/token/files")).json["token"]
     assert made.startswith("ghs_")
@@ -166,6 +164,9 @@ async def test_it_is_the_agents_and_goes_where_its_credential_goes(
     )
     assert (elsewhere.status, elsewhere.code) == (403, "misuse")
     assert len(origin.requests) == sent
+    for agent in ("bot", "second"):  # a placeholder elsewhere is an alarm, and says whose
+        assert f"misuse by the agent {agent}: " in caplog.text
+    assert made not in caplog.text
 
 
 async def test_where_it_is_not_declared_the_call_is_refused(minting: Any, origin: Any) -> None:

@@ -66,6 +66,30 @@ def test_finds_every_spelling(text: str, spelling: str) -> None:
     assert PLACEHOLDERS.scan(around) == (TABLE[text],)
 
 
+NESTED = {
+    "base64 in base64": lambda t, n: base64.b64encode(b"x" * n + base64.b64encode(f"user:{t}".encode())),
+    "base64url in base64url": lambda t, n: base64.urlsafe_b64encode(
+        b"x" * n + base64.urlsafe_b64encode(f"{t}:".encode())
+    ),
+    "base64url in base64": lambda t, n: base64.b64encode(
+        b"x" * n + base64.urlsafe_b64encode(f"a?{t}>>".encode())
+    ),
+    "base64 in base64, percent-encoded": lambda t, n: quote(
+        base64.b64encode(b"x" * n + base64.b64encode(f"{t}".encode())), safe=""
+    ).encode(),
+    "base64 in base64 in JSON": lambda t, n: json.dumps(
+        {"x": base64.encodebytes(b"x" * n + base64.b64encode(f"{t}".encode())).decode()}
+    ).encode(),
+}
+
+
+@pytest.mark.parametrize("text", TABLE)
+@pytest.mark.parametrize("spelling", NESTED)
+def test_finds_what_is_encoded_twice(text: str, spelling: str) -> None:
+    for before in range(6):
+        assert PLACEHOLDERS.scan(NESTED[spelling](text, before)) == (TABLE[text],), before
+
+
 @pytest.mark.parametrize("text", TABLE)
 def test_part_of_a_placeholder_is_nothing(text: str) -> None:
     assert PLACEHOLDERS.scan(text[:-1]) == ()
@@ -81,6 +105,19 @@ def test_of_and_exact() -> None:
     assert PLACEHOLDERS.of("other", "STRIPE_API_KEY") is None
     assert PLACEHOLDERS.exact(STRIPE) == Owner("support", "STRIPE_API_KEY")
     assert PLACEHOLDERS.exact(STRIPE.upper()) is None
+
+
+def test_others_beside_them() -> None:
+    more, owner = "sk_test_Zm9yIHRoZSBvdGhlcnMgb25seQ", Owner("support", "STRIPE_API_KEY", "STRIPE_API_KEY~1")
+    both = PLACEHOLDERS.with_others({more: owner})
+    assert both.exact(more) == owner
+    assert both.of("support", "STRIPE_API_KEY") == PLACEHOLDERS.of("support", "STRIPE_API_KEY")
+    for text, whose in (*TABLE.items(), (more, owner)):
+        assert both.exact(text) == whose
+        assert both.scan(f"x={text}") == (whose,)
+        scan = StreamScan(both)
+        assert [scan.feed(part.encode())[1] for part in (text[:9], text[9:])] == [None, whose]
+    assert PLACEHOLDERS.scan(more) == () == both.with_others({}).scan(more)
 
 
 def test_none_issued() -> None:
