@@ -15,12 +15,13 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from rich.text import Text
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Static
 from wharfinger.audit.reader import printable
 from wharfinger.faults import Fault
 from wharfinger.watching import drawing, filters
@@ -86,7 +87,6 @@ class View(App[None]):
     #calls { height: 1fr; padding: 0 1; }
     #detail { height: 1fr; display: none; border-top: solid $primary; padding: 0 1; }
     #tabs { height: 1; }
-    #typed { display: none; height: 1; border: none; padding: 0 1; }
     #said { height: 1; padding: 0 1; }
     Help { align: center middle; }
     #help { width: auto; max-width: 90%; height: auto; border: round $primary; padding: 1 2; }
@@ -110,7 +110,7 @@ class View(App[None]):
         Binding("c", "clear", "clear", show=False),
         Binding("question_mark", "help", "help"),
         Binding("q", "quit", "quit"),
-        Binding("ctrl+c", "quit", "quit", show=False, priority=True),
+        Binding("ctrl+c", "end", "end", show=False, priority=True),
     ]
 
     def __init__(
@@ -143,30 +143,38 @@ class View(App[None]):
         """How many lines of the question there is room for; 0: it does not stand on the screen."""
         self._denying = ""
         """The approval whose denial is being given a reason."""
+        self._typed: str | None = None
+        """What has been typed of a reason, or of a filter; None: keys are commands."""
+        self._prompt = ""
         self._signed: int | None = None
         self._one = asyncio.Lock()
         self._looked = 0.0
         self._second = 0
         self._size_drawn = Size()
         self._changed = True
+        self._head = Static(id="head")
+        self._question = Static(id="question")
+        self._table = Static(id="calls")
+        self._detail = Vertical(id="detail")
+        self._tabs = Static(id="tabs")
+        self._scroll = VerticalScroll(id="scroll", can_focus=False)
+        self._text = Static(id="text")
+        self._foot = Static(id="said")
 
     def compose(self) -> ComposeResult:
         """The parts, top to bottom."""
-        yield Static(id="head")
-        yield Static(id="question")
-        yield Static(id="calls")
-        with Vertical(id="detail"):
-            yield Static(id="tabs")
-            with VerticalScroll(id="scroll", can_focus=False):
-                yield Static(id="text")
-        yield Static(id="said")
-        yield Input(id="typed", max_length=_REASON_LIMIT, compact=True)
+        yield self._head
+        yield self._question
+        yield self._table
+        with self._detail:
+            yield self._tabs
+            with self._scroll:
+                yield self._text
+        yield self._foot
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to follow."""
-        self.query_one("#typed").can_focus = False
-        self.set_focus(None)
         threading.Thread(target=self._follow, name="follow", daemon=True).start()
         self.set_interval(FRAME_SECONDS, self._frame)
         self._frame()
@@ -203,7 +211,7 @@ class View(App[None]):
             self.look()
         if (why := self._ended()) and why != self._trouble:
             self._trouble, self._changed = why, True
-        size = self.query_one("#calls").size  # another one once what is above it has found its place
+        size = self._table.size  # another one once what is above it has found its place
         if size != self._size_drawn:
             self._size_drawn, self._changed = size, True
         second = int(time.time())
@@ -266,16 +274,14 @@ class View(App[None]):
         where = self._source.name + (f"  only {self._limits}" if self._limits else "")
         where += f"  shown: {self._seen}" if self._seen.terms else ""
         head = drawing.head(self._calls, where, self._trouble, self._second, width)
-        self.query_one("#head", Static).update(head)
+        self._head.update(head)
         self._draw_question()
         self._draw_calls(width)
         self._draw_detail()
-        said = Text(no_wrap=True, overflow="ellipsis")
-        said.append(printable(self._said or self._no_answers or self._calls.news)[:500])
-        self.query_one("#said", Static).update(said)
+        self._foot.update(self._last_line(width))
 
     def _draw_question(self) -> None:
-        box, board = self.query_one("#question", Static), self._board
+        box, board = self._question, self._board
         room = min((self.size.height - _AROUND) // 2 + 2, self.size.height - _AROUND)
         fits = board.card is not None and room >= _LEAST_QUESTION and self.size.width >= _LEAST_WIDTH
         self._lines = room - 1 if fits else 0
@@ -291,21 +297,21 @@ class View(App[None]):
         box.update(Text("\n").join(shown))
 
     def _draw_calls(self, width: int) -> None:
-        box = self.query_one("#calls", Static)
+        box = self._table
         entries = self._calls.newest(self._seen)
         first, behind = self._window.show([entry.decision for entry in entries], box.size.height - 1)
         box.update(drawing.table(entries[first:behind], self._window.chosen, width))
 
     def _draw_detail(self) -> None:
         entry = self._calls.get(self._window.chosen)
-        self.query_one("#detail").display = self._open and entry is not None
+        self._detail.display = self._open and entry is not None
         if not self._open or entry is None:
             return
         tabs = Text()
         for number, tab in enumerate(_TABS):
             tabs.append(f" {tab.value} ", "reverse bold" if number == self._tab else "")
-        self.query_one("#tabs", Static).update(tabs)
-        self.query_one("#text", Static).update(show(entry, _TABS[self._tab], self._signed))
+        self._tabs.update(tabs)
+        self._text.update(show(entry, _TABS[self._tab], self._signed))
 
     # Keys: questions.
 
@@ -324,7 +330,7 @@ class View(App[None]):
             self._answer(self._board.chosen, "approve", "")
         elif wish is Wish.DENY:
             self._denying = self._board.chosen
-            self._type("", f"reason to deny {printable(self._denying)} (Enter sends, Escape takes back)")
+            self._type("", f"reason to deny {printable(self._denying)} (Enter sends, Escape takes back): ")
 
     def _answer(self, approval: str, move: Move, reason: str) -> None:
         self.run_worker(self._answered(approval, move, reason), group="answer")
@@ -339,47 +345,71 @@ class View(App[None]):
         self._changed = True
         self.look()
 
-    # Keys: what is typed.
+    # Keys: what is typed. No part of the screen takes keys by itself: they are read one after the other, so
+    # that what follows the key that begins a reason is part of the reason, however fast it comes.
 
-    def _type(self, text: str, what: str) -> None:
-        typed = self.query_one("#typed", Input)
-        typed.value, typed.placeholder, typed.display, typed.can_focus = text, what, True, True
-        typed.cursor_position = len(text)
-        self.set_focus(typed)
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While something is typed no key is a command, but the one that ends all."""
+        return self._typed is None or action == "end"
 
-    def _typed_no_more(self) -> None:
-        typed = self.query_one("#typed", Input)
-        typed.value, typed.display, typed.can_focus = "", False, False
-        self._denying = ""
-        self.set_focus(None)
+    def on_key(self, event: events.Key) -> None:
+        """Take what is typed: Enter is its end, Escape takes it back."""
+        if self._typed is None:
+            return
+        event.stop()
+        event.prevent_default()
         self._changed = True
+        if event.key == "enter":
+            self._submit(self._typed.strip())
+        elif event.key == "escape":
+            self._typed, self._denying = None, ""
+        elif event.key in {"backspace", "ctrl+h"}:
+            self._typed = self._typed[:-1]
+        elif event.key == "ctrl+u":
+            self._typed = ""
+        elif event.character is not None and event.is_printable:
+            self._typed = (self._typed + event.character)[:_REASON_LIMIT]
 
-    def on_input_submitted(self, told: Input.Submitted) -> None:
+    def on_paste(self, event: events.Paste) -> None:
+        """What is pasted is text, and never a command."""
+        if self._typed is not None:
+            pasted = "".join(char for char in event.text if char.isprintable())
+            self._typed = (self._typed + pasted)[:_REASON_LIMIT]
+            self._changed = True
+
+    def _type(self, text: str, prompt: str) -> None:
+        self._typed, self._prompt, self._changed = text, prompt, True
+
+    def _submit(self, text: str) -> None:
         """Send the reason, or take over the filter."""
-        text, denying = told.value.strip(), self._denying
-        if denying:
-            self._typed_no_more()
+        if denying := self._denying:
+            self._typed, self._denying = None, ""
             self._answer(denying, "deny", text)
             return
         try:
             self._seen = filters.parse(text)
         except filters.NoFilter as wrong:
-            self._said = str(wrong)
+            self._prompt = f"{wrong}: "
         else:
-            self._said = ""
-            self._typed_no_more()
-        self._changed = True
+            self._typed, self._said = None, ""
+
+    def _last_line(self, width: int) -> Text:
+        if self._typed is None:
+            return Text(printable(self._said or self._no_answers or self._calls.news)[:width], no_wrap=True)
+        prompt, typed = printable(self._prompt), printable(self._typed)
+        room = max(width - len(prompt) - 1, width // 2)
+        return Text.assemble(
+            (prompt[: width - room - 1], "bold"), typed[-room:], ("▏", "blink"), no_wrap=True
+        )
 
     def action_filter(self) -> None:
         """Type a filter."""
         self._said = ""
-        self._type(str(self._seen), "show only: agent=bot tool=get_* verdict=deny ms>500 … (nothing: all)")
+        self._type(str(self._seen), "show only (agent=bot tool=get_* verdict=deny ms>500 …): ")
 
     def action_leave(self) -> None:
         """Out of what was opened last."""
-        if self.query_one("#typed").display:
-            self._typed_no_more()
-        elif self._open:
+        if self._open:
             self._open = False
         else:
             self._window.release()
@@ -399,10 +429,10 @@ class View(App[None]):
     def action_page(self, step: int) -> None:
         """A screenful further, of what is open, or of the calls."""
         if self._open:
-            scroll = self.query_one("#scroll", VerticalScroll)
+            scroll = self._scroll
             (scroll.scroll_page_up if step < 0 else scroll.scroll_page_down)(animate=False)
             return
-        self.action_move(step * max(1, self.query_one("#calls").size.height - 2))
+        self.action_move(step * max(1, self._table.size.height - 2))
 
     def action_newest(self) -> None:
         """Follow the newest again."""
@@ -420,7 +450,7 @@ class View(App[None]):
     def action_tab(self, step: int) -> None:
         """Another tab of what is open."""
         self._tab = (self._tab + step) % len(_TABS)
-        self.query_one("#scroll", VerticalScroll).scroll_home(animate=False)
+        self._scroll.scroll_home(animate=False)
         self._changed = True
 
     def action_clear(self) -> None:
@@ -429,6 +459,10 @@ class View(App[None]):
         self._window.release()
         self._open = False
         self._changed = True
+
+    def action_end(self) -> None:
+        """End, whatever is being typed."""
+        self.exit()
 
     def action_help(self) -> None:
         """What the keys do."""
