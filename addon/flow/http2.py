@@ -108,7 +108,10 @@ class Http2Side(HttpConnection):
         super().__init__(context, conn)
         self.h2 = Library(
             h2.config.H2Configuration(
-                client_side=client, header_encoding=None, validate_outbound_headers=False
+                client_side=client,
+                header_encoding=None,
+                validate_outbound_headers=False,
+                normalize_outbound_headers=client,  # which marks credentials as never to be indexed
             )
         )
         codes = h2.settings.SettingCodes
@@ -125,6 +128,8 @@ class Http2Side(HttpConnection):
         self._window = window
         self._out: dict[int, Outbox] = {}
         self._unread: dict[int, int] = {}
+        self._dirty: set[int] = set()
+        """Streams to which something has been added that `settle` is to send."""
         self._budget = Budget()
         self._over = False
 
@@ -203,7 +208,15 @@ class Http2Side(HttpConnection):
         box = self._out[wire]
         box.parts.append(data)
         box.size += len(data)
-        self._pump(wire)
+        self._dirty.add(wire)
+
+    def settle(self) -> layer.CommandGenerator[None]:
+        """Send what has been put since, in as few frames as it takes."""
+        if self._dirty and not self._over:
+            dirty, self._dirty = self._dirty, set()
+            for wire in dirty:
+                self._pump(wire)
+            yield from self._flush()
 
     def _pump_all(self) -> None:
         """Send of each stream what its window admits, a frame of each in turn."""

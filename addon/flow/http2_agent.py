@@ -184,7 +184,8 @@ class Http2AgentSide(Http2Side):
             case ResponseTrailers():
                 box.trailers = _lowered(event.trailers.fields)
             case ResponseEndOfMessage():
-                self._finish(event.stream_id, box)
+                box.ended = True
+                self._dirty.add(event.stream_id)
         yield from ()
 
     def _head(self, stream_id: int, exchange: _Exchange, response: http.Response, *, ended: bool) -> None:
@@ -194,10 +195,6 @@ class Http2AgentSide(Http2Side):
         if ended:
             del self._out[stream_id]
             self._said_all(stream_id)
-
-    def _finish(self, stream_id: int, box: Outbox) -> None:
-        box.ended = True
-        self._pump(stream_id)
 
     def _sent_all(self, wire: int, box: Outbox) -> None:
         super()._sent_all(wire, box)
@@ -228,7 +225,8 @@ class Http2AgentSide(Http2Side):
             self._sent_all(stream_id, box)
             return
         self._put(stream_id, body)
-        self._finish(stream_id, box)
+        box.ended = True
+        self._pump(stream_id)
 
     def refuse(self, stream_id: int, answer: Answer) -> layer.CommandGenerator[None]:
         """Answer a request with a refusal; a response already begun is cut off."""

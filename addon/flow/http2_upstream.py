@@ -94,6 +94,7 @@ class Http2UpstreamSide(Http2Side):
                 self._credit(wire)
             case RequestData() if event.data and box is not None and not box.ended:
                 self._put(wire, event.data)
+                self._pump(wire)
             case RequestEndOfMessage() if box is not None:
                 box.ended = True
                 self._pump(wire)

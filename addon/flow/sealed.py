@@ -173,6 +173,7 @@ class SealedHttpLayer(Switchboard):
 
     def _share(self, agent_side: Http2AgentSide) -> layer.CommandGenerator[None]:
         """The same for each stream of HTTP/2: what cannot be taken up yet is not given credit for."""
+        yield from agent_side.settle()
         for stream_id in agent_side.unread():
             stream = self.streams.get(stream_id)
             if stream is None or not (stream._paused_event_queue or self._routes.backlog(stream) >= BACKLOG):

@@ -46,3 +46,71 @@ async def test_denied_requests_are_silent_and_the_others_go_on(proxy: Any, origi
     assert all(got.answered.code == "denied" for got in answers[:5])
     assert {seen.method for seen in origin.requests} == {"GET"}
     await agent.close()
+
+
+async def test_requests_at_the_same_time_have_connections_of_their_own(
+    proxy: Any, origin: Any, reply: Any
+) -> None:
+    """An upstream that speaks HTTP/1 answers one at a time: none waits for another's answer."""
+    released = asyncio.Event()
+
+    async def answer(seen: Any) -> Any:
+        if seen.target == "/items/slow":
+            await released.wait()
+        return reply(body=b"{}")
+
+    origin.answer = answer
+    agent = await http2(proxy)
+    slow = agent.begin(agent.fields("GET", "/items/slow"), end=True)
+    for number in range(4):
+        assert (await agent.request("GET", f"/items/{number}")).status == 200
+    assert not agent.got[slow].ended
+    released.set()
+    assert (await agent.answer(slow)).status == 200
+    assert origin.connections == 2  # the four came after one another, on one
+    await agent.close()
+
+
+async def test_a_body_that_is_announced_is_asked_for(proxy: Any, origin: Any) -> None:
+    agent = await http2(proxy)
+    stream_id = agent.begin(agent.fields("POST", "/items", [JSON, ("expect", "100-continue")]))
+    await agent.until(lambda: agent.got[stream_id].interim == [100])
+    assert not origin.requests
+    agent.send(stream_id, b'{"name": "x"}', end=True)
+    assert (await agent.answer(stream_id)).status == 200
+    assert agent.got[stream_id].interim == [100]
+    await agent.close()
+
+
+async def test_http2_without_tls_is_refused(proxy: Any, origin: Any) -> None:
+    back = await proxy.plain(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+    assert back.startswith(b"HTTP/1.1 400 ")
+    assert not origin.requests
+
+
+async def test_one_stream_that_is_not_allowed_any_more_is_cut_off_alone(
+    proxy: Any, origin: Any, reply: Any
+) -> None:
+    waiting = asyncio.Event()
+
+    async def answer(_seen: Any) -> Any:
+        await waiting.wait()
+        return reply(body=b"{}")
+
+    origin.answer = answer
+    agent = await http2(proxy)
+    cut, kept = (agent.begin(agent.fields("GET", f"/items/{name}"), end=True) for name in ("cut", "kept"))
+    async with asyncio.timeout(10):
+        while len(origin.requests) < 2:
+            await asyncio.sleep(0.01)
+    sessions = proxy.runtime.master.parts.sessions
+    closed = sessions.recheck(lambda p: "not now" if p.request.target == "/items/cut" else None)
+    assert closed == 1
+    got = await agent.answer(cut)
+    assert (got.status, got.answered.code) == (403, "denied")
+    assert not agent.got[kept].ended
+    waiting.set()
+    assert (await agent.answer(kept)).status == 200
+    outcomes = [event["outcome"] for event in await proxy.settled() if event["kind"] == "outcome"]
+    assert sorted(outcomes) == ["completed", "withheld"]
+    await agent.close()

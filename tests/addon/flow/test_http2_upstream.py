@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.addon.flow.conftest import SECRET, SETTINGS
+from tests.addon.flow.conftest import OTHERS, POLICY, SECRET, SETTINGS
 from tests.addon.flow.http2_ends import Asked, ErrorCodes, Http2Origin, Speaker, http2, serving
 
 JSON = ("content-type", "application/json")
@@ -145,3 +145,41 @@ async def test_a_large_upload_waits_for_its_upstream(proxy: Any, upstream: Http2
     assert (await agent.answer(stream_id)).status == 200
     assert len(asked.body) == size
     await agent.close()
+
+
+async def test_a_connection_serves_one_agent_and_one_credential(
+    start: Any, upstream: Http2Origin, plain_origin: Any
+) -> None:
+    """A stream of another agent, or with another credential, never goes out beside it."""
+
+    other = """\
+api: other
+base: https://api.example.com
+auth: {secret: SECOND_KEY}
+tools:
+  - tool: second
+    effect: read
+    run: {method: GET, url: "/second/${id}"}
+"""
+    credentials = OTHERS["credentials.yaml"] + (
+        '  SECOND_KEY: {from: "file:other.key", hosts: [api.example.com], placeholder: "sk_test_"}\n'
+    )
+    files = {
+        "wharfinger.yaml": SETTINGS.format(port=upstream.port, plain=plain_origin.port),
+        "tools/other.yaml": other,
+        "credentials.yaml": credentials,
+        "policies/everyday.yaml": POLICY.replace("allow:\n", "allow:\n  - tool: second\n"),
+    }
+    async with start(files) as proxy:
+        agent = await http2(proxy)
+        assert (await agent.request("GET", "/items/1")).status == 200
+        second = [("authorization", f"Bearer {proxy.placeholder('SECOND_KEY')}")]
+        assert (await agent.request("GET", "/second/1", second, key=False)).status == 200
+        assert (await agent.request("GET", "/items/2")).status == 200
+        proxy.agent = "second"
+        stranger = await http2(proxy)
+        assert (await stranger.request("GET", "/items/3")).status == 200
+        by_path = {seen.header(":path"): seen.connection for seen in upstream.requests}
+        assert by_path == {"/items/1": 1, "/second/1": 2, "/items/2": 1, "/items/3": 3}
+        await agent.close()
+        await stranger.close()
