@@ -82,8 +82,8 @@ class Placeholders:
         The cost is a few passes over `data`, whatever is in it, and no more than `MAX_FOUND` findings are
         looked at for their owners: one is enough to refuse.
         """
-        if self._others is not None and (found := self._others.scan(data)):
-            return found
+        if self._others is not None and (beside := self._others.scan(data)):
+            return beside
         if not self._owners or not data:
             return ()
         octets = _octets(data) if isinstance(data, str) else data
