@@ -11,10 +11,12 @@ import ctypes
 import hmac
 import os
 import resource
-from typing import Any, Never, Self
+from typing import Any, Final, Never, Self
 
 from wharfinger.faults import Fault
 
+PASSPHRASE: Final = "WHARFINGER_CREDENTIALS_PASSPHRASE"  # noqa: S105 - a name
+"""The variable that may hold the passphrase of the store of credentials; no agent is ever given it."""
 # <linux/prctl.h>
 _PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4

@@ -158,7 +158,7 @@ def _standing(name: str, credential: Credential, told: Mapping[str, Any]) -> dic
     """How one stands, of what is known."""
     empty = {"generation": None, "version": "", "age": None, "left": None, "used": None, "problem": ""}
     if told["in_use"] is not None:
-        found = next((each for each in told["in_use"] if each["name"] == name), {})
+        found: dict[str, Any] = next((each for each in told["in_use"] if each["name"] == name), {})
         return empty | {key: value for key, value in found.items() if key in empty}
     held = {each["name"]: each for each in told["store"]}
     texts = [origin.text for origin in credential.origins.values() if origin.scheme == "store"]

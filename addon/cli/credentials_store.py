@@ -16,12 +16,12 @@ import click
 from wharfinger.cli.common import as_option, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, command, here
 from wharfinger.rules.documents.problems import did_you_mean
+from wharfinger.secret import PASSPHRASE
 
 _KEYS = ("file", "passphrase", "keychain")
-_VARIABLE = "WHARFINGER_CREDENTIALS_PASSPHRASE"
 
 passphrase_option = click.option(
-    "--passphrase", "ask", is_flag=True, help=f"Ask for the store's passphrase (else ${_VARIABLE}, if set)."
+    "--passphrase", "ask", is_flag=True, help=f"Ask for the store's passphrase (else ${PASSPHRASE}, if set)."
 )
 
 
@@ -147,13 +147,13 @@ def _value(name: str) -> str:
 
 
 def _passphrase(*, ask: bool) -> dict[str, str]:
-    given = os.environ.get(_VARIABLE)
+    given = os.environ.get(PASSPHRASE)
     if given is not None:
         return {"passphrase": given}
     if not ask:
         return {}
     if not sys.stdin.isatty():
-        fail("there is no terminal to ask for the passphrase on", f"set {_VARIABLE}")
+        fail("there is no terminal to ask for the passphrase on", f"set {PASSPHRASE}")
     return {"passphrase": getpass.getpass("Passphrase of the store: ")}
 
 

@@ -24,13 +24,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from wharfinger.credentials.sources import Environment, NotFetched
 from wharfinger.faults import Fault
 from wharfinger.keeping import private
+from wharfinger.secret import PASSPHRASE
 
 type How = Literal["file", "passphrase", "keychain"]
 
 BYTES: Final = 32
 KEY_FILE: Final = "credentials.key"
 """Beside the store. One that lies elsewhere can be linked to by its path, in the store's `key`."""
-VARIABLE: Final = "WHARFINGER_CREDENTIALS_PASSPHRASE"
 SHORTEST: Final = 12
 """Characters of a passphrase: it is all that stands before the values where the store is copied."""
 _ARGON: Final = {"memory": 64 << 10, "passes": 3, "lanes": 4}
@@ -66,11 +66,11 @@ def passphrase(environment: Environment) -> Ask:
     """What gives the passphrase: the variable, else whoever sits at the terminal."""
 
     def ask() -> str:
-        given = environment.take(VARIABLE)
+        given = environment.take(PASSPHRASE)
         if given is None and not sys.stdin.isatty():
             raise NotFetched(
                 "the store of credentials has a passphrase, and there is no terminal to ask for it on",
-                f"set {VARIABLE} where the proxy is started, or use a key in a file",
+                f"set {PASSPHRASE} where the proxy is started, or use a key in a file",
             )
         return getpass.getpass("Passphrase of the store of credentials: ") if given is None else given
 

@@ -18,6 +18,7 @@ from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Place
 from wharfinger.running.desk import DataFolder
+from wharfinger.secret import PASSPHRASE
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +81,6 @@ def _git_logins(
 
 
 def without(existing: Mapping[str, str], removed: frozenset[str] = frozenset()) -> dict[str, str]:
-    """`existing` without what would lead round the proxy, and without `removed`."""
-    return {name: value for name, value in existing.items() if name not in UNSET and name not in removed}
+    """`existing` without what would lead round the proxy or open its store, and without `removed`."""
+    gone = UNSET | removed | {PASSPHRASE}
+    return {name: value for name, value in existing.items() if name not in gone}

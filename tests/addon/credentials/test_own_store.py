@@ -11,6 +11,8 @@ from wharfinger.credentials.own_store import FILE, LONGEST, OwnStore
 from wharfinger.credentials.sources import Asked, Environment, Means, NotFetched
 from wharfinger.keeping import private
 from wharfinger.rules.models.origins import origin
+from wharfinger.running import door
+from wharfinger.secret import PASSPHRASE
 
 NOW = datetime(2026, 1, 14, 12, 0, tzinfo=UTC)
 OLD = "old_4eC39HqLyjWDarjtT1zdp7dc"
@@ -328,11 +330,15 @@ def test_a_new_key_seals_everything_anew(data):
 
 def test_the_passphrase_comes_from_the_environment_and_leaves_it(monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    variables = {store_key.VARIABLE: PHRASE}
+    variables = {PASSPHRASE: PHRASE}
     ask = store_key.passphrase(Environment(variables))
     assert (ask(), ask(), variables) == (PHRASE, PHRASE, {})
     with pytest.raises(NotFetched, match="no terminal"):
         store_key.passphrase(Environment({}))()
+
+
+def test_no_agent_is_given_the_passphrase():
+    assert door.without({PASSPHRASE: PHRASE, "HOME": "/x"}) == {"HOME": "/x"}
 
 
 def test_a_credential_is_had_from_it(data, tmp_path):
