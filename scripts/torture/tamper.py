@@ -81,7 +81,7 @@ def write(folder: Path, events: int) -> None:
 
 def contents(folder: Path) -> Files:
     """What counts: the log, its head, its checkpoints and the key; salts prove nothing."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix != ".salt"}
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix != ".salt"}
 
 
 class Target:

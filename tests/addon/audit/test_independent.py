@@ -143,6 +143,16 @@ def test_flipped_bits_are_found_by_both(
     assert accepted(alone, arguments)
 
 
+@pytest.mark.parametrize("ending", [b"", b"\r\n", b"\x0b", b"\n\n"])
+def test_a_key_that_ends_otherwise_is_found_by_both(log: Path, alone: ModuleType, ending: bytes) -> None:
+    outside = prove.latest(log)
+    key = (log / "book.vkey").read_bytes()
+    assert accepted(alone, [str(log)])
+    (log / "book.vkey").write_bytes(key.removesuffix(b"\n") + ending)
+    assert not accepted(alone, [str(log)])
+    assert not verify(log, Asked(outside=[("kept", outside)])).ok
+
+
 def accepted(alone: ModuleType, arguments: list[str]) -> bool:
     held = sys.argv
     sys.argv = ["verify-audit", *arguments]
