@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wharfinger import __version__
+from wharfinger.faults import Fault
 from wharfinger.keeping import private
 from wharfinger.metering.families import counter, gauge
 from wharfinger.rules.types import JSON
@@ -133,7 +134,7 @@ def _sinks(path: Path) -> dict[str, tuple[int | None, bool]]:
             )
             for row in rows
         }
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, Fault, ValueError, LookupError, TypeError):
         return {}
 
 

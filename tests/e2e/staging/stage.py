@@ -52,6 +52,10 @@ class Ran:
         return self.out + self.err
 
 
+GROUPS = {"approvals", "people", "audit", "agents", "ca", "limits", "deny", "grants", "tokens"}
+"""Commands that have commands of their own, before whose options they stand."""
+
+
 @dataclass
 class Operator:
     """Whoever runs wharfinger on one configuration folder: the commands, and `up`."""
@@ -84,11 +88,7 @@ class Operator:
     def typed(self, *arguments: str) -> list[str]:
         """The command line: the command, `--config`, and the rest."""
         command, *rest = arguments
-        group = (
-            [rest.pop(0)]
-            if command in {"approvals", "people", "audit", "agents", "ca", "limits", "deny", "grants"}
-            else []
-        )
+        group = [rest.pop(0)] if command in GROUPS else []
         return [
             sys.executable, "-m", "wharfinger.cli.main", command, *group, "--config", str(self.folder), *rest
         ]  # fmt: skip
