@@ -21,8 +21,9 @@ from wharfinger.control.client import Client, NotRunning
 from wharfinger.credentials import issued
 from wharfinger.credentials.keeper import Keeper
 from wharfinger.credentials.own_store import OwnStore
-from wharfinger.credentials.registry import CredentialProblem, Credentials
+from wharfinger.credentials.registry import Credentials
 from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.standings import CredentialProblem
 from wharfinger.credentials.store_key import passphrase
 from wharfinger.faults import Fault
 from wharfinger.rules.documents.problems import did_you_mean

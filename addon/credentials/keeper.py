@@ -18,7 +18,8 @@ from wharfinger.credentials.values import faults
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:
-    from wharfinger.credentials.registry import Credentials, Standing
+    from wharfinger.credentials.registry import Credentials
+    from wharfinger.credentials.standings import Standing
 
 
 class Keeper:

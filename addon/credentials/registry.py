@@ -12,7 +12,6 @@ one flight, for which nobody waits while the value still holds. One that has end
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 from wharfinger.credentials.fetching import Fetched, Unusable, fetch
 from wharfinger.credentials.kinds import traces
 from wharfinger.credentials.sources import Asked, Environment, Means
+from wharfinger.credentials.standings import CredentialProblem, Happened, Standing, Turn
 from wharfinger.faults import Fault
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.sources import DeclaredSource
@@ -44,42 +44,6 @@ _AGAIN = 5.0
 
 class CredentialUnavailable(Exception):
     """A credential has no value at the moment; the message is one line, fit for the agent's eyes."""
-
-
-@dataclass(frozen=True, slots=True)
-class CredentialProblem:
-    """One thing that keeps a credential from being used."""
-
-    name: str
-    message: str
-    hint: str
-
-    def __str__(self) -> str:
-        return f"credential {self.name}: {self.message}\n  hint: {self.hint}"
-
-
-class Turn(enum.StrEnum):
-    """What happens to a credential."""
-
-    CHANGED = "changed"
-    """It has another value."""
-    FAILED = "failed"
-    """It could not be fetched, for another reason than the last time."""
-    RECOVERED = "recovered"
-    """It could be fetched again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """What there is to tell of a credential, without a word of its value."""
-
-    name: str
-    turn: Turn
-    generation: int
-    reason: str = ""
-    """Why it could not be fetched."""
-    usable: bool = True
-    """Whether there is a value to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +76,6 @@ class _Trouble:
     why: str
     not_before: float
     """When it may be tried again to fetch it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a credential stands, without a word of its value."""
-
-    name: str
-    generation: int
-    age: float | None
-    """Seconds since its value changed; None where it has none."""
-    left: float | None
-    """Seconds that the value holds; None for one that does not end."""
-    problem: str = ""
-    version: str = ""
-    """What its source calls the value."""
-    used: float | None = None
-    """Seconds since a request was let out with it; None if that was not since the start."""
 
 
 class Credentials:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from wharfinger.credentials.own_store import OwnStore
-from wharfinger.credentials.registry import CredentialProblem, Credentials
+from wharfinger.credentials.registry import Credentials
 from wharfinger.credentials.sources import Environment
+from wharfinger.credentials.standings import CredentialProblem
 from wharfinger.credentials.store_key import passphrase
 from wharfinger.doctor.findings import Finding, fail, ok
 from wharfinger.rules.configuration import Configuration

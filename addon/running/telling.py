@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from wharfinger.audit import events
-from wharfinger.credentials.registry import Happened, Turn
+from wharfinger.credentials.standings import Happened, Turn
 from wharfinger.rules.types import JSON
 
 if TYPE_CHECKING:
