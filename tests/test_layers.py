@@ -27,7 +27,7 @@ LIBRARIES = {
     "sqlite3": ("wharfinger.keeping.store", "wharfinger.indexing"),
     "click": ("wharfinger.cli", "wharfinger.running.serving"),
     "rich": ("wharfinger.cli", "wharfinger.demo", "wharfinger.watching"),
-    "textual": ("wharfinger.watching.screen",),
+    "textual": ("wharfinger.watching.screen", "wharfinger.watching.layout"),
     "starlette": ("wharfinger.control",),
     "jinja2": ("wharfinger.control.office",),
     "prometheus_client": ("wharfinger.metering.exposition",),

@@ -17,10 +17,9 @@ from typing import Any, ClassVar, Final
 from rich.text import Text
 from textual import events
 from textual.app import App, ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.geometry import Size
-from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 from wharfinger.audit.reader import printable
 from wharfinger.faults import Fault
@@ -31,6 +30,8 @@ from wharfinger.watching.calls import Calls
 from wharfinger.watching.detail import Tab, show
 from wharfinger.watching.filters import EVERYTHING, Filter
 from wharfinger.watching.following import News, Refused, Source
+from wharfinger.watching.layout import CSS, KEYS, Help
+from wharfinger.watching.typed import End, Typed
 from wharfinger.watching.window import Window
 
 FRAME_SECONDS: Final = 0.2
@@ -38,80 +39,19 @@ _LOOK_SECONDS: Final = 2.0
 """How often it is asked what waits, though nothing says that it has changed."""
 _WAITING: Final = 256
 """Pieces of news that wait to be taken: then whoever follows waits, too."""
-_REASON_LIMIT: Final = 1000
 _LEAST_WIDTH: Final = 40
 _LEAST_QUESTION: Final = 3
 _AROUND: Final = 7
 """Lines that are not the questions': head, frame, the newest calls, keys."""
 _TABS: Final = tuple(Tab)
 
-HELP: Final = """\
-a          approve the question that is shown, once
-d          deny it: Enter sends the reason, Escape takes it back
-j k        the next question, the one before
-space      more of the question: it is approved only when all of it was shown
-
-↑ ↓        choose a call; Home goes back to the newest
-Enter      the chosen call in full; Escape closes it
-← →        decision, redactions, audit position, events
-PgUp PgDn  further in it, or in the calls
-/          show only some calls: agent=bot verdict=deny ms>500 word
-           (a field, then = != > <; * stands for anything; nothing: all of them)
-c          clear the calls; what was counted stays
-q          end
-
-Fields: {fields}
-"""
-
-
-class Help(ModalScreen[None]):
-    """What the keys do."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "dismiss", "back", show=False)
-    ]
-
-    def compose(self) -> ComposeResult:
-        """The text."""
-        yield Static(Text(HELP.format(fields=", ".join((*filters.TEXTS, *filters.NUMBERS)))), id="help")
-
 
 class View(App[None]):
     """See the module's head."""
 
     ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    Screen { layers: base; background: $background; }
-    #head { height: 2; padding: 0 1; }
-    #question { height: auto; display: none; border: round $warning; padding: 0 1; }
-    #calls { height: 1fr; padding: 0 1; }
-    #detail { height: 1fr; display: none; border-top: solid $primary; padding: 0 1; }
-    #tabs { height: 1; }
-    #said { height: 1; padding: 0 1; }
-    Help { align: center middle; }
-    #help { width: auto; max-width: 90%; height: auto; border: round $primary; padding: 1 2; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "answer('a')", "approve"),
-        Binding("d", "answer('d')", "deny"),
-        Binding("j", "answer('j')", "next", show=False),
-        Binding("k", "answer('k')", "previous", show=False),
-        Binding("space", "answer(' ')", "more", show=False),
-        Binding("up", "move(-1)", "up", show=False),
-        Binding("down", "move(1)", "choose"),
-        Binding("pageup", "page(-1)", "page up", show=False),
-        Binding("pagedown", "page(1)", "page down", show=False),
-        Binding("home", "newest", "newest", show=False),
-        Binding("enter", "open", "in full"),
-        Binding("left", "tab(-1)", "tab", show=False),
-        Binding("right", "tab(1)", "tab", show=False),
-        Binding("escape", "leave", "back", show=False),
-        Binding("slash", "filter", "filter"),
-        Binding("c", "clear", "clear", show=False),
-        Binding("question_mark", "help", "help"),
-        Binding("q", "quit", "quit"),
-        Binding("ctrl+c", "end", "end", show=False, priority=True),
-    ]
+    CSS = CSS
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     def __init__(
         self,
@@ -141,11 +81,7 @@ class View(App[None]):
         self._open = False
         self._lines = 0
         """How many lines of the question there is room for; 0: it does not stand on the screen."""
-        self._denying = ""
-        """The approval whose denial is being given a reason."""
-        self._typed: str | None = None
-        """What has been typed of a reason, or of a filter; None: keys are commands."""
-        self._prompt = ""
+        self._typed = Typed()
         self._signed: int | None = None
         self._one = asyncio.Lock()
         self._looked = 0.0
@@ -239,7 +175,7 @@ class View(App[None]):
         self.run_worker(self._look(), group="look", exclusive=True)
 
     async def _look(self) -> None:
-        if self._denying:  # the question stays what it is while its reason is typed
+        if self._typed.about:  # the question stays what it is while its reason is typed
             return
         try:
             async with self._one:
@@ -254,7 +190,7 @@ class View(App[None]):
             found = ()
         else:
             self._no_answers = ""
-        if not self._denying:
+        if not self._typed.about:
             self._update(found)
         self._changed = True
 
@@ -329,8 +265,9 @@ class View(App[None]):
         if wish is Wish.APPROVE:
             self._answer(self._board.chosen, "approve", "")
         elif wish is Wish.DENY:
-            self._denying = self._board.chosen
-            self._type("", f"reason to deny {printable(self._denying)} (Enter sends, Escape takes back): ")
+            chosen = self._board.chosen
+            prompt = f"reason to deny {chosen} (Enter sends, Escape takes back): "
+            self._typed.begin("", prompt, chosen)
 
     def _answer(self, approval: str, move: Move, reason: str) -> None:
         self.run_worker(self._answered(approval, move, reason), group="answer")
@@ -350,62 +287,53 @@ class View(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While something is typed no key is a command, but the one that ends all."""
-        return self._typed is None or action == "end"
+        return self._typed.text is None or action == "end"
 
     def on_key(self, event: events.Key) -> None:
-        """Take what is typed: Enter is its end, Escape takes it back."""
-        if self._typed is None:
+        """Take what is typed."""
+        if self._typed.text is None:
             return
         event.stop()
         event.prevent_default()
+        match self._typed.press(event.key, event.character):
+            case End.SENT:
+                self._submit(self._typed.text.strip(), self._typed.about)
+            case End.TAKEN_BACK:
+                self._typed.end()
         self._changed = True
-        if event.key == "enter":
-            self._submit(self._typed.strip())
-        elif event.key == "escape":
-            self._typed, self._denying = None, ""
-        elif event.key in {"backspace", "ctrl+h"}:
-            self._typed = self._typed[:-1]
-        elif event.key == "ctrl+u":
-            self._typed = ""
-        elif event.character is not None and event.is_printable:
-            self._typed = (self._typed + event.character)[:_REASON_LIMIT]
+        self._foot.update(self._last_line(self.size.width - 2))  # what is typed is seen without delay
 
     def on_paste(self, event: events.Paste) -> None:
         """What is pasted is text, and never a command."""
-        if self._typed is not None:
-            pasted = "".join(char for char in event.text if char.isprintable())
-            self._typed = (self._typed + pasted)[:_REASON_LIMIT]
+        if self._typed.text is not None:
+            self._typed.paste(event.text)
             self._changed = True
 
-    def _type(self, text: str, prompt: str) -> None:
-        self._typed, self._prompt, self._changed = text, prompt, True
-
-    def _submit(self, text: str) -> None:
+    def _submit(self, text: str, denying: str) -> None:
         """Send the reason, or take over the filter."""
-        if denying := self._denying:
-            self._typed, self._denying = None, ""
+        if denying:
+            self._typed.end()
             self._answer(denying, "deny", text)
             return
         try:
             self._seen = filters.parse(text)
         except filters.NoFilter as wrong:
-            self._prompt = f"{wrong}: "
+            self._typed.prompt = f"{wrong}: "
         else:
-            self._typed, self._said = None, ""
+            self._typed.end()
+            self._said = ""
 
     def _last_line(self, width: int) -> Text:
-        if self._typed is None:
-            return Text(printable(self._said or self._no_answers or self._calls.news)[:width], no_wrap=True)
-        prompt, typed = printable(self._prompt), printable(self._typed)
-        room = max(width - len(prompt) - 1, width // 2)
-        return Text.assemble(
-            (prompt[: width - room - 1], "bold"), typed[-room:], ("▏", "blink"), no_wrap=True
-        )
+        if self._typed.text is not None:
+            return self._typed.line(width)
+        return Text(printable(self._said or self._no_answers or self._calls.news)[:width], no_wrap=True)
 
     def action_filter(self) -> None:
         """Type a filter."""
         self._said = ""
-        self._type(str(self._seen), "show only (agent=bot tool=get_* verdict=deny ms>500 …): ")
+        prompt = "show only (agent=bot tool=get_* verdict=deny ms>500 …): "
+        self._typed.begin(str(self._seen), prompt)
+        self._changed = True
 
     def action_leave(self) -> None:
         """Out of what was opened last."""
