@@ -106,6 +106,7 @@ def _hidden(event: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _position(entry: Entry, signed: int | None) -> Iterator[Text]:
+    yield Text(f"wharfinger audit show {printable(entry.decision[:100])}", "dim")
     for event in entry.events:
         yield _head(event)
         for name in ("seq", "id", "time", "prev", "leaf"):
@@ -117,7 +118,6 @@ def _position(entry: Entry, signed: int | None) -> Iterator[Text]:
             said = f"in the checkpoint over {signed} events" if done else "not yet in a checkpoint"
             yield _line("signed", said, "green" if done else "yellow")
         yield Text("")
-    yield Text(f"wharfinger audit show {printable(entry.decision[:100])}", "dim")
 
 
 def _events(entry: Entry) -> Iterator[Text]:
