@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent.parent))  # for the stand-ins
 sys.path.insert(0, str(Path(__file__).parent))  # tests are imported without packages
 
 from staging.stage import Agent, Operator

@@ -9,6 +9,7 @@ import pytest
 from staging import apis, spotting
 from staging.stage import Agent, Operator, Watch
 from staging.world import World
+from standins.unearthing import unearth
 
 READ = """\
 import os, sys, httpx2
@@ -39,6 +40,7 @@ def test_an_api_that_tells_all_tells_the_agent_nothing(
         world.keys, [("what was sent", str(seen).encode() + _opened(seen.header("authorization")))]
     )
     assert not spotting.spot(world.keys, [("what came back", ran.said.encode())])
+    assert not unearth(ran.said.encode(), world.keys.values())
     assert agent.environment["MIRROR_KEY"] in ran.out
 
 
