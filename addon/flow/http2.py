@@ -150,6 +150,7 @@ class Http2Side(HttpConnection):
             self.h2.increment_flow_control_window(4 * self._window - 65_535)
             yield from self._flush()
         elif isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.conn)
             yield from self._end("the connection was closed")
 
     @abstractmethod

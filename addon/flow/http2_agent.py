@@ -198,6 +198,8 @@ class Http2AgentSide(Http2Side):
 
     def _sent_all(self, wire: int, box: Outbox) -> None:
         super()._sent_all(wire, box)
+        if box.reset is not None:
+            self._streams.pop(wire, None)
         self._said_all(wire)
 
     def _said_all(self, stream_id: int) -> None:

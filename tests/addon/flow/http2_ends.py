@@ -55,6 +55,7 @@ class Http2Agent:
         self.got: defaultdict[int, Got] = defaultdict(Got)
         self.closed = False
         self.goaway: int | None = None
+        self.uploaded = 0
         self.credit = True
         """Whether what has come is given credit for."""
         self.changed = asyncio.Condition()
@@ -137,6 +138,7 @@ class Http2Agent:
                 continue
             self.h2.send_data(stream_id, data[at : at + room])
             at += room
+            self.uploaded += room
             self.flush()
             await self.writer.drain()
         if end:
@@ -189,6 +191,16 @@ async def http2(proxy: Proxy, host: str = "api.example.com", agent: str | None =
     made = Http2Agent(proxy, reader, writer)
     await made.start()
     return made
+
+
+async def comes_to_rest(count: Callable[[], int]) -> int:
+    """What `count` gives once it has not changed for a while."""
+    before, same = -1, 0
+    while same < 10:
+        await asyncio.sleep(0.05)
+        now = count()
+        before, same = now, same + 1 if now == before else 0
+    return before
 
 
 @dataclass
@@ -339,4 +351,14 @@ async def serving(context: ssl.SSLContext) -> AsyncIterator[Http2Origin]:
         server.close_clients()
 
 
-__all__ = ["Asked", "ErrorCodes", "Got", "Http2Agent", "Http2Origin", "Speaker", "http2", "serving"]
+__all__ = [
+    "Asked",
+    "ErrorCodes",
+    "Got",
+    "Http2Agent",
+    "Http2Origin",
+    "Speaker",
+    "comes_to_rest",
+    "http2",
+    "serving",
+]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from mitmproxy.proxy.layer import NextLayer
+from wharfinger.flow.sealed import SealedHttpLayer
+
 from tests.addon.flow.conftest import SECRET
 from tests.addon.flow.http2_ends import http2
 
@@ -114,3 +117,41 @@ async def test_one_stream_that_is_not_allowed_any_more_is_cut_off_alone(
     outcomes = [event["outcome"] for event in await proxy.settled() if event["kind"] == "outcome"]
     assert sorted(outcomes) == ["completed", "withheld"]
     await agent.close()
+
+
+def layer_of(proxy: Any) -> SealedHttpLayer:
+    """The HTTP layer inside the tunnel of the one connection there is."""
+    (handler,) = proxy.runtime.master.listener._open
+    found = handler.layer
+    while not isinstance(found, SealedHttpLayer):
+        found = found.layer if isinstance(found, NextLayer) else found.child_layer
+    return found
+
+
+async def test_nothing_is_kept_of_requests_that_have_ended(proxy: Any, origin: Any) -> None:
+    agent = await http2(proxy)
+    for number in range(3):
+        assert (await agent.request("GET", f"/items/{number}")).status == 200
+        assert (await agent.request("DELETE", f"/items/{number}")).status == 403
+        large = agent.begin(agent.fields("POST", "/items", [JSON, ("content-length", "9000000")]))
+        assert (await agent.answer(large)).status == 413
+        left = agent.begin(agent.fields("POST", "/items", [JSON]))
+        agent.h2.reset_stream(left, 8)
+        agent.flush()
+    assert (await agent.request("GET", "/items/9")).status == 200
+    layer = layer_of(proxy)
+    side = layer.agent_side
+    kept = (layer.streams, layer._passages, layer.command_sources, side._streams, side._out, side._unread)
+    assert [len(one) for one in kept] == [0] * 6
+    (link,) = proxy.runtime.master.parts.sessions.links()
+    assert not link.exchanges
+    await agent.close()
+
+
+async def test_a_connection_that_the_agent_closes_is_over(proxy: Any, origin: Any) -> None:
+    agent = await http2(proxy)
+    assert (await agent.request("GET", "/items/1")).status == 200
+    agent.writer.close()
+    async with asyncio.timeout(10):
+        while len(proxy.runtime.master.parts.sessions):
+            await asyncio.sleep(0.01)

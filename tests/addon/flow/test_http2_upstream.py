@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.addon.flow.conftest import OTHERS, POLICY, SECRET, SETTINGS
-from tests.addon.flow.http2_ends import Asked, ErrorCodes, Http2Origin, Speaker, http2, serving
+from tests.addon.flow.http2_ends import Asked, ErrorCodes, Http2Origin, Speaker, comes_to_rest, http2, serving
 
 JSON = ("content-type", "application/json")
 
@@ -112,8 +112,7 @@ async def test_a_slow_agent_holds_back_its_own_stream_and_no_other(proxy: Any, u
     agent.credit = False
     large = agent.begin(agent.fields("GET", "/items/large"), end=True)
     await agent.until(lambda: len(agent.got[large].body) >= 65_535)
-    await asyncio.sleep(0.2)
-    assert upstream.sent < size // 4  # the rest waits at the origin, not here
+    assert await comes_to_rest(lambda: upstream.sent) < size // 4  # the rest waits there, not here
     agent.credit = True
     agent.h2.increment_flow_control_window(size)
     assert len((await agent.request("GET", "/items/small")).body) == 10
@@ -133,7 +132,7 @@ async def test_a_large_upload_waits_for_its_upstream(proxy: Any, upstream: Http2
     async with asyncio.timeout(10):
         while not upstream.requests or len(upstream.requests[0].body) < 65_535:
             await asyncio.sleep(0.01)
-    await asyncio.sleep(0.2)
+    assert await comes_to_rest(lambda: agent.uploaded) < size // 4
     asked = upstream.requests[0]
     assert not task.done()
     upstream.credit = True
