@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 _AT_ONCE = 4
 """Sources asked at the same time: each may be a command that asks a person."""
+_LEAST = 8
+"""Characters of what stands beside a value: shorter texts are found in answers that have nothing of it."""
 _AGAIN = 5.0
 """Seconds after a failed fetch in which no other is tried."""
 
@@ -337,7 +339,8 @@ class Credentials:
 
     def _hide(self, fetched: Fetched) -> None:
         name = fetched.secret.name
-        for text in (*traces(fetched.secret, self._placements.get(name, ())), *fetched.hidden):
+        beside = (text for text in fetched.hidden if len(text) >= _LEAST)
+        for text in (*traces(fetched.secret, self._placements.get(name, ())), *beside):
             self._shown_by.setdefault(text, name)
 
 

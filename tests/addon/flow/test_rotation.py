@@ -246,7 +246,7 @@ async def test_a_token_of_ones_own_is_renewed_while_nobody_uses_it(
 ) -> None:
     monkeypatch.setattr(wiring, "SWEEP", 0.2)
     put(vault, 0)
-    own = vault.tokens["hvs.own-0123456789abcdef"] = Token(3, 1000, renewable=True)
+    own = vault.tokens["hvs.own-0123456789abcdef"] = Token(6, 1000, renewable=True)
     ended = own.ends
     async with start({**of_vault(vault, "1h"), "root.key": "hvs.own-0123456789abcdef"}) as proxy:
         await until("its first end", lambda: time.time() > ended)
