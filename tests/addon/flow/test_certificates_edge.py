@@ -174,15 +174,15 @@ def test_a_kind_has_its_own_place(tmp_path: Path, auth: str, kind: str) -> None:
         wiring.load(snapshot.read(tmp_path))
 
 
-async def test_challenges_that_bind_connections_are_stripped(proxy: Any, origin: Any, reply: Any) -> None:
-    fields = [
-        ("WWW-Authenticate", "Negotiate"),
-        ("WWW-Authenticate", "NTLM"),
-        ("WWW-Authenticate", "Basic realm=a"),
-    ]
-    origin.answer = lambda _: reply(status=401, headers=fields)
+@pytest.mark.parametrize(
+    ("value", "shown"), [("Negotiate", None), ("NTLM TlRMTVNTUAAC", None), ("Basic realm=a", "Basic realm=a")]
+)
+async def test_challenges_that_bind_connections_are_stripped(
+    proxy: Any, origin: Any, reply: Any, value: str, shown: str | None
+) -> None:
+    origin.answer = lambda _: reply(status=401, headers=[("WWW-Authenticate", value)])
     answered = await proxy.request("GET", "/items/1")
-    assert (answered.status, answered.headers.get("www-authenticate")) == (401, "Basic realm=a")
+    assert (answered.status, answered.headers.get("www-authenticate")) == (401, shown)
 
 
 @pytest.mark.parametrize("host", ["api.example.com", "plain.example.com"])
