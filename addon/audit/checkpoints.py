@@ -16,6 +16,7 @@ from wharfinger.audit.notes import NOTE_LIMIT, NotANote, PublicKey, Signed, pars
 
 KEY_NAME = "book.vkey"
 """The public key, for whoever checks a copy of the folder. Where it counts, they have it from elsewhere."""
+_NEW_KEY = "book.vkey.new"
 
 
 def checkpoints_name(number: int) -> str:
@@ -128,12 +129,15 @@ class Store:
                 return
         except BookDamaged:
             pass  # it is only a copy of ours
-        fd = self._folder.open_file(KEY_NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self._system)
+        fd = self._folder.open_file(_NEW_KEY, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self._system)
         try:
             self._system.write_all(fd, f"{key}\n".encode())
             self._system.fsync(fd)
         finally:
             os.close(fd)
+        # Whole or not at all: whoever verifies after a crash, before the next start, must find no half of it.
+        os.rename(_NEW_KEY, KEY_NAME, src_dir_fd=self._folder.fd, dst_dir_fd=self._folder.fd)
+        self._system.fsync(self._folder.fd)
 
     def mend(self, number: int) -> None:
         """Cut off what a crash left behind the last whole checkpoint."""

@@ -18,7 +18,7 @@ from wharfinger.audit.chain import leaf_of
 from wharfinger.audit.checkpoints import Kept
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
 from wharfinger.audit.events import Event, Outcome, outcome, started
-from wharfinger.audit.folder import Folder
+from wharfinger.audit.folder import Folder, System
 from wharfinger.audit.merkle import Tree
 from wharfinger.audit.notes import Signed, SigningKey, origin_of
 from wharfinger.audit.readback import ReadBack
@@ -79,6 +79,25 @@ async def test_a_second_after_an_event_there_is_a_checkpoint_of_it(signed: Open,
     key = SigningKey(only.signed.checkpoint.origin, SEED).public
     assert key.signed(only.signed)
     assert (folder / "book.vkey").read_text() == f"{key}\n"
+
+
+@pytest.mark.parametrize("done", [0, 1, 40])
+def test_of_a_key_that_could_not_be_written_whole_nothing_is_found(tmp_path: Path, done: int) -> None:
+    """As a crash leaves it: the log verifies before the next start, which writes the key."""
+
+    class Cut(System):
+        def write_all(self, fd: int, data: bytes) -> None:
+            os.write(fd, data[:done])
+            raise OSError(errno.EIO, "cut off")
+
+    folder = Folder.open(tmp_path / "audit", create=True)
+    key = SigningKey(origin_of("0"), SEED).public
+    with pytest.raises(OSError, match="cut off"):
+        checkpoints.Store(folder, Cut()).publish(key)
+    assert checkpoints.published_key(folder) is None
+    checkpoints.Store(folder, System()).publish(key)
+    assert checkpoints.published_key(folder) == key
+    folder.close()
 
 
 async def test_a_thousand_events_do_not_wait_for_the_second(
