@@ -16,8 +16,11 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-MAX_FRAGMENTS = 16 * 1024
-"""Frames of one message."""
+MAX_FRAGMENTS = 1024
+"""Most frames of one message, each of which takes some time, however little it holds…"""
+
+FRAGMENT = 256
+"""… beyond one for each so many bytes."""
 
 MAX_REASON = 123
 """Bytes of the reason in a Close frame (RFC 6455 section 5.5)."""
@@ -119,7 +122,8 @@ class Frames:
         """Add a piece to the message under way; whether that was the last. Raises `Broken`."""
         piece = event.data.encode() if isinstance(event, TextMessage) else event.data
         self._fragments += event.frame_finished
-        if len(self._parts) + len(piece) > self._limit or self._fragments > MAX_FRAGMENTS:
+        size = len(self._parts) + len(piece)
+        if size > self._limit or self._fragments > MAX_FRAGMENTS + size // FRAGMENT:
             raise Broken(CloseReason.MESSAGE_TOO_BIG)
         if not self._room.take(len(piece)):
             raise Broken(CloseReason.TRY_AGAIN_LATER)

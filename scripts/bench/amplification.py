@@ -3,7 +3,8 @@
 
 Each input is among the worst that are known for the part of the proxy that reads it; the part is the real
 one: a decision whole with the event that tells of it, the decoder and the redaction of an answer, the frames
-of a WebSocket. For every input and size the table says
+of one message of a WebSocket. (Each message, like each request, is decided by itself, and nothing more is
+read meanwhile.) For every input and size the table says
 
 - memory: by how much the process grew at most (in a child of its own), less ALLOWANCE, as a multiple of the
   input;
@@ -277,12 +278,8 @@ def fragments(payload: bytes) -> Make:
     return make
 
 
-def pings(size: int) -> bytes:
-    frame = struct.pack("!BB4x", 0x89, 0x80)
-    return frame * (size // len(frame))
-
-
-JSON, FORM, FILE = "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+FILE = "multipart/form-data; boundary=b"
 FIELD = "Content-Disposition: form-data; name="
 CALL = '{"jsonrpc":"2.0","method":"item.get","id":'
 PUT, RPC, GRAPH = (decided("POST", path, JSON) for path in ("/json", "/rpc", "/graphql"))
@@ -392,7 +389,6 @@ PARTS = (
     Part("WebSocket", framed, lambda size: struct.pack("!BBQ4x", 0x82, 0xFF, size) + bytes(size), {
         "empty fragments": fragments(b""),
         "fragments of a byte": fragments(b"a"),
-        "pings": pings,
     }),
 )  # fmt: skip
 

@@ -143,6 +143,16 @@ def test_the_reason_of_a_close_is_cut_so_that_its_end_stays() -> None:
     assert said.data.decode().endswith("ä (d_1)")
 
 
+def test_a_message_may_have_as_many_fragments_as_are_not_tiny() -> None:
+    size, count = websocket_frames.FRAGMENT, 3_000
+    wire = frame(BINARY, b"", fin=False) + frame(0, b"a" * size, fin=False) * count + frame(0, b"")
+    assert heard(ConnectionType.SERVER, wire) == [Heard(Kind.BINARY, b"a" * size * count)]
+    tiny = frame(BINARY, b"", fin=False) + frame(0, b"a" * (size // 2), fin=False) * count + frame(0, b"")
+    with pytest.raises(Broken) as caught:
+        heard(ConnectionType.SERVER, tiny)
+    assert caught.value.code == 1009
+
+
 def test_a_message_is_held_until_the_next_is_asked_for() -> None:
     room = Wide()
     frames = Frames(ConnectionType.SERVER, LIMIT, room)
