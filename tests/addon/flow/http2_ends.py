@@ -14,7 +14,6 @@ import h2.config
 import h2.connection
 import h2.events
 import h2.exceptions
-from h2.errors import ErrorCodes
 
 from tests.addon.flow.conftest import Answered, Proxy
 
@@ -349,16 +348,3 @@ async def serving(context: ssl.SSLContext) -> AsyncIterator[Http2Origin]:
             task.cancel()
         server.close()
         server.close_clients()
-
-
-__all__ = [
-    "Asked",
-    "ErrorCodes",
-    "Got",
-    "Http2Agent",
-    "Http2Origin",
-    "Speaker",
-    "comes_to_rest",
-    "http2",
-    "serving",
-]

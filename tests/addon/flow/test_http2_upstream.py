@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from h2.errors import ErrorCodes
 
 from tests.addon.flow.conftest import OTHERS, POLICY, SECRET, SETTINGS
-from tests.addon.flow.http2_ends import Asked, ErrorCodes, Http2Origin, Speaker, comes_to_rest, http2, serving
+from tests.addon.flow.http2_ends import Asked, Http2Origin, Speaker, comes_to_rest, http2, serving
 
 JSON = ("content-type", "application/json")
 
