@@ -139,6 +139,7 @@ STATUS = {
     "configuration": "/etc/wharfinger", "generation": 1, "refused_reload": None, "book": "writable",
     "self_test": [],
     "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [], "channels_down": [],
+    "credentials_down": ["STRIPE_KEY: the source vault <answered> (status 503)"],
 }  # fmt: skip
 
 

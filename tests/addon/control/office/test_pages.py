@@ -236,6 +236,7 @@ async def test_the_overview_says_what_waits_what_was_denied_and_what_passed(hous
     browser = await house.signed_in("vera")
     empty = (await browser.get("/")).text
     assert empty.count('class="empty"') == 3
+    assert "cannot be fetched: STRIPE_KEY: the source vault &lt;answered&gt; (status 503)" in empty
     approval = await hold(house)
     request, decision = asked()
     who = events.Who("bot", "ag_1")
