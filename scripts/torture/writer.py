@@ -5,7 +5,7 @@
 Each round forks a process that opens the book as the last one left it and lets four agents write: an intent,
 then `sent`; an outcome, then `settled`. Both are told over a pipe, as soon as they are durable. The process
 is killed with SIGKILL 0.1 to 100 ms (log-uniform) after it was told to open the book, or after its book was
-open; a file holds 20,000 bytes, so files end under it too. After each 100 kills the book is opened once more
+open; a file holds 20,000 bytes, so files end under it too. After each 20 kills the book is opened once more
 and closed, and a new one begun. It must hold that
 
 1. every intent of which `sent` was told is in the log, and every outcome of which `settled` was told
@@ -41,7 +41,7 @@ from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Effect, Verdict
 
 AGENTS = 4
-EACH = 100
+EACH = 20
 """Kills of one book."""
 ENOUGH = 100
 """Kills of which one at least must leave an intent open, and another come before the book is open."""
