@@ -142,7 +142,7 @@ class _Zlib:
             self._begun = True
             try:
                 piece = self._stream.decompress(data, PIECE)
-            except isal_zlib.error as error:
+            except isal_zlib.error as error:  # type: ignore[misc]  # its stub says an instance
                 raise Undecodable(f"the body is not {self._name}") from error
             data = self._stream.unused_data if self._stream.eof else self._stream.unconsumed_tail
             full = len(piece) == PIECE and not self._stream.eof

@@ -89,7 +89,7 @@ def test_its_repr_names_secrets_and_shows_none() -> None:
     secrets=st.lists(st.text(alphabet="ab/", min_size=1, max_size=9), min_size=1, max_size=6),
     parts=st.lists(st.text(alphabet="ab/", max_size=12), max_size=12),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_secret_is_left_in_the_output(secrets: list[str], parts: list[str]) -> None:
     """Upper-case masks cannot be confused with text of these secrets, so none may remain."""
     known = SecretSet.of(dict.fromkeys(secrets, "X")).shown_as({"X": "#"})
@@ -101,7 +101,7 @@ def test_no_secret_is_left_in_the_output(secrets: list[str], parts: list[str]) -
     secrets=st.lists(st.binary(min_size=8, max_size=12).map(lambda raw: raw.decode("latin-1")), max_size=4),
     data=st.binary(max_size=60),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_bytes_can_be_redacted(secrets: list[str], data: bytes) -> None:
     SecretSet.of(dict.fromkeys(secrets, "X")).redact(data)
 
@@ -111,6 +111,7 @@ def test_any_bytes_can_be_redacted(secrets: list[str], data: bytes) -> None:
     parts=st.lists(st.text("abcABC ", max_size=6), max_size=4),
     chosen=st.booleans(),
 )
+@settings(max_examples=40)
 def test_to_look_is_to_find_what_redaction_finds(secrets: list[str], parts: list[str], chosen: bool) -> None:
     data = "".join([*parts, *(secrets[:1] if chosen else ()), *parts]).encode()
     known = SecretSet.of(dict.fromkeys(secrets, "KEY"))
