@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ from ground import described
 def main(arguments: argparse.Namespace) -> int:
     """Run, and tell; 0 if all is as it should be."""
     namespace.enter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is ended on the way out
     rng = random.Random(arguments.seed)
     classes = [each for each in every() if not arguments.only or each.id in arguments.only]
     tried = trial.chosen(classes, arguments.share, rng)

@@ -184,6 +184,9 @@ class Agent:
             method = made.lstrip(b"\r\n").split(b" ", 1)[0]
             try:
                 answer = _answer(stream, method, patience)
+                for _ in range(vector.answers - 1 if number == len(vector.sends) - 1 else 0):
+                    _add(heard, answer)
+                    answer = _answer(stream, method, patience)
             except TimeoutError:
                 heard.raw, heard.body = heard.raw + stream.buffer, heard.body + stream.buffer
                 stream.close()

@@ -94,7 +94,7 @@ class Talk:
                 return
             for piece in reply(head, fields):
                 self._stream.sendall(piece)
-            if b"/until-close/" in head or b"/old/" in head or b"/raw/" in head:
+            if any(way in head for way in (b"~until-close/", b"~old/", b"/raw/")):
                 return
 
     def _skip_body(self, fields: dict[str, str]) -> None:

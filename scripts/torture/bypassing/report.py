@@ -63,15 +63,15 @@ def table(results: Mapping[str, Result]) -> Iterator[str]:
     """The counts of each class, in Markdown."""
     counts = {name: result.by_class() for name, result in results.items()}
     ours = counts["wharfinger"]
-    heads = [head for name in results for head in (f"through {_shown(name)}", "kept out")]
-    yield f"| class | vectors | look-alikes | {' | '.join(heads)} |"
-    yield "|---|--:|--:|" + "--:|--:|" * len(results)
-    for each, (vectors, _, alike, _) in ours.items():
-        cells = [str(count) for name in results for count in (counts[name][each][1], counts[name][each][3])]
-        yield f"| {each} | {vectors} | {alike} | {' | '.join(cells)} |"
-    sums = [str(sum(row[place] for row in counts[name].values())) for name in results for place in (1, 3)]
-    vectors, alike = (sum(row[place] for row in ours.values()) for place in (0, 2))
-    yield f"| **all {len(ours)}** | **{vectors}** | **{alike}** | {' | '.join(f'**{s}**' for s in sums)} |"
+    heads = "".join(f" | through {_shown(name)}" for name in results)
+    yield f"| class | vectors | look-alikes | kept out{heads} |"
+    yield "|---|--:|--:|--:|" + "--:|" * len(results)
+    for each, (vectors, _, alike, out) in ours.items():
+        through = "".join(f" | {counts[name][each][1]}" for name in results)
+        yield f"| {each} | {vectors} | {alike} | {out}{through} |"
+    vectors, alike, out = (sum(row[place] for row in ours.values()) for place in (0, 2, 3))
+    sums = "".join(f" | **{sum(row[1] for row in counts[name].values())}**" for name in results)
+    yield f"| **all {len(ours)}** | **{vectors}** | **{alike}** | **{out}**{sums} |"
 
 
 def _shown(name: str) -> str:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ ROOT = HERE.parents[2]
 PATIENCE = 120.0
 CREDENTIALS = {"API": "API_KEY", "OTHER": "OTHER_KEY", "QUERY": "QUERY_KEY", "LOGIN": "LOGIN_KEY"}
 """Marks, and the credentials whose placeholders they stand for."""
-AGENTS = ("bot", "second")
+AGENTS = ("bot", "second", "reader1", "reader2", "reader3")
 
 
 @dataclass
@@ -174,12 +175,12 @@ class Wharfinger:
 
     def _meet(self) -> None:
         """Ask what the agents hold."""
-        for agent in AGENTS:
-            self.held[agent] = self._holding(
-                json.loads(self.run("env", "--agent", agent, "--format", "json"))
-            )
-        self.held["bot"] = {**self.held["bot"], "FOREIGN": self.held["second"]["API"]}
-        self.held["second"] = {**self.held["second"], "FOREIGN": self.held["bot"]["API"]}
+        with ThreadPoolExecutor() as pool:
+            told = pool.map(lambda agent: self.run("env", "--agent", agent, "--format", "json"), AGENTS)
+            held = {agent: self._holding(json.loads(text)) for agent, text in zip(AGENTS, told, strict=True)}
+        for agent, mine in held.items():
+            other = held["bot" if agent == "second" else "second"]
+            self.held[agent] = {**mine, "FOREIGN": other["API"]}
 
     @staticmethod
     def _holding(environment: Mapping[str, str]) -> Held:

@@ -30,13 +30,13 @@ class Result:
     verdict: Verdict
 
     def by_class(self) -> dict[str, tuple[int, int, int, int]]:
-        """For each class: vectors, those that succeeded, look-alikes, those that failed."""
+        """For each class: vectors, all that got through, look-alikes, those that were kept out."""
         counts: dict[str, tuple[int, int, int, int]] = {}
         for tag, (each, _, harmless) in self.tried.items():
             a, b, c, d = counts.get(each.name, (0, 0, 0, 0))
             if harmless:
-                bad = tag in self.verdict.failed or tag in self.verdict.succeeded
-                counts[each.name] = (a, b, c + 1, d + bad)
+                through = tag in self.verdict.succeeded  # such as one whose answer told a secret
+                counts[each.name] = (a, b + through, c + 1, d + (tag in self.verdict.failed))
             else:
                 counts[each.name] = (a + 1, b + (tag in self.verdict.succeeded), c, d)
         return counts

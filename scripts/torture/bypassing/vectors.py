@@ -43,6 +43,8 @@ class Vector:
     """Whether what is sent are whole requests, so that answers are owed…"""
     owed: int = 0
     """… and otherwise to how many of them one is."""
+    answers: int = 1
+    """How many answers are owed to the last of what is sent."""
     silent: bool = True
     """Whether nothing of it may reach an origin; otherwise what reaches one must be what policy allows."""
     spell: Callable[[Held], bytes] | None = None
