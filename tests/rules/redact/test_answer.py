@@ -151,7 +151,7 @@ def test_what_cannot_be_read_as_declared_is_withheld(content_type: str, body: by
 
 
 def test_a_secret_that_comes_up_by_writing_anew_is_taken_out() -> None:
-    """Half of its characters by number, half as they are: no spelling that is looked for, until it is read."""
+    """Half of its characters by number, half as they are: nothing that is looked for, until it is read."""
     mixed = "".join(f"\\u{ord(char):04x}" if place % 2 else char for place, char in enumerate(KEY))
     for content_type, body in (("application/json", b'{"k":"%b"}'), (NDJSON, b'{"k":"%b"}\n')):
         out = told(fields("$.v"), [body.replace(b"%b", mixed.encode())], content_type)
