@@ -122,11 +122,16 @@ def test_lines_of_a_hostile_agent(text: str):
         assert len(line) <= 60
 
 
-def test_lines_that_were_passed_over_are_not_seen():
+@pytest.mark.parametrize("step", [4, 5, 6, 7, 8])
+def test_lines_that_were_passed_over_are_not_seen(step: int):
     """The terminal shrank between a key and the picture before it: nothing is approved unseen."""
-    made = board(1, height=3)
-    made.press(" ", 1, 8)
-    made.show(80, 3)
+    made = board(1, height=3, headers=[["x", str(number)] for number in range(20)])
+    while made.below:
+        top = made.top
+        made.press(" ", 1, step)
+        made.show(80, 3)
+        if made.top <= top:
+            break
     assert made.press("a", 1, 3) is None
     for _ in range(20):
         made.press(" ", 1, 3)

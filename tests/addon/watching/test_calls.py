@@ -52,10 +52,11 @@ def test_a_question_is_one_entry_with_its_answer_and_its_use(told):
 
 def test_each_event_is_taken_once(told):
     calls = Calls()
-    events = [told("denied", "d_1"), told("denied", "d_2")]
+    events = [told("denied", "d_1"), told("intent", "d_2"), told("outcome", "d_2", response_bytes=7)]
     for _ in range(3):
         calls.take(events, None)
-    assert (calls.counted, len(calls), calls.last) == ({"deny": 2}, 2, 1)
+    assert (calls.counted, len(calls), calls.last) == ({"deny": 1, "allow": 1}, 2, 2)
+    assert (calls.received_bytes, len(calls.newest()[0].events)) == (7, 2)
 
 
 def test_denials_that_were_counted_together_count_as_many(told):

@@ -96,3 +96,30 @@ def test_a_log_that_another_proxy_goes_on_with_is_followed(
     written += write(again, 5, 8)
     followed.until(lambda: followed.decisions == written)
     again.close()
+
+
+def test_who_begins_to_follow_again_goes_on_behind_the_last(tmp_path: Path, book: Book, write: Any):
+    """As after trouble with the files: nothing is told twice, nothing is left out."""
+    here, told = Here(tmp_path / "audit", 0), []
+
+    def follow_until(count: int) -> None:
+        stop = threading.Event()
+
+        def take(news: News) -> None:
+            told.extend(event["decision"] for event in news.events if "decision" in event)
+            if len(told) >= count:
+                stop.set()
+
+        following = threading.Thread(target=here.follow, args=(take, stop))
+        following.start()
+        if not told:
+            while here._last is None:
+                time.sleep(0.01)
+            write(book, 0, 5)
+        following.join(30)
+        assert not following.is_alive()
+
+    follow_until(5)
+    write(book, 5, 9)
+    follow_until(9)
+    assert told == [f"d_{number}" for number in range(9)]
