@@ -16,6 +16,7 @@ from wharfinger.credentials.chunks import Chunks, Misshapen
 from wharfinger.deciding.gate import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
 from wharfinger.rules import hmacs, sigv4
+from wharfinger.rules.redact.accepting import pinned
 from wharfinger.rules.requests import headers, spelling
 from wharfinger.rules.sigv4 import Scope
 from wharfinger.rules.tools import placing
@@ -81,7 +82,7 @@ def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
     """The request to send for `permit`, with its credentials put in. Raises `Withdrawn` if one cannot be."""
     request = permit.request
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
-    for name, value in permit.decision.forward:
+    for name, value in pinned(permit.decision.forward, permit.decision.response):
         raw = name.encode("latin-1")
         if permit.decision.response.returns is not None and raw.lower() == b"accept-encoding":
             continue  # what is to be taken out of the answer has to be read

@@ -2,8 +2,8 @@ r"""Mask what detectors find in a body that arrives in pieces, as if it had come
 
 Rules: a body is looked at run by run. A run ends with a line, with `",`, `"}` or `</`, none of which stands
 in a finding; so what is found does not depend on how the body was cut, and a line or an event never waits
-once it has ended. A private key alone spans lines: from its first line on all is left out until its last. A run
-longer than `LONGEST_RUN` is looked at in parts of that size; what stands across two of them is not found.
+once it has ended. A private key alone spans lines: from its first line on all is left out until its last. A
+run longer than `LONGEST_RUN` is looked at in parts of that size; what stands across two of them is not found.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ class CompiledPolicy:
     digest: str = ""
     """Of what is written in its file, but its tests."""
     redact: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What is taken out of answers, as written, by name of tool; wherever the agents are, for it only hides."""
+    """What is taken out of answers, as written, by name of tool; wherever agents are, for it only hides."""
     sees: frozenset[str] = frozenset()
     """The detectors that tools name in vain for its agents."""
 
