@@ -49,7 +49,9 @@ def proxy_address(place: Here, status: Any) -> str:
 def env_command(config: Path | None, agent: str, form: str) -> None:
     """Print the environment that makes a process go out through the proxy as the agent NAME.
 
-    One that is known by its address (`from`) shows no token. For a shell: eval "$(wharfinger env --agent NAME)".
+    One that is known by its address (`from`) shows no token.
+
+    For a shell: eval "$(wharfinger env --agent NAME)".
     """
     place = here(config)
     with control(place) as at:

@@ -153,6 +153,8 @@ class Gate:
         course = Course()
         admission = await self._admission(events.decision_id(), request, session, presence, course)
         refused = None if admission.refusal is None else admission.refusal.code
+        if refused is Code.MISUSE and admission.refusal is not None:  # placeholders are honeytokens
+            logger.warning("misuse by the agent %s: %s", session.who.agent, admission.refusal.reason)
         self.activity.note(session.who.agent_id, refused)
         if session.origin is not Origin.TEST:
             self.meter.admitted(session.who.agent, course, refused)

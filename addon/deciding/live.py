@@ -134,16 +134,16 @@ class Live:
 
     def _issue(self) -> None:
         """Make the placeholders of all agents; permits given before no longer hold."""
+        ids = {name: agent.id for name, agent in self.agents.items()}
+        self._own_placeholders = issued.placeholders(self.configuration, ids, self._keys)
         self._give_out()
         self.generation += 1
 
     def _give_out(self) -> None:
-        """Make the placeholders, those of what APIs have made among them."""
+        """Put those of what APIs have made beside them."""
         ids = {name: agent.id for name, agent in self.agents.items()}
-        made = issued.placeholders(self.configuration, ids, self._keys)
-        self.placeholders: Placeholders = made.with_others(
-            issued.sealed(self.configuration, ids, self.sealed)
-        )
+        others = issued.sealed(self.configuration, ids, self.sealed)
+        self.placeholders: Placeholders = self._own_placeholders.with_others(others)
         self._sets.clear()
 
     def seal(self, who: Who, credential: str, parts: Mapping[str, str], until: object) -> str:

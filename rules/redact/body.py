@@ -42,7 +42,7 @@ class BodyRedactor:
         return b"".join(self.pieces(data))
 
     def let_go(self, most: int) -> bytes:
-        """What is held back of the body so far, if it is no more than `most` bytes: nothing is then waited for.
+        """What is held back of the body, if it is no more than `most` bytes: nothing is then waited for.
 
         Whoever asks for it has to look for what begins in it.
         """

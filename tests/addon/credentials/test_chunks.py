@@ -156,9 +156,7 @@ def test_asymmetric_chunks_are_filled_up() -> None:
         texts.append((text, asymmetric.signature("AKISORANDOMAASORANDOM", SECRET, text)))
         return texts[-1][1]
 
-    chunks = Chunks(
-        "STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", STAMP, "20130524/s3/aws4_request", "s", signs
-    )
+    chunks = Chunks("STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD", STAMP, "20130524/s3/aws4_request", "s", signs)
     received = body("30" * 70 + "****", "30" * 72, "30" * 71 + "**")
     sent = chunks.feed(received) + chunks.finish()
     assert len(sent) == len(received)
