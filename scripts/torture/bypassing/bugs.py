@@ -95,7 +95,6 @@ BUGS: Final = (
     Bug("placeholders in base64 are looked for at one alignment", _PLACEHOLDERS, "for before in range(3):", "for before in range(1):", ("S03",)),
     Bug("another agent's placeholder is as good", _PRESENTED, "if (owner.agent, owner.credential) == (self.request.agent, placement.credential):", "if True:", ("S01", "S03")),
     Bug("logins of the agent's own pass beside the one bound", _PRESENTED, "if self.credentialed and fields:", "if False:", ("S06",)),
-    Bug("streams are scanned piece by piece", _PLACEHOLDERS, "keep = self._kept(data)\n        self._held = data[len(data) - keep :]\n        return data[: len(data) - keep], None", "keep = 0\n        self._held = data[len(data) - keep :]\n        return data[: len(data) - keep], None", ("S02",)),
     Bug("a number may be as large as it likes", "rules/conditions/constraints.py", "lambda value: _numeric(value) <= number", "lambda value: True", ("V00", "P05")),
     Bug("nobody is asked", "addon/deciding/gate.py", "if decision.verdict is Verdict.ASK:", "if False:", ("V00",)),
     Bug("private addresses are like others", "addon/networks.py", "if not any(within(part, PRIVATE) for part in parts):", "if True:", ("H20",)),
