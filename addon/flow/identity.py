@@ -77,7 +77,7 @@ class Identity:
         if link.session is None:
             if self._parts.sessions.count(session.who.agent) >= self._parts.limits.per_agent:
                 return _FULL
-            link.session = session
+            link.identify(session)
             return None
         return None if link.session.who == session.who else _OTHER
 

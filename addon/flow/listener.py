@@ -12,13 +12,14 @@ import contextlib
 import functools
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from mitmproxy import options as moptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.connection import Address
 from mitmproxy.proxy import mode_specs
 from wharfinger.flow.handler import ClientHandler
+from wharfinger.flow.turns import Turns
 from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ type MakeHandler = Callable[
 ]
 
 BACKLOG = 256
+"""Connections that the kernel keeps until they are accepted."""
+AT_ONCE = 2
+"""Connections that are accepted in one pass of the event loop."""
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that open connections may take to end."""
@@ -39,15 +43,27 @@ class Listener(proxyserver.Proxyserver):
 
     name = "proxyserver"
 
-    def __init__(self, sock: socket.socket, make: MakeHandler, options: moptions.Options, most: int) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        make: MakeHandler,
+        options: moptions.Options,
+        most: int,
+        turns: Turns,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._socket = sock
         self._make = make
         self._options = options
         self._most = most
+        self._turns = turns
+        self._waiting = 0
+        """Connections that are accepted, and have not had their turn to be served."""
         self._server: asyncio.Server | None = None
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
+        self._strangers: dict[ClientHandler, None] = {}
+        """Those of them that have not said who they are, the oldest first."""
         self._doors: dict[str, asyncio.Server] = {}
         self._reserved: set[int] = set()
 
@@ -57,13 +73,19 @@ class Listener(proxyserver.Proxyserver):
 
     async def setup_servers(self) -> bool:
         """Start to accept."""
-        self._server = await asyncio.start_server(self._serve, sock=self._socket, backlog=BACKLOG)
+        self._server = await self._accept(self._socket, self._serve)
         return True
+
+    async def _accept(self, sock: socket.socket, serve: Callable[..., Awaitable[None]]) -> asyncio.Server:
+        """Accept on `sock`: a few in each pass of the event loop, while the kernel keeps the others."""
+        accepting = await asyncio.start_server(serve, sock=sock, backlog=AT_ONCE)
+        sock.listen(BACKLOG)
+        return accepting
 
     async def open_door(self, sock: socket.socket, door: Hello) -> None:
         """Accept on the socket of an isolated run, whose connections are all its own."""
         serve = functools.partial(self._serve, door=door)
-        self._doors[door.run] = await asyncio.start_server(serve, sock=sock, backlog=BACKLOG)
+        self._doors[door.run] = await self._accept(sock, serve)
 
     def close_door(self, run_id: str) -> None:
         """Accept nothing more there, and end what is open."""
@@ -77,11 +99,16 @@ class Listener(proxyserver.Proxyserver):
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Hello | None = None
     ) -> None:
         own = door is None and writer.get_extra_info("peername")[1] in self._reserved
-        if len(self._open) >= self._most and not own:
+        if len(self._open) + self._waiting >= self._most and not own:
             writer.close()
             return
+        if not own:
+            await self._turn("" if door is None else door.agent)
         self._make_room()
         handler = self._make(reader, writer, self._options, self._mode, door)
+        if door is None:
+            self._strangers[handler] = None
+            handler.identified = functools.partial(self._strangers.pop, handler, None)
         task = asyncio.current_task()
         if task is not None:
             self._open[handler] = task
@@ -89,17 +116,24 @@ class Listener(proxyserver.Proxyserver):
             await handler.handle_client()
         finally:
             self._open.pop(handler, None)
+            self._strangers.pop(handler, None)
+
+    async def _turn(self, agent: str) -> None:
+        self._waiting += 1
+        try:
+            await self._turns.wait(agent)
+        finally:
+            self._waiting -= 1
 
     def _make_room(self) -> None:
         """Cut off who has been silent about itself the longest, once half of all places are held by such.
 
         Nobody knows whose they are, so nobody's share is counted; who is in earnest says so at once.
         """
-        if len(self._open) < self._most // 2:
-            return
-        unknown = [handler for handler in self._open if not handler.is_known()]
-        if unknown and len(unknown) >= self._most // 2:
-            unknown[0].cut()
+        if self._strangers and len(self._strangers) >= self._most // 2:
+            oldest = next(iter(self._strangers))
+            del self._strangers[oldest]
+            oldest.cut()
 
     @contextlib.contextmanager
     def reserved(self, port: int) -> Iterator[None]:

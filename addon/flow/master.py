@@ -89,7 +89,9 @@ class ProxyMaster(master.Master):
         self._legacy_log_events.uninstall()
         self.parts = parts
         self.table = Table(concerns(parts, edge) if hooks is None else hooks, edge.observers)
-        self.listener = Listener(edge.sock, self._handler, self.options, parts.limits.connections)
+        self.listener = Listener(
+            edge.sock, self._handler, self.options, parts.limits.connections, parts.sessions.turns
+        )
         self.dialer = edge.dialer
         self.addons.add(core.Core(), self.listener)
         self.options.update(**{name: value for name, value in LOCKED.items() if name in self.options})

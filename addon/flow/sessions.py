@@ -18,6 +18,7 @@ from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held
+from wharfinger.flow.turns import Turns
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
 
@@ -124,6 +125,8 @@ class Link:
     """Whether it speaks HTTP/2: one request can then be cut off without the others."""
     ears: WeakKeyDictionary[Connection, Ear] = field(default_factory=WeakKeyDictionary)
     session: Session | None = None
+    identified: Callable[[], object] = lambda: None
+    """Called once it has been said who speaks."""
     tunnel: tuple[str, int] | None = None
     """The authority of the CONNECT, canonical, once it was accepted."""
     name_fits: bool = False
@@ -135,6 +138,11 @@ class Link:
     def ear(self, connection: Connection) -> Ear:
         """Whether what one upstream sends can be taken up."""
         return self.ears.setdefault(connection, Ear())
+
+    def identify(self, session: Session) -> None:
+        """Note who speaks."""
+        self.session = session
+        self.identified()
 
     def await_rest(self, *, part: bool) -> None:
         """Note since when a part of a head waits for the rest of it."""
@@ -157,6 +165,7 @@ class Sessions:
         """`held`: how much of bodies may be held; without it there is no end to that but one body's own."""
         self._finish = finish
         self.held = held
+        self.turns = Turns()
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
