@@ -11,12 +11,13 @@ import asyncio
 import collections
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer, server, server_hooks
 from mitmproxy.proxy.layers import modes
+from wharfinger.flow import apart
 from wharfinger.flow.dial import Dialer
 from wharfinger.flow.sealed import SealedHttpLayer
 from wharfinger.flow.sessions import Link, Stage
@@ -49,16 +50,20 @@ ENOUGH = 3
 
 
 class _Paced:
-    """A reader that waits until what it reads can be taken up."""
+    """A reader that waits until what it reads can be taken up, and until it is its agent's turn."""
 
-    def __init__(self, reader: asyncio.StreamReader, *allowed: asyncio.Event) -> None:
-        self._reader, self._allowed = reader, allowed
+    def __init__(
+        self, reader: asyncio.StreamReader, turn: Callable[[], Awaitable[None]], *allowed: asyncio.Event
+    ) -> None:
+        self._reader, self._turn, self._allowed = reader, turn, allowed
 
     async def read(self, size: int) -> bytes:
         for allowed in self._allowed:
             if not allowed.is_set():
                 await allowed.wait()
-        return await self._reader.read(size)
+        data = await self._reader.read(size)
+        await self._turn()
+        return data
 
 
 class ClientHandler(server.LiveConnectionHandler):
@@ -78,6 +83,8 @@ class ClientHandler(server.LiveConnectionHandler):
     ) -> None:
         super().__init__(reader, writer, options, mode)
         self.door = door
+        self.identified: Callable[[], object] = lambda: None
+        """Called once it has been said which agent speaks."""
         self.layer = modes.HttpProxy(self.layer.context)
         self.sessions = sessions
         self._table = table
@@ -87,6 +94,8 @@ class ClientHandler(server.LiveConnectionHandler):
         self._feeding = False
         self._hooks: set[asyncio.Task[None]] = set()
         self._closing = False
+        self._over = False
+        self._outermost = self.layer
         self._late = 0
         self._shaking_since = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -94,9 +103,12 @@ class ClientHandler(server.LiveConnectionHandler):
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
         link = self.sessions.connected(self.client, self.cut, self._withdraw, self.door)
+        link.identified = self.identified
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
-        io.reader = cast(asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), link.may_read))
+        io.reader = cast(
+            asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), self._turn, link.may_read)
+        )
         self._later("deadlines", CHECK_EVERY, self._check_deadlines, link)
         try:
             await super().handle_client()
@@ -106,11 +118,15 @@ class ClientHandler(server.LiveConnectionHandler):
                 timer.cancel()
             self.sessions.disconnected(self.client)
             _flush_or_abort(writer.transport, writer.transport.get_write_buffer_size())
+            asyncio.get_running_loop().call_later(LINGER, self._come_apart)
 
-    def is_known(self) -> bool:
-        """Whether it has been said which agent speaks."""
-        link = self.sessions.link(self.client)
-        return link is not None and (link.session is not None or link.door is not None)
+    async def handle_connection(self, connection: Connection) -> None:
+        """Read one connection to its end."""
+        try:
+            await super().handle_connection(connection)
+        except asyncio.CancelledError as cancelled:
+            # The frame keeps the exception, whose traceback keeps the frame, until the collector comes by.
+            raise cancelled.with_traceback(None) from None
 
     def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
@@ -149,11 +165,30 @@ class ClientHandler(server.LiveConnectionHandler):
                 await super().drain_writers()  # type: ignore[no-untyped-call]
                 return
 
+    def _come_apart(self) -> None:
+        """Free what served the connection, once its upstreams have ended, too."""
+        if any(not task.done() for task in self._unfinished()):
+            asyncio.get_running_loop().call_later(LINGER, self._come_apart)
+            return
+        self._over = True
+        apart.take(self._outermost)
+        vars(self.timeout_watchdog).clear()
+        del self.identified
+        for part in (self.transports, self._timers, self._queue):
+            part.clear()
+
+    def _unfinished(self) -> Iterator[asyncio.Task[Any]]:
+        yield from self._hooks
+        yield from self.wakeup_timer
+        yield from (io.handler for io in self.transports.values() if io.handler is not None)
+
     async def server_event(self, event: events.Event) -> None:
         self.feed(event)
 
     def feed(self, event: events.Event) -> None:
         """Process `event` and everything that follows from it at once."""
+        if self._over:
+            return
         if isinstance(event, events.ConnectionEvent) and event.connection is self.client:
             if self._closing:
                 self._late += len(event.data) if isinstance(event, events.DataReceived) else 0
@@ -164,6 +199,7 @@ class ClientHandler(server.LiveConnectionHandler):
         if self._feeding:
             return
         self._feeding = True
+        since = time.perf_counter()
         out: dict[Connection, list[bytes]] = {}
         try:
             self.timeout_watchdog.register_activity()
@@ -182,6 +218,17 @@ class ClientHandler(server.LiveConnectionHandler):
             self._feeding = False
             for connection, parts in out.items():
                 self._write(connection, parts)
+            self.sessions.turns.spent(self._whose(), time.perf_counter() - since)
+
+    async def _turn(self) -> None:
+        await self.sessions.turns.wait(self._whose())
+
+    def _whose(self) -> str:
+        """The agent that speaks here; empty as long as nobody has said so."""
+        link = self.sessions.link(self.client)
+        if link is None or link.session is None:
+            return link.door.agent if link is not None and link.door is not None else ""
+        return link.session.who.agent
 
     def _step_inside(self) -> None:
         """Feed what runs inside a CONNECT directly, once the layers around it would only pass bytes on.
@@ -339,7 +386,9 @@ class ClientHandler(server.LiveConnectionHandler):
         connection.sockname = writer.get_extra_info("sockname")
         link = self.sessions.link(self.client)
         if link is not None:
-            reader = cast(asyncio.StreamReader, _Paced(reader, link.may_hear, link.ear(connection)))
+            reader = cast(
+                asyncio.StreamReader, _Paced(reader, self._turn, link.may_hear, link.ear(connection))
+            )
         self.transports[connection] = server.ConnectionIO(
             handler=asyncio.current_task(), reader=reader, writer=writer
         )

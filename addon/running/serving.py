@@ -321,6 +321,10 @@ def _checkpoint(runtime: Runtime) -> JSON:
     return {"size": size, "trouble": book.checkpoint_trouble, "full": book.full}
 
 
+_COLLECTING: Final = (1000, 5, 100)
+"""Objects and rounds between two rounds of the collector: small ones often, whole ones seldom."""
+
+
 def _set_aside() -> None:
     """Keep what is there for long (code, the configuration) out of the collector's later rounds.
 
@@ -330,6 +334,7 @@ def _set_aside() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECTING)
 
 
 async def _first(ready: asyncio.Event, serving: asyncio.Task[None]) -> None:
