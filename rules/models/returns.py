@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from wharfinger.rules.models.base import Text, Written, listed, wrong
 from wharfinger.rules.models.values import Variable
 
@@ -21,7 +21,11 @@ class Returned(Written):
     remedies: ClassVar[dict[str, str]] = {"path": "write `secret`", "credential": "write `as`"}
 
     anywhere: bool = False
-    secret: Annotated[tuple[Text, ...], BeforeValidator(listed)] = Field(
+    secret: Annotated[
+        tuple[Text, ...],
+        BeforeValidator(listed),
+        WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}}),
+    ] = Field(
         default=(),
         description="JSONPath of each secret; of XML the path of its element (`Result/Token`).",
     )

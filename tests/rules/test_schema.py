@@ -74,7 +74,7 @@ def tool(**changes: object) -> dict[str, object]:
         ("wharfinger.yaml", "{version: 1, approvals: {hold: 50}}"),
         ("wharfinger.yaml", "{version: 1, approvals: {notify: [fax]}}"),
         ("wharfinger.yaml", "{version: 1, channels: {slack: {channel: C012AB3CD, token: xoxb-1}}}"),
-        ("wharfinger.yaml", "{version: 1, upstream: {proxy: 'http://p'}}"),
+        ("wharfinger.yaml", "{version: 1, upstream: {proxy: {url: 3}}}"),
         ("wharfinger.yaml", "{version: 1, audit: {durable: 'true'}}"),
         ("wharfinger.yaml", "{version: 1, catalogue: github}"),
         ("agents.yaml", "agents: {a: {policies: [p]}}"),

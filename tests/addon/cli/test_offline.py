@@ -45,9 +45,9 @@ BROKEN = {
         "version: 1",
     ),
     "not supported yet": (
-        "wharfinger",
-        'version: 1\nupstream: {proxy: "http://x:1"}\n',
-        "wharfinger.yaml:2:19: error: an upstream proxy is not supported yet",
+        "agents",
+        'agents: {bot: {owner: alice, token: "sha256:0"}}\n',
+        'agents.yaml:1:30: error: "token" is not supported yet',
         "leave it out",
     ),
     "catalogue": (

@@ -54,6 +54,11 @@ CHANGES = {
     "tokens.revoke": {"id": "t_1"},
     "audit.resume": {},
     "audit.forget": {"segment": 1},
+    "credentials.set": {"name": "API_KEY", "value": "of sixteen bytes or more"},
+    "credentials.rotate": {"name": "API_KEY", "value": "of sixteen bytes or more"},
+    "credentials.remove": {"name": "API_KEY"},
+    "credentials.rekey": {"key": "file"},
+    "credentials.refresh": {"name": "API_KEY"},
 }
 
 

@@ -248,6 +248,10 @@ def test_a_machine_cannot_make_itself_a_way_in(house):
     assert personal == {
         "audit.forget": Proof.KEY,
         "audit.resume": Proof.KEY,
+        "credentials.rekey": Proof.KEY,
+        "credentials.remove": Proof.KEY,
+        "credentials.rotate": Proof.KEY,
+        "credentials.set": Proof.KEY,
         "sessions.end": Proof.SESSION,
         "people.password": Proof.SESSION,
         "people.register": Proof.KEY,

@@ -32,6 +32,18 @@ async def token(house: Any, person: str = "vera", role: str = "viewer") -> Any:
     return await house.desk.sessions.add_token(person, "test", role, timedelta(days=1))
 
 
+async def known(url: str, secret: str, decision: str) -> None:
+    """Wait until the office, which reads the log by itself, has come to an event."""
+    headers = {"Authorization": f"Bearer {secret}"}
+    there = httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False)
+    async with asyncio.timeout(60), there as http:
+        asyncio.timeout(60),
+        httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
+    ):
+        while decision not in (await http.get("/api/v1/audit", params={"q": decision})).text:
+            await asyncio.sleep(0.05)
+
+
 async def until(what: Callable[[], Any]) -> Any:
     async with asyncio.timeout(60):
         while not (found := what()):
@@ -81,7 +93,8 @@ async def test_events_come_as_they_are_written_after_those_of_before(real: Any) 
     for number in range(30):
         await real.desk.book.write(denial(number))
     issued = await token(real)
-    seen = issued.session.seen
+    await known(real.url, issued.token, "d_029")
+    seen = real.desk.sessions.get(issued.session.id).seen
     async with listening(real.url, issued.token, before=5) as heard:
         await until(lambda: len(heard.decisions) >= 5)
         for number in range(30, 330):
