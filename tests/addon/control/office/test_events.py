@@ -37,9 +37,6 @@ async def known(url: str, secret: str, decision: str) -> None:
     headers = {"Authorization": f"Bearer {secret}"}
     there = httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False)
     async with asyncio.timeout(60), there as http:
-        asyncio.timeout(60),
-        httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as http,
-    ):
         while decision not in (await http.get("/api/v1/audit", params={"q": decision})).text:
             await asyncio.sleep(0.05)
 
