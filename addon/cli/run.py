@@ -23,7 +23,7 @@ from wharfinger.cli.isolated import Isolation
 from wharfinger.cli.people_keys import person_key
 from wharfinger.control.client import Client, NotRunning
 from wharfinger.faults import Fault
-from wharfinger.isolation import sandbox
+from wharfinger.isolation import sandbox, signals
 from wharfinger.isolation.attaching import Hello, attach
 from wharfinger.isolation.sandbox import ADDRESS
 from wharfinger.keeping.keys import Keys
@@ -105,19 +105,14 @@ def execute(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
         click.echo(f"error: {command[0]}: {(error.strerror or 'cannot be run').lower()}", err=True)
         return NOT_EXECUTABLE
 
-    def pass_on(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-
     # The terminal sends SIGINT and SIGQUIT to the command by itself.
     held = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
-    held |= {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        code = process.wait()
+        with signals.passing_on((signal.SIGTERM, signal.SIGHUP), process.send_signal) as woken:
+            return signals.wait(process, woken)
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
-    return 128 - code if code < 0 else code
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wharfinger.isolation import filter as seccomp
-from wharfinger.isolation import inside, view
+from wharfinger.isolation import inside, signals, view
 from wharfinger.isolation.terminal import STANDARD, Terminal
 from wharfinger.isolation.view import CannotIsolate, Wanted
 
@@ -121,16 +121,17 @@ def run(sandbox: Sandbox, open_door: OpenDoor) -> int:
             undo.enter_context(open_door(listening))
         command = os.pidfd_open(pid)
         undo.callback(os.close, command)
-        undo.enter_context(_passing_on(command))
+        woken = undo.enter_context(
+            signals.passing_on(PASSED_ON, lambda number: signal.pidfd_send_signal(command, number))
+        )
         ours.sendall(inside.GO)
         ours.close()
         if terminal is not None:
             undo.enter_context(terminal)
             ended = os.pidfd_open(process.pid)
             undo.callback(os.close, ended)
-            terminal.relay(ended)
-        code = process.wait()
-    return 128 - code if code < 0 else code
+            terminal.relay(ended, woken)
+        return signals.wait(process, woken)
 
 
 def _start(sandbox: Sandbox, theirs: socket.socket, terminal: Terminal | None) -> subprocess.Popen[bytes]:
@@ -176,22 +177,6 @@ def _received(ours: socket.socket) -> tuple[int | None, int]:
         elif (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             pid = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0]
     return handle, pid
-
-
-@contextlib.contextmanager
-def _passing_on(command: int) -> Iterator[None]:
-    """Pass signals on to the command: its session is another, so that none comes to it by itself."""
-
-    def pass_on(number: int, _frame: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(command, number)
-
-    before = {number: signal.signal(number, pass_on) for number in PASSED_ON}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def obstacles() -> str:

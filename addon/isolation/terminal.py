@@ -16,6 +16,8 @@ import tty
 from types import TracebackType
 from typing import Self
 
+from wharfinger.isolation.signals import drain
+
 _CHUNK = 65536
 STANDARD = (0, 1, 2)
 
@@ -62,17 +64,23 @@ class Terminal:
         """The command has its end."""
         os.close(self.inside)
 
-    def relay(self, ended: int) -> None:
-        """Pass bytes on until `ended` (a descriptor) can be read, and all that was written has been shown."""
+    def relay(self, ended: int, woken: int) -> None:
+        """Pass bytes on until `ended` (a descriptor) can be read, and all that was written has been shown.
+
+        `woken` can be read when a signal has come (`signals.passing_on`).
+        """
         out = 1 if os.isatty(1) else self._ours
         with selectors.DefaultSelector() as selector:
             selector.register(self._outside, selectors.EVENT_READ)
             selector.register(ended, selectors.EVENT_READ)
+            selector.register(woken, selectors.EVENT_READ)
             if os.isatty(0):
                 selector.register(0, selectors.EVENT_READ)
             over = False
             while not over:
                 ready = {key.fd for key, _ in selector.select()}
+                if woken in ready:
+                    drain(woken)
                 if 0 in ready and not self._type():
                     selector.unregister(0)
                 if self._outside in ready and not self._show(out):

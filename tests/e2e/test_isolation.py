@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import termios
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ FETCH = ("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "https://docs.p
 LOOP = "trap 'echo caught; exit 9' TERM; echo started; while :; do sleep 0.05; done"
 
 type Findings = Mapping[str, str]
+type Begin = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(scope="module", params=["root", "ordinary"])
@@ -43,6 +45,25 @@ def operator(world: World, request: pytest.FixtureRequest) -> Iterator[Nested]:
     finally:
         opened.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def begin(operator: Nested) -> Iterator[Begin]:
+    """Starts commands isolated; what a test leaves running ends with it."""
+
+    def start(*command: str, **streams: int) -> subprocess.Popen[str]:
+        given = operator.typed("run", "--agent", "bot", "--as", "alice", "--isolate", "--", *command)
+        where = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(
+            given, env=operator.environment, cwd=operator.work, text=True, start_new_session=True,
+            **where | streams,
+        )  # fmt: skip
+        undo.enter_context(process)
+        undo.callback(process.kill)
+        return process
+
+    with contextlib.ExitStack() as undo:
+        yield start
 
 
 @pytest.fixture(scope="module")
@@ -125,8 +146,8 @@ def test_the_exit_code_is_the_commands_own(operator: Nested, command: tuple[str,
     assert operator.isolated(*command).code == code
 
 
-def test_signals_are_passed_on(operator: Nested) -> None:
-    process = _begin(operator, "sh", "-c", LOOP)
+def test_signals_are_passed_on(begin: Begin) -> None:
+    process = begin("sh", "-c", LOOP)
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     process.send_signal(signal.SIGTERM)
@@ -134,10 +155,10 @@ def test_signals_are_passed_on(operator: Nested) -> None:
     assert process.returncode == 9
 
 
-def test_nothing_is_left_when_the_run_is_killed(operator: Nested) -> None:
+def test_nothing_is_left_when_the_run_is_killed(operator: Nested, begin: Begin) -> None:
     """Neither its processes, those that left their session included, nor its token and door."""
     name = f"sleep 54{operator.ordinary:d}"
-    process = _begin(operator, "sh", "-c", f"setsid {name} & echo started; {name}")
+    process = begin("sh", "-c", f"setsid {name} & echo started; {name}")
     assert process.stdout is not None
     assert process.stdout.readline() == "started\n"
     until("it runs", lambda: _running(name))
@@ -186,13 +207,13 @@ def test_more_can_be_shown_and_written_but_no_keys(operator: Nested) -> None:
     assert (ran.code, ran.out.split()) == (0, ["made", "there"]), ran.said
 
 
-def test_the_terminal_is_the_commands_own(operator: Nested) -> None:
+def test_the_terminal_is_the_commands_own(begin: Begin) -> None:
     """Its size is ours, what it writes is shown, its job control works, and it is another terminal."""
     outside, inside = os.openpty()
     fcntl.ioctl(inside, termios.TIOCSWINSZ, struct.pack("4H", 33, 77, 0, 0))
     tests = " && ".join(f"test -t {handle}" for handle in (0, 1, 2))
     script = f"stty size; {tests} && : </dev/tty && echo terminal; read line; echo $line"
-    process = _begin(operator, "sh", "-c", script, stdin=inside, stdout=inside, stderr=inside)
+    process = begin("sh", "-c", script, stdin=inside, stdout=inside, stderr=inside)
     os.close(inside)
     shown = _until_shown(outside, b"terminal")
     assert b"33 77" in shown
@@ -200,14 +221,6 @@ def test_the_terminal_is_the_commands_own(operator: Nested) -> None:
     assert b"typed" in _until_shown(outside, b"typed\r\ntyped")
     assert process.wait(PATIENCE) == 0
     os.close(outside)
-
-
-def _begin(operator: Nested, *command: str, **streams: int) -> subprocess.Popen[str]:
-    given = operator.typed("run", "--agent", "bot", "--as", "alice", "--isolate", "--", *command)
-    where = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL} | streams
-    return subprocess.Popen(
-        given, env=operator.environment, cwd=operator.work, text=True, start_new_session=True, **where
-    )
 
 
 def _running(name: str) -> bool:
