@@ -15,16 +15,16 @@ is still here. The stream ends with the token's session, which it does not keep 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 from wharfinger.audit.reader import Record
 from wharfinger.control.office.api import PREFIX, problem, token_of
 from wharfinger.control.office.pages.page import STATUS
+from wharfinger.control.office.streams import OpenStreams
 from wharfinger.control.office.visit import Office, whoever
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.faults import Fault
@@ -43,7 +43,7 @@ _LAST = 1_000
 
 def routes(office: Office) -> list[Route]:
     """The stream."""
-    open_streams: Counter[str] = Counter()
+    streams = OpenStreams(_OF_ONE_SESSION, _IN_TOTAL)
 
     async def stream(request: Request) -> Response:
         try:
@@ -56,10 +56,9 @@ def routes(office: Office) -> list[Route]:
             return problem(STATUS[error.code], error.code.value, error.message, error.hint)
         except Fault as fault:
             return problem(503, "unavailable", fault.message, fault.hint)
-        if open_streams[person.session] >= _OF_ONE_SESSION or open_streams.total() >= _IN_TOTAL:
+        if streams.full(person.session):
             return problem(429, Code.TOO_MANY.value, "too many streams are open", "close some of them")
-        told = _told(office, token, after, before)
-        return StreamingResponse(_counted(told, open_streams, person.session), media_type="text/event-stream")
+        return streams.answer(person.session, _told(office, token, after, before))
 
     return [Route(f"{PREFIX}/events", stream, methods=["GET"])]
 
@@ -75,18 +74,6 @@ def _asked(request: Request, newest: int) -> tuple[int, int]:
     if had:
         return min(int(had), newest), -1
     return newest - min(int(last), _LAST), newest
-
-
-async def _counted(
-    stream: AsyncIterator[str], open_streams: Counter[str], session: str
-) -> AsyncIterator[str]:
-    open_streams[session] += 1
-    try:
-        async for part in stream:
-            yield part
-    finally:
-        open_streams[session] -= 1
-        open_streams += Counter()  # drops those at zero
 
 
 async def _told(office: Office, token: str, seen: int, before: int) -> AsyncIterator[str]:

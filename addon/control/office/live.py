@@ -6,12 +6,12 @@ it is open does not keep the session alive.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from wharfinger.control.office.streams import OpenStreams
 from wharfinger.control.office.visit import Office, whoever
 from wharfinger.faults import Fault
 
@@ -28,7 +28,7 @@ TOPICS = {
 
 def routes(office: Office) -> list[Route]:
     """The stream at `/live`."""
-    open_streams: Counter[str] = Counter()
+    streams = OpenStreams(_OF_ONE_SESSION, _IN_TOTAL)
 
     async def stream(request: Request) -> Response:
         token = office.site.session(request.headers.get("cookie", ""))
@@ -36,26 +36,11 @@ def routes(office: Office) -> list[Route]:
             person = await whoever(office, token or "", background=True)
         except Fault:
             return PlainTextResponse("sign in first", 401)
-        if open_streams[person.session] >= _OF_ONE_SESSION or open_streams.total() >= _IN_TOTAL:
+        if streams.full(person.session):
             return PlainTextResponse("too many pages are open", 429, {"Retry-After": "30"})
-        return StreamingResponse(
-            _counted(_told(office, token or ""), open_streams, person.session),
-            media_type="text/event-stream",
-        )
+        return streams.answer(person.session, _told(office, token or ""))
 
     return [Route("/live", stream, methods=["GET"])]
-
-
-async def _counted(
-    stream: AsyncIterator[str], open_streams: Counter[str], session: str
-) -> AsyncIterator[str]:
-    open_streams[session] += 1
-    try:
-        async for part in stream:
-            yield part
-    finally:
-        open_streams[session] -= 1
-        open_streams += Counter()  # drops those at zero
 
 
 async def _told(office: Office, token: str) -> AsyncIterator[str]:
