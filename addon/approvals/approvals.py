@@ -19,37 +19,22 @@ The way of one request through here, in the gate:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from wharfinger.approvals import rows
-from wharfinger.approvals.approval import (
-    Approval,
-    NoSuchApproval,
-    NotUsable,
-    TooManyPending,
-    asked,
-    rule_names,
-)
-from wharfinger.approvals.asks import Given
-from wharfinger.approvals.floods import Floods
-from wharfinger.approvals.question import question, safe_text
-from wharfinger.approvals.standing import Standing
-from wharfinger.approvals.states import ApprovalError, Move, State, WrongState, after
-from wharfinger.approvals.waiters import Waiters
-from wharfinger.approvals.watching import Change, Flood, Watch, Watching
+from wharfinger.approvals.approval import Approval, NotUsable, asked, rule_names
+from wharfinger.approvals.changes import Changes, Record
+from wharfinger.approvals.question import question
+from wharfinger.approvals.states import Move, State, WrongState, after
+from wharfinger.approvals.watching import Watch
 from wharfinger.clock import Clock
 from wharfinger.rules.policies import asking
 from wharfinger.rules.types import Decision, Request, Verdict
 
-COMMENT_LIMIT = 1000
 _KEPT = timedelta(days=30)
 _LIVE_LIMIT = 100_000
-
-
-type Record = Callable[[Change | Flood], Awaitable[object]]
-"""Writes a change to the book; returns when it is durable, raises if it cannot be."""
 
 
 class Approvals:
@@ -61,15 +46,10 @@ class Approvals:
         """`cap`: requests that wait, for each agent; `usable`: how long an approved one may be resumed."""
         self._store = store
         self._clock = clock
-        self._record = record
         self._cap = cap
-        self._usable = usable
-        self._lock = asyncio.Lock()
-        self._standing = Standing(clock)
-        self._floods = Floods(clock)
-        self._waiters = Waiters()
-        self._watching = Watching()
-        self._running: set[asyncio.Task[Any]] = set()
+        self._changes = Changes(store, clock, record, usable)
+        self._standing = self._changes.standing
+        self._waiters = self._changes.waiters
 
     async def open(self) -> None:
         """Take up what an earlier run left in the store; what has expired meanwhile ends."""
@@ -82,11 +62,11 @@ class Approvals:
     def configure(self, *, cap: int, usable: timedelta) -> None:
         """Take new settings; deadlines already given stand."""
         self._cap = cap
-        self._usable = usable
+        self._changes.usable = usable
 
     async def close(self) -> None:
         """Wait for changes under way."""
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._changes.close()
 
     # What the gate does.
 
@@ -105,7 +85,7 @@ class Approvals:
         new = asked(
             agent_id, request.agent, decision, question(request, decision, volatile), self._clock.now()
         )
-        return await self._finish(self._ask(new))
+        return await self._changes.finish(self._changes.ask(new, self._cap))
 
     async def wait(self, approval_id: str, within: timedelta) -> Approval:
         """Hold one request until its approval is answered, for `within` at most.
@@ -138,11 +118,11 @@ class Approvals:
         longer those that were approved, `WrongState` where it is not approved (any more). A caller
         that is cancelled in here has not sent anything, so the approval is given back.
         """
-        using = self._start(self._consume(approval_id, decision))
+        using = self._changes.start(self._consume(approval_id, decision))
         try:
             return await asyncio.shield(using)
         except asyncio.CancelledError:
-            self._start(self._undo(using, approval_id))
+            self._changes.start(self._undo(using, approval_id))
             raise
 
     def sent(self, approval_id: str) -> bool:
@@ -157,7 +137,7 @@ class Approvals:
 
     async def give_back(self, approval_id: str) -> Approval:
         """Undo `consume` for a request of which no byte was sent; `WrongState` after `sent`."""
-        return await self._finish(self._give_back(approval_id))
+        return await self._changes.finish(self._give_back(approval_id))
 
     # What people do.
 
@@ -167,21 +147,21 @@ class Approvals:
         Raises `NotApprover` for anyone the rule does not name, `AlreadyAnswered` for one who has agreed,
         `WrongState` if it is too late.
         """
-        return await self._finish(self._change(approval_id, Move.APPROVE, person, comment, answers=True))
+        return await self._change(approval_id, Move.APPROVE, person, comment, answers=True)
 
     async def deny(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
         """Answer no, which ends it whoever has agreed; raises as `approve` does."""
-        return await self._finish(self._change(approval_id, Move.DENY, person, comment, answers=True))
+        return await self._change(approval_id, Move.DENY, person, comment, answers=True)
 
     async def cancel(self, approval_id: str, person: str | None, comment: str | None = None) -> Approval:
         """Withdraw it, answered or not, before it is used; None for the agent or the runtime."""
-        return await self._finish(self._change(approval_id, Move.CANCEL, person, comment))
+        return await self._change(approval_id, Move.CANCEL, person, comment)
 
     async def cancel_all(self, agent_id: str, person: str | None, comment: str) -> int:
         """Withdraw everything of one agent (suspended, for example); how many there were."""
         mine = [known.id for known in self._standing.live() if known.agent_id == agent_id]
         for approval_id in mine:
-            await self._quietly(self.cancel(approval_id, person, comment))
+            await self._changes.quietly(self.cancel(approval_id, person, comment))
         return len(mine)
 
     async def sweep(self) -> int:
@@ -191,26 +171,24 @@ class Approvals:
         """
         over, waited = self._standing.due()
         for approval_id in over:
-            await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
+            await self._changes.quietly(self._change(approval_id, Move.EXPIRE, None, None))
         for approval_id in waited:
-            await self._quietly(self._finish(self._change(approval_id, None, None, None)))
+            await self._changes.quietly(self._change(approval_id, None, None, None))
         return len(over)
 
     # What is shown.
 
     def watch(self) -> Watch:
         """Be told every change once it is durable, and every flood; see `wharfinger.approvals.watching`."""
-        return self._watching.begin()
+        return self._changes.watching.begin()
 
     def pending(self, agent_id: str) -> int:
         """How many requests of an agent wait for people."""
-        return sum(
-            known.agent_id == agent_id and known.state is State.PENDING for known in self._standing.live()
-        )
+        return self._changes.pending(agent_id)
 
     def floods(self) -> Mapping[str, int]:
         """Agents (by id) that ask for more than they may, and how many requests were refused for it."""
-        return self._floods.under_way()
+        return self._changes.floods.under_way()
 
     async def list(
         self, states: Iterable[State] = (State.PENDING,), limit: int = 200
@@ -224,7 +202,7 @@ class Approvals:
 
     async def show(self, approval_id: str) -> Approval:
         """One approval; `NoSuchApproval`."""
-        return self._standing.as_seen(await self._find(approval_id))
+        return self._standing.as_seen(await self._changes.find(approval_id))
 
     async def history(self, approval_id: str) -> tuple[dict[str, Any], ...]:
         """Every change of one approval, oldest first, as plain JSON."""
@@ -232,35 +210,8 @@ class Approvals:
 
     # How it is done.
 
-    async def _ask(self, new: Approval) -> Approval:
-        async with self._lock:
-            joined = self._equal(new)
-            if joined is not None:
-                return joined
-            if self.pending(new.agent_id) >= self._cap:
-                await self._flooded(new)
-                raise TooManyPending(new.agent, self._cap)
-            change = Change(new, None, new.created)
-            await self._record(change)
-            await self._store.run(lambda conn: rows.insert(conn, new))
-            self._standing.remember(new)
-            self._watching.tell(change)
-            return new
-
-    async def _flooded(self, new: Approval) -> None:
-        if self._floods.refused(new.agent_id):
-            flood = Flood(new.agent, new.agent_id, self._cap, new.created)
-            await self._record(flood)
-            self._watching.tell(flood)
-
-    def _equal(self, new: Approval) -> Approval | None:
-        for known in self._standing.live():
-            if known.key == new.key and not self._standing.ended(known.id):
-                return known
-        return None
-
     async def _consume(self, approval_id: str, decision: Decision) -> Approval:
-        approval = await self._find(approval_id)
+        approval = await self._changes.find(approval_id)
         after(approval.state, Move.USE)
         if decision.verdict is not Verdict.ASK:
             raise NotUsable(f"approval {approval_id} cannot loosen a decision to {decision.verdict}")
@@ -271,17 +222,17 @@ class Approvals:
         seats = [each.seat for each in approval.given]
         if decision.ask is None or not asking.satisfied(decision.ask, seats):
             raise NotUsable(f"those who answered approval {approval_id} are not its approvers any more")
-        return await self._change(approval_id, Move.USE, approval.person, approval.comment)
+        return await self._changes.make(approval_id, Move.USE, approval.person, approval.comment)
 
     async def _give_back(self, approval_id: str) -> Approval:
         if not self._standing.unsent(approval_id):
-            raise WrongState((await self._find(approval_id)).state, Move.GIVE_BACK)
-        return await self._change(approval_id, Move.GIVE_BACK, None, None)
+            raise WrongState((await self._changes.find(approval_id)).state, Move.GIVE_BACK)
+        return await self._changes.make(approval_id, Move.GIVE_BACK, None, None)
 
     async def _undo(self, using: asyncio.Task[Approval], approval_id: str) -> None:
         await asyncio.wait([using])
         if not using.cancelled() and using.exception() is None:
-            await self._quietly(self._give_back(approval_id))
+            await self._changes.quietly(self._give_back(approval_id))
 
     async def _change(
         self,
@@ -292,61 +243,17 @@ class Approvals:
         *,
         answers: bool = False,
     ) -> Approval:
-        """Make one move, after those that time has made meanwhile; None for these alone."""
-        async with self._lock:
-            before = await self._find(approval_id)
-            if move is not Move.EXPIRE and self._standing.overdue(before):
-                before = await self._commit(before, before, Move.EXPIRE, None, None)
-            while before.state is State.PENDING and self._standing.waited(approval_id):
-                before = await self._commit(before, before, Move.ESCALATE, None, None)
-            if move is None:
-                return before
-            words = None if comment is None else safe_text(comment[:COMMENT_LIMIT])
-            moving = before
-            if answers and person is not None:
-                after(before.state, move)
-                moving, move = self._answered(before, move, person, words)
-            return await self._commit(before, moving, move, person, words)
-
-    def _answered(
-        self, approval: Approval, move: Move, person: str, comment: str | None
-    ) -> tuple[Approval, Move]:
-        """The approval with this answer, and what it comes to: a yes that is not the last only counts."""
-        now = self._clock.now()
-        seat = approval.seat(person, now)
-        if move is not Move.APPROVE:
-            return approval, move
-        new = approval.agreed(Given(seat, now, comment))
-        return new, Move.APPROVE if not new.missing else Move.AGREE
-
-    async def _commit(
-        self, before: Approval, moving: Approval, move: Move, person: str | None, comment: str | None
-    ) -> Approval:
-        now = self._clock.now()
-        new = moving.moved(move, now, person=person, comment=comment, usable=self._usable)
-        change = Change(new, move, now)
-        await self._record(change)
-        await self._store.run(lambda conn: rows.change(conn, before, new, move))
-        self._standing.remember(new)
-        self._waiters.tell(new)
-        self._watching.tell(change)
-        return new
-
-    async def _find(self, approval_id: str) -> Approval:
-        known = self._standing.find(approval_id)
-        if known is not None:
-            return known
-        stored = await self._store.run(lambda conn: rows.get(conn, approval_id))
-        if stored is None:
-            raise NoSuchApproval(approval_id)
-        return stored
+        """Make a change to its end, whether or not the caller stays."""
+        return await self._changes.finish(
+            self._changes.make(approval_id, move, person, comment, answers=answers)
+        )
 
     async def _current(self, approval_id: str) -> Approval:
-        approval = await self._find(approval_id)
+        approval = await self._changes.find(approval_id)
         if not self._standing.overdue(approval):
             return approval
-        await self._quietly(self._finish(self._change(approval_id, Move.EXPIRE, None, None)))
-        return self._standing.as_seen(await self._find(approval_id))
+        await self._changes.quietly(self._change(approval_id, Move.EXPIRE, None, None))
+        return self._standing.as_seen(await self._changes.find(approval_id))
 
     def _pass_on(self, waiter: asyncio.Future[Approval]) -> None:
         """Release the next waiter where the one that was released is gone."""
@@ -354,20 +261,3 @@ class Approvals:
             current = self._standing.one_live(waiter.result().id)
             if current is not None and current.state is State.APPROVED:
                 self._waiters.tell(current)
-
-    def _start[T](self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
-
-    async def _finish[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work` to its end even if the caller goes away: a change is made whole or not at all."""
-        return await asyncio.shield(self._start(work))
-
-    async def _quietly(self, work: Coroutine[Any, Any, Approval]) -> None:
-        """Do `work`, which may meet that somebody else was first."""
-        try:
-            await work
-        except ApprovalError:
-            return

@@ -9,8 +9,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wharfinger.approvals.approvals import Approvals, Change
+from wharfinger.approvals.approvals import Approvals
 from wharfinger.approvals.states import TABLE, ApprovalError, Move, State
+from wharfinger.approvals.watching import Change
 from wharfinger.keeping.store import Store
 from wharfinger.rules.types import Decision
 
