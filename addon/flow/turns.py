@@ -3,7 +3,8 @@
 One event loop serves all agents, and what has come in for one of them is worked off at once. Each agent may
 use so much of the loop's time at once; beyond that what comes for it, from its own connections and from its
 upstreams, waits until it has been away from the loop for as long as it was on it. An agent that is alone
-waits for nobody. Connections that have not said whose they are count as one agent.
+waits for nobody. Connections that have not said whose they are count as one agent, which waits for the others
+and for which nobody waits: in between they are its own, if it makes one for each request.
 """
 
 from __future__ import annotations
@@ -64,4 +65,6 @@ class Turns:
         return account.until - now
 
     def _others(self, agent: str, now: float) -> bool:
-        return any(name != agent and now - one.last < RECENT for name, one in self._accounts.items())
+        return any(
+            name not in {"", agent} and now - one.last < RECENT for name, one in self._accounts.items()
+        )

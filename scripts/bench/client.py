@@ -3,7 +3,8 @@
     python scripts/bench/client.py JOB     # JOB: JSON, see `Job`; prints JSON
 
 One thread and one selector serve all connections; each sends its next request as soon as it has the answer.
-Before the measurement every connection has made some requests.
+Before the measurement every connection has made some requests. Where each request is to have a connection of
+its own (`fresh`), there is a thread for each that is open at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 WARM_UP = 20
@@ -23,7 +25,7 @@ WARM_UP = 20
 
 @dataclass(frozen=True)
 class Job:
-    """What to do: `work` is `load`, `download`, `upload` or `events`."""
+    """What to do: `work` is `load`, `fresh`, `download`, `upload` or `events`."""
 
     work: str
     address: tuple[str, int]
@@ -136,6 +138,33 @@ def answers(
                 one.send()
 
 
+def fresh(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Latencies in seconds of requests that each have a connection of their own, its making included."""
+    requests = [text.encode() for text in job.requests]
+    until = time.perf_counter() + job.seconds
+
+    def worker(number: int) -> list[float]:
+        taken = []
+        while (began := time.perf_counter()) < until:
+            with connect(job, context) as stream:
+                stream.sendall(requests[(number + len(taken)) % len(requests)])
+                answer = b""
+                while not complete(answer):
+                    data = stream.recv(65536)
+                    if not data:
+                        raise ConnectionError(f"closed in the middle of an answer: {answer[:500]!r}")
+                    answer += data
+                if not answer.startswith(b"HTTP/1.1 200 "):
+                    raise ConnectionError(answer.decode("latin-1"))
+            taken.append(time.perf_counter() - began)
+        return taken
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(job.connections) as pool:
+        taken = [one for each in pool.map(worker, range(job.connections)) for one in each]
+    return {"latencies": taken, "seconds": time.perf_counter() - began, "all": len(taken)}
+
+
 def download(job: Job, context: ssl.SSLContext) -> dict[str, object]:
     """Read one large answer."""
     with connect(job, context) as stream:
@@ -205,7 +234,7 @@ def main() -> None:
     job = Job(**{**given, "address": tuple(given["address"])})
     context = ssl.create_default_context(cafile=job.ca)
     context.set_alpn_protocols(["http/1.1"])
-    work = {"load": load, "download": download, "upload": upload, "events": events}[job.work]
+    work = {"load": load, "fresh": fresh, "download": download, "upload": upload, "events": events}[job.work]
     print(json.dumps(work(job, context)))
 
 

@@ -69,6 +69,15 @@ def test_those_that_have_not_said_who_they_are_share_one_turn(turns: Turns) -> N
     assert turns.left("agent") == 0
 
 
+def test_nobody_waits_for_those_that_have_not_said_who_they_are(turns: Turns) -> None:
+    """They are an agent's own, where it makes a connection for each request: it would wait for itself."""
+    turns.spent("", 0.001)
+    turns.spent("agent", 10.0)
+    assert turns.left("agent") == 0
+    turns.spent("other", 0.001)
+    assert turns.left("agent") > 0
+
+
 async def test_of_several_that_wait_one_goes_on_at_a_time() -> None:
     turns, went = Turns(), []
 
