@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
-from wharfinger.rules import catalogue, digests
+from wharfinger.rules import catalogue, digests, doors
 from wharfinger.rules.channels import check_channels
 from wharfinger.rules.documents.names import Declared, misspelt, tools_of
 from wharfinger.rules.documents.problems import Position, Problem, Problems
@@ -22,6 +22,7 @@ from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.agents import Agent, AgentsFile, CredentialsFile, PeopleFile, Person
 from wharfinger.rules.models.base import Written
 from wharfinger.rules.models.credentials import Credential
+from wharfinger.rules.models.doors import Base
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import Part, read_part
 from wharfinger.rules.models.settings import Settings
@@ -60,6 +61,8 @@ class Configuration:
     policies: Mapping[str, CompiledPolicy]
     sources: Mapping[str, DeclaredSource] = MappingProxyType({})
     """Where credentials may be fetched from, beside the places that are always there."""
+    base_urls: Mapping[str, Base] = doors.NONE
+    """Variables that clients of the APIs read a base URL from."""
     digest: str = ""
     warnings: tuple[Problem, ...] = ()
 
@@ -119,6 +122,7 @@ class _Loader:
             tools,
             MappingProxyType(compiled),
             MappingProxyType(dict(credentials.sources)),
+            doors.base_urls(files, self._problems),
         )
         check_sources(built, declared, self._problems)
         check_references(built, agents, people, files, written, declared, self._problems)

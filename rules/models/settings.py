@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, mo
 from wharfinger.rules.models.audit import Audit
 from wharfinger.rules.models.base import Text, Whole, Written, listed, wrong
 from wharfinger.rules.models.channels import Channels
+from wharfinger.rules.models.doors import Door, check_apart
 from wharfinger.rules.models.traces import Traces
 from wharfinger.rules.models.upstream import UpstreamProxy
 from wharfinger.rules.models.values import Duration, Endpoint, Listen, PlainHost, Size, host
@@ -178,6 +179,9 @@ class Settings(Written):
     version: Literal[1] = Field(description="Version of the file's format.")
     listen: Listen = Field(default=Endpoint("127.0.0.1", 8080), description="The proxy's address.")
     console: Listen = Field(default=Endpoint("127.0.0.1", 8081), description="The console's address.")
+    doors: tuple[Door, ...] = Field(
+        default=(), description="Listeners that lead to one API each, for clients that take a base URL."
+    )
     data: Text | None = Field(
         default=None, min_length=1, description="Data folder, relative to this file; default: the user's."
     )
@@ -195,6 +199,7 @@ class Settings(Written):
     def _distinct_ports(self) -> Self:
         if self.listen == self.console and self.listen.port != 0:
             raise wrong(f"listen and console are both {self.listen}", "give one of them another port")
+        check_apart(self.doors, (self.listen, self.console))
         return self
 
     @field_validator("version", mode="before")

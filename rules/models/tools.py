@@ -23,6 +23,7 @@ from wharfinger.rules.documents.nodes import MappingNode, SequenceNode, locate
 from wharfinger.rules.documents.problems import Problems, did_you_mean
 from wharfinger.rules.models.auth import Auth
 from wharfinger.rules.models.base import Flag, Text, Written, listed, wrong
+from wharfinger.rules.models.doors import BaseUrl
 from wharfinger.rules.models.redacting import Redaction
 from wharfinger.rules.models.returns import Returned
 from wharfinger.rules.models.values import Duration, HeaderName, Name, Pattern, Variable
@@ -51,7 +52,7 @@ NEEDED: Mapping[str, frozenset[str]] = {
     "jsonrpc": frozenset({"method"}),
     "websocket": frozenset(),
 }
-SHARED = frozenset({"api", "title", "base", "auth", "headers", "parameters", "persisted"})
+SHARED = frozenset({"api", "title", "base", "base_env", "auth", "headers", "parameters", "persisted"})
 """Keys of a file that are about all of its tools, where a file that is one tool alone may have them, too."""
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*", re.ASCII)
 _TEXT_OR_LIST: dict[str, Any] = {
@@ -359,6 +360,11 @@ class ToolDef(Written):
         description="What is taken out of the answer: JSONPaths that are masked; {hash: …}, {last4: …} or "
         "{drop: …} of one; {find: DETECTOR}.",
     )
+    undecodable: Literal["pass"] | None = Field(
+        default=None,
+        description="pass: an answer in a coding that cannot be undone passes as it came, searched only as it "
+        "stands. Left out: it is withheld.",
+    )
     returns: Returned | None = Field(
         default=None,
         description="New secrets that the tool answers with, and where: the agent gets placeholders. "
@@ -382,6 +388,15 @@ class ToolDef(Written):
             raise wrong('the name "unmatched" stands for requests that no tool fits', "choose another name")
         return value
 
+    @model_validator(mode="after")
+    def _read(self) -> Self:
+        if self.undecodable is not None and (self.redact or self.returns is not None):
+            raise wrong(
+                "`undecodable: pass` does not go with `redact` or `returns`: these need answers to be read",
+                "leave one of them out",
+            )
+        return self
+
 
 class ToolFile(Written):
     """One file of tools: an API with its tools, or one tool alone."""
@@ -390,6 +405,10 @@ class ToolFile(Written):
     title: Text = Field(default="", description="Name of the API for people.")
     description: Text = Field(default="", description="What the API is.")
     base: Texts = Field(default=(), description="URL, or URLs, that the tools' paths are below.")
+    base_env: dict[Variable, BaseUrl] = Field(
+        default_factory=dict,
+        description="Variables that clients read a base URL from, with the URL that each has by itself.",
+    )
     auth: Auth | None = Field(default=None, description="The credential of all tools that name none.")
     headers: Headers = Field(default_factory=Headers, description="Headers beyond the base set.")
     parameters: dict[Variable, Text] = Field(
