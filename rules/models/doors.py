@@ -86,9 +86,7 @@ class Door(Written):
                 "write it like 127.0.0.1:8101",
             )
         if value.port == 0:
-            raise wrong(
-                "a door needs a port of its own, which agents are told", "write it like 127.0.0.1:8101"
-            )
+            raise wrong("a door needs a port that agents can be told", "write it like 127.0.0.1:8101")
         return value
 
     @property
