@@ -389,7 +389,7 @@ class ToolDef(Written):
         return value
 
     @model_validator(mode="after")
-    def _read(self) -> Self:
+    def _readable(self) -> Self:
         if self.undecodable is not None and (self.redact or self.returns is not None):
             raise wrong(
                 "`undecodable: pass` does not go with `redact` or `returns`: these need answers to be read",
