@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from wharfinger.channels import alarm as alarms
+from wharfinger.channels.alarm import Alarm
 from wharfinger.channels.card import CUT_SHORT, WORDS, Card, rows
 from wharfinger.channels.notices import Ask, Settled
 from wharfinger.channels.shown import cut, in_slack
@@ -49,6 +51,16 @@ def outcome(settled: Settled) -> tuple[str, list[Block]]:
     said = f"{settled.state}{by}" + (f": {cut(settled.comment, 300).text}" if settled.comment else "")
     text = in_slack(f"This is {said}")
     return text, [_header("Approval"), *shown, _section(text)]
+
+
+def alarm(alarm: Alarm) -> tuple[str, list[Block]]:
+    """The text of the notification, and the blocks, with nothing to press."""
+    title = in_slack(alarms.title(alarm))
+    blocks = [_header(title), *(_section(in_slack(line)) for line in alarms.lines(alarm))]
+    if alarm.members:
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": _mentions(alarm)}]})
+    blocks.append(_context(alarms.REFUSED))
+    return title, blocks
 
 
 def reasons(metadata: str) -> Block:
@@ -96,7 +108,7 @@ def _card(card: Card) -> tuple[list[Block], bool]:
     return blocks, whole
 
 
-def _mentions(ask: Ask) -> str:
+def _mentions(ask: Ask | Alarm) -> str:
     """Of member ids, which `check` has looked at."""
     return " ".join(f"<@{member}>" for member in ask.members[:_MEMBERS])
 

@@ -1,4 +1,4 @@
-"""E-mail: one mail to each approver, with a link that shows the question and a code to decide by.
+"""E-mail: one mail to each approver, with a link that shows the question and a code to decide by; and alarms.
 
 The connection is protected by STARTTLS or TLS, and the server's certificate is verified; without either a
 mail goes only to a server on this machine. Programs that follow links change nothing: see `links`.
@@ -13,17 +13,23 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from typing import Final
 
 import certifi
+from wharfinger.channels import alarm as alarms
 from wharfinger.channels import letters
+from wharfinger.channels.alarm import Alarm
 from wharfinger.channels.notices import Ask, Letter, Settled
 from wharfinger.channels.outbox import Job, Rejected, Unreachable
+from wharfinger.channels.shown import cut
 
 TIMEOUT: Final = 20.0
 """Seconds for each step of the conversation with the server."""
+_KEPT: Final = timedelta(hours=24)
+"""How long an alarm is of use to somebody who could not be reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +64,40 @@ class MailChannel:
 
     def asked(self, ask: Ask) -> list[Job]:
         """One mail for each letter."""
-        return [Job(ask.card.expires, functools.partial(self._post, ask, letter)) for letter in ask.letters]
+        mails = (self.mail(ask, letter) for letter in ask.letters)
+        return [Job(ask.card.expires, functools.partial(self._post, mail)) for mail in mails]
 
     def settled(self, settled: Settled) -> list[Job]:
         """A mail that has gone cannot be changed: its link says how it came out."""
         return []
 
+    def alarmed(self, alarm: Alarm) -> list[Job]:
+        """One mail for each whom it concerns."""
+        until = datetime.now(UTC) + _KEPT
+        mails = (self._alarm(alarm, address) for address in alarm.addresses)
+        return [Job(until, functools.partial(self._post, mail)) for mail in mails]
+
     def mail(self, ask: Ask, letter: Letter) -> EmailMessage:
-        """The mail itself."""
-        mail = EmailMessage()
-        mail["From"], mail["To"] = self._sender, letter.address
-        mail["Subject"] = letters.subject(ask.card)
-        mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=self._domain)
-        mail["Auto-Submitted"] = "auto-generated"
+        """The mail about a question."""
+        mail = self._begun(letter.address, letters.subject(ask.card))
         mail.set_content(letters.plain(ask.card, letter))
         mail.add_alternative(letters.page(ask.card, letter), subtype="html")
         return mail
 
-    async def _post(self, ask: Ask, letter: Letter) -> None:
-        await asyncio.to_thread(self._send, self.mail(ask, letter))
+    def _alarm(self, alarm: Alarm, address: str) -> EmailMessage:
+        mail = self._begun(address, cut(alarms.title(alarm), letters.SUBJECT_LIMIT).text)
+        mail.set_content("\n\n".join((*alarms.lines(alarm), alarms.REFUSED)) + "\n")
+        return mail
+
+    def _begun(self, address: str, subject: str) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = self._sender, address, subject
+        mail["Date"], mail["Message-ID"] = formatdate(), make_msgid(domain=self._domain)
+        mail["Auto-Submitted"] = "auto-generated"
+        return mail
+
+    async def _post(self, mail: EmailMessage) -> None:
+        await asyncio.to_thread(self._send, mail)
 
     def _send(self, mail: EmailMessage) -> None:
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from wharfinger.channels.alarm import Alarm, Misused
 from wharfinger.channels.card import Card
 
 LINE_LIMIT: Final = 1 << 20
@@ -130,12 +131,13 @@ class Health:
     """Notices that were given up so far."""
 
 
-type Notice = Setup | Ask | Settled | Interaction | Heard | Posted | Answer | Replied | Health
+type Notice = Setup | Ask | Settled | Alarm | Interaction | Heard | Posted | Answer | Replied | Health
 
 _KINDS: Final[Mapping[str, type[Any]]] = {
     "setup": Setup,
     "ask": Ask,
     "settled": Settled,
+    "alarm": Alarm,
     "interaction": Interaction,
     "heard": Heard,
     "posted": Posted,
@@ -168,6 +170,8 @@ def _plain(value: Any) -> Any:
         return value.as_json()
     if isinstance(value, Letter):
         return [value.address, value.url, value.code]
+    if isinstance(value, Misused):
+        return [value.agent, value.owner, value.reason, value.count, value.decision]
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, tuple):
@@ -180,6 +184,8 @@ def _read(key: str, value: Any) -> Any:
         return Card.from_json(value)
     if key == "letters":
         return tuple(Letter(*item) for item in value)
+    if key == "found":
+        return tuple(Misused(*item) for item in value)
     if key == "at" and value is not None:
         return datetime.fromisoformat(value)
     return tuple(value) if isinstance(value, list) else value

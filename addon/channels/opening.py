@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wharfinger.channels import secrets
+from wharfinger.channels.alarming import Alarming
 from wharfinger.channels.beside import Beside
 from wharfinger.channels.buttons import Buttons
 from wharfinger.channels.courier import Courier
@@ -28,6 +29,7 @@ class Channels:
 
     courier: Courier
     beside: Beside
+    alarming: Alarming
 
     def start(self, tasks: Tasks) -> None:
         """Begin to tell and to listen."""
@@ -67,7 +69,7 @@ async def opened(
         peer=beside,
     )
     await live.conceal(links.concealed())
-    return Channels(courier, beside)
+    return Channels(courier, beside, Alarming(lambda: live.configuration, beside))
 
 
 __all__ = ["Channels", "opened", "signer"]

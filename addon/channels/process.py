@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wharfinger.channels import notices
+from wharfinger.channels.alarm import Alarm
 from wharfinger.channels.mail import MailChannel, Server
 from wharfinger.channels.notices import Ask, Health, Heard, Interaction, Notice, Replied, Settled, Setup
 from wharfinger.channels.outbox import Job, Outbox
@@ -39,6 +40,10 @@ class Channel(Protocol):
 
     def settled(self, settled: Settled) -> list[Job]:
         """What there is to do to tell how it came out."""
+        ...
+
+    def alarmed(self, alarm: Alarm) -> list[Job]:
+        """What there is to do to tell of misuse."""
         ...
 
     async def close(self) -> None:
@@ -93,7 +98,7 @@ class Station:
     def take(self, notice: Notice) -> None:
         """Do what the proxy says. Returns at once."""
         match notice:
-            case Ask() | Settled():
+            case Ask() | Settled() | Alarm():
                 for name in notice.channels:
                     self._queue(name, notice)
             case Interaction() if self._slack is not None:
@@ -105,11 +110,11 @@ class Station:
             case _:
                 raise notices.NotUnderstood(f"the proxy does not say {type(notice).__name__}")
 
-    def _queue(self, name: str, notice: Ask | Settled) -> None:
+    def _queue(self, name: str, notice: Ask | Settled | Alarm) -> None:
         channel, outbox = self._channels.get(name), self._outboxes.get(name)
         if channel is None or outbox is None:
             return
-        for job in channel.asked(notice) if isinstance(notice, Ask) else channel.settled(notice):
+        for job in _jobs(channel, notice):
             outbox.put(job)
 
     async def close(self) -> None:
@@ -119,6 +124,16 @@ class Station:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for channel in self._channels.values():
             await channel.close()
+
+
+def _jobs(channel: Channel, notice: Ask | Settled | Alarm) -> list[Job]:
+    match notice:
+        case Ask():
+            return channel.asked(notice)
+        case Settled():
+            return channel.settled(notice)
+        case Alarm():
+            return channel.alarmed(notice)
 
 
 def _why_not(name: str, error: Exception) -> str:

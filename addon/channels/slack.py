@@ -1,4 +1,4 @@
-"""Slack: questions in one channel, answered by buttons.
+"""Slack: questions in one channel, answered by buttons, and alarms.
 
 Answers come by Socket Mode, or by signed HTTP through the office; either way Slack says who pressed what, in
 which message. Here is seen to it that it is Slack who says so, and of which workspace the person is; all else
@@ -24,6 +24,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 from wharfinger.channels import blocks
+from wharfinger.channels.alarm import Alarm
 from wharfinger.channels.notices import Answer, Ask, Heard, Interaction, Posted, Replied, Settled
 from wharfinger.channels.outbox import Job, Rejected, Unreachable
 from wharfinger.channels.slack_http import Signed
@@ -150,6 +151,18 @@ class SlackChannel:
         """Change the message, so that it says how the question came out."""
         until = datetime.now(UTC) + _UPDATED_WITHIN
         return [Job(until, functools.partial(self._update, settled))]
+
+    def alarmed(self, alarm: Alarm) -> list[Job]:
+        """Post the alarm."""
+        until = datetime.now(UTC) + _UPDATED_WITHIN
+        return [Job(until, functools.partial(self._alarm, alarm))]
+
+    async def _alarm(self, alarm: Alarm) -> None:
+        text, shown = blocks.alarm(alarm)
+        await self._call(
+            "chat.postMessage", channel=self._channel, text=text, blocks=shown, parse="none",
+            link_names=False, unfurl_links=False, unfurl_media=False,
+        )  # fmt: skip
 
     async def _post(self, ask: Ask) -> None:
         known = self._places.get(ask.card.approval)

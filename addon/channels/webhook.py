@@ -1,4 +1,4 @@
-"""The webhook: a signed POST of every question and every answer, to whoever keeps track of them.
+"""The webhook: a signed POST of every question, every answer and every alarm, to whoever keeps track of them.
 
 Signed as standardwebhooks.com says (version 1.0.0, symmetric): HMAC-SHA256 over id, timestamp and body. Sent
 at least once; the id is the same each time, so that a receiver can tell. Redirects are not followed, and the
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import dataclasses
 import functools
 import hashlib
 import hmac
@@ -22,6 +23,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
+from wharfinger.channels.alarm import Alarm
 from wharfinger.channels.notices import Ask, Settled
 from wharfinger.channels.outbox import Job, Rejected, Unreachable
 from wharfinger.networks import Address, Network, may_dial
@@ -92,10 +94,19 @@ class WebhookChannel:
         said = data | {"person": settled.person or None, "comment": settled.comment or None}
         return [self._job(settled.card.approval, settled.state, said, datetime.now(UTC) + _KEPT)]
 
+    def alarmed(self, alarm: Alarm) -> list[Job]:
+        """Tell of misuse."""
+        found = [dataclasses.asdict(each) for each in alarm.found]
+        data = {"sum": alarm.sum, "found": found, "more": alarm.more, "at": alarm.at.isoformat()}
+        return [self._typed("agent.misuse", alarm.found[0].decision, data, datetime.now(UTC) + _KEPT)]
+
     def _job(self, approval: str, state: str, data: Mapping[str, Any], until: datetime) -> Job:
-        event = {"type": f"approval.{state}", "timestamp": datetime.now(UTC).isoformat(), "data": data}
+        return self._typed(f"approval.{state}", approval, data, until)
+
+    def _typed(self, kind: str, about: str, data: Mapping[str, Any], until: datetime) -> Job:
+        event = {"type": kind, "timestamp": datetime.now(UTC).isoformat(), "data": data}
         body = json.dumps(event, separators=(",", ":")).encode("ascii")
-        digest = hashlib.sha256(f"{approval}\n{state}\n{event['timestamp']}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{about}\n{kind}\n{event['timestamp']}".encode()).hexdigest()
         return Job(until, functools.partial(self._post, f"msg_{digest[:32]}", body))
 
     async def _post(self, message_id: str, body: bytes) -> None:

@@ -20,11 +20,12 @@ from wharfinger.audit.events import Outcome, Sent, Who
 from wharfinger.audit.repeats import Repeats
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
+from wharfinger.deciding.misuses import Alert, Misuses
 from wharfinger.deciding.spoken import spoken
 from wharfinger.faults import StoreUnavailable
 from wharfinger.limits.rates import Rate
 from wharfinger.metering.meter import Course, Meter
-from wharfinger.rules.types import Code, Decision, Origin, Request, Verdict
+from wharfinger.rules.types import JSON, Code, Decision, Origin, Request, Verdict
 
 if TYPE_CHECKING:
     from wharfinger.approvals.grants import Grants
@@ -141,24 +142,39 @@ class Gate:
     rate: Rate
     """How many events may be made of what is not denied."""
     meter: Meter = field(default_factory=Meter)
+    misuses: Misuses = field(default_factory=Misuses)
+    """What people are to be told of."""
     _endings: set[asyncio.Future[Any]] = field(default_factory=set)
     _repeats: Repeats = field(init=False)
 
     def __post_init__(self) -> None:
         """Denials go to the book by way of what counts those that repeat."""
         self._repeats = Repeats(self.book)
+        self.misuses.watch(self._record)
 
     async def admit(self, request: Request, session: Session, presence: Presence) -> Admission:
         """Decide `request`; wait for a person if it must be asked. Never raises but for cancellation."""
         course = Course()
         admission = await self._admission(events.decision_id(), request, session, presence, course)
         refused = None if admission.refusal is None else admission.refusal.code
-        if refused is Code.MISUSE and admission.refusal is not None:  # placeholders are honeytokens
-            logger.warning("misuse by the agent %s: %s", session.who.agent, admission.refusal.reason)
+        if refused is Code.MISUSE and admission.refusal is not None and session.origin is not Origin.TEST:
+            self.misused(session.who, admission.refusal.reason, admission.decision_id)
         self.activity.note(session.who.agent_id, refused)
         if session.origin is not Origin.TEST:
             self.meter.admitted(session.who.agent, course, refused)
         return admission
+
+    def misused(self, who: Who, reason: str, decision_id: str) -> None:
+        """Have people told of misuse, which has been refused. Returns at once."""
+        logger.warning("misuse by the agent %s: %s", who.agent, reason)
+        self.misuses.note(who, reason, decision_id)
+
+    def _record(self, alert: Alert) -> None:
+        """What people are told stands in the book, too."""
+        for each in alert.found:
+            detail: dict[str, JSON] = {"count": each.count, "decision": each.decision, "sum": alert.sum}
+            who = Who(each.agent, each.agent_id)
+            self._keep(self.book.submit(events.notice("agents.misuse", each.reason, who=who, detail=detail)))
 
     async def _admission(
         self, decision_id: str, request: Request, session: Session, presence: Presence, course: Course
@@ -377,6 +393,7 @@ class Gate:
 
     async def drain(self) -> None:
         """Wait until every outcome handed in so far is written, and every denial that was counted."""
+        self.misuses.close()
         for counted in self._repeats.close():
             self._keep(counted)
         while self._endings:

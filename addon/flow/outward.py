@@ -258,6 +258,9 @@ class Outward:
         self, child: layer.Layer, stream_id: int, passage: Passage, cut: _CutOff
     ) -> layer.CommandGenerator[None]:
         """A streamed body that must not be sent on: cut both sides off."""
+        permit = passage.permit
+        if cut.answer.code is Code.MISUSE and permit is not None:
+            self._parts.gate.misused(permit.session.who, cut.reason, permit.decision_id)
         self._passages.block(passage, cut.answer)
         self._passages.end(passage, Outcome.WITHHELD, cut.reason)
         yield from self._board.give(child, RequestProtocolError(stream_id, "reset", ErrorCode.CANCEL))
