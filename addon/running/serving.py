@@ -115,6 +115,7 @@ class Serving:
             runtime.desk, runtime.live, runtime.channel_secrets, runtime.snapshot.folder, console
         )
         if self._channels is not None:
+            runtime.gate.misuses.watch(self._channels.alarming.tell)
             self._channels.start(runtime.tasks)
 
     def _copies(self) -> Beside:
@@ -262,6 +263,10 @@ class Serving:
             "runs": runtime.live.runs,
             "channels_down": self._channels_down(),
             "credentials_down": self._credentials_down(),
+            "misuse": [
+                {"agent": each.agent, "reason": each.reason, "count": each.count}
+                for each in runtime.gate.misuses.lately()
+            ],
             "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
             "denials": len(runtime.live.denials),
         }
