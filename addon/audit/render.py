@@ -102,6 +102,8 @@ class _Hidden:
 
     MOST = 64
     """With more of them, everything is taken to hold one: looking has its price too."""
+    TELLING = 4
+    """Characters; what is shorter stands in other texts by chance, and counts where it is all of one."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self.texts: set[str] = set()
@@ -117,6 +119,15 @@ class _Hidden:
             return False
         forms = (text, unquote(text), unquote_plus(text))
         return self.many or any(hidden in form for hidden in self.texts for form in forms)
+
+    def holds(self, value: JSON) -> bool:
+        """Whether a value that is not sensitive by its name repeats one that is, wherever in it."""
+        return bool(self.texts) and (self.many or any(map(self._repeats, _texts(value))))
+
+    def _repeats(self, text: str) -> bool:
+        forms = (text, unquote(text), unquote_plus(text))
+        telling = [hidden for hidden in self.texts if len(hidden) >= self.TELLING]
+        return text in self.texts or any(hidden in form for hidden in telling for form in forms)
 
 
 class _Renderer:
@@ -232,16 +243,25 @@ class _Renderer:
         if call.tool == UNMATCHED:  # its inputs are the target, which the event holds already
             return out
         for group, values in (("inputs", call.inputs), ("extras", call.extras)):
-            shown = {k: v for k, v in values.items() if k not in call.sensitive}
+            shown = {k: v for k, v in values.items() if not self._is_hidden(call, k, v)}
             if shown:
                 out[group] = self._values(f"{where}.{group}", shown)
-        secret = [(k, v) for k, v in call.inputs.items() if k in call.sensitive]
+        extras = ((k, v) for k, v in call.extras.items() if k not in call.inputs)
+        every = itertools.chain(call.inputs.items(), extras)
+        secret = [(k, v) for k, v in every if self._is_hidden(call, k, v)]
         if secret:
             out["hmac"] = {
                 self._text(f"{where}.hmac.{i}", k): input_hmac(self.key, k, v)
                 for i, (k, v) in self._some(f"{where}.hmac", secret)
             }
         return out
+
+    def _is_hidden(self, call: Call, name: str, value: JSON) -> bool:
+        """Whether only an HMAC is kept: it is sensitive, is named like what is, or repeats its value."""
+        if not call.sensitive:
+            return False
+        alike = {sensitive.casefold() for sensitive in call.sensitive}
+        return name.strip().casefold() in alike or self.hidden.holds(value)
 
     def _values(self, where: str, values: Mapping[str, JSON]) -> dict[str, Any]:
         """Named values, within the budget that all of the event share."""

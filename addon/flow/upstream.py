@@ -67,6 +67,8 @@ class _Copy:
             case Place.TLS:
                 return  # the connection was opened with it
             case Place.COOKIE:
+                if ";" in value or "," in value:  # RFC 6265, 4.1.1: what follows would be another cookie
+                    raise Withdrawn(f"{placement.credential} has characters that a cookie cannot hold")
                 self.cookies.append(f"{placement.name}={value}")
             case _:
                 self.fields.append((placement.name.encode("latin-1"), value.encode("latin-1")))

@@ -127,6 +127,34 @@ def test_a_sensitive_input_is_an_hmac_wherever_it_stands(
         assert json.dumps(shown)[1:-1] not in line.decode()
 
 
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        ("note", "4242-4242"), ("note", "pay with 4242-4242, please"), ("note", "4242%2d4242"),
+        ("note", ["x", {"y": "4242-4242"}]), ("CARD", "17"), (" card", "17"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("group", ["inputs", "extras"])
+def test_what_repeats_a_sensitive_input_or_is_named_like_it_is_an_hmac_too(
+    who: Who, request_of: Requests, decision_of: Decisions, group: str, repeated: tuple[str, Any]
+) -> None:
+    name, value = repeated
+    call = {"inputs": {"card": "4242-4242"}, "extras": {}, "sensitive": frozenset({"card"})}
+    call[group] = {**call[group], name: value}  # type: ignore[dict-item]
+    (found,) = stored(refused("d_1", who, request_of(), decision_of(call)))["calls"]
+    assert found["hmac"] == {"card": input_hmac(KEY, "card", "4242-4242"), name: input_hmac(KEY, name, value)}
+    assert name not in found.get(group, {})
+
+
+def test_a_short_sensitive_input_hides_nothing_that_holds_it_by_chance(
+    who: Who, request_of: Requests, decision_of: Decisions
+) -> None:
+    call = {"inputs": {"pin": "17", "note": "1717", "same": "17"}, "sensitive": frozenset({"pin"})}
+    (found,) = stored(refused("d_1", who, request_of(), decision_of(call)))["calls"]
+    assert found["inputs"] == {"note": "1717"}
+    assert set(found["hmac"]) == {"pin", "same"}
+
+
 def test_the_hmac_depends_on_key_and_name() -> None:
     first = input_hmac(KEY, "card", "1")
     assert first == input_hmac(KEY, "card", "1")

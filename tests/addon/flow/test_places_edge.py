@@ -136,3 +136,13 @@ async def no_secret(proxy: Any, answered: Any) -> None:
     shown = repr(answered) + repr(await proxy.events(answered.decision))
     assert SECRET not in shown
     assert OTHER_SECRET not in shown
+
+
+@pytest.mark.parametrize("value", ["sk_live_one0123456;admin=1", "sk_live_one0123456, admin=1"])
+async def test_a_key_that_would_be_two_cookies_is_not_sent(start: Any, origin: Any, value: str) -> None:
+    async with start({**FILES, "example.key": f"{value}\n"}) as proxy:
+        tunnel = await proxy.connect()
+        cookie = ("Cookie", f"session={proxy.placeholder()}")
+        answered = await tunnel.request("GET", "/cookie", [cookie], key=False)
+        assert answered.status >= 400
+        assert origin.requests == []
