@@ -168,6 +168,7 @@ async def measure(folder: Path) -> bool:
             "running": True, "version": "0", "proxy": "", "policy_digest": "", "configuration": "",
             "generation": 1, "refused_reload": None, "book": "writable", "connections": 0, "runs": 0,
             "observed": [], "denials": 0, "channels_down": [], "credentials": [], "self_test": [],
+            "credentials_down": [], "misuse": [],
         }  # fmt: skip
 
     services = Services(

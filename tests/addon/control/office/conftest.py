@@ -140,6 +140,7 @@ STATUS = {
     "self_test": [],
     "connections": 0, "runs": 0, "observed": [], "denials": 0, "credentials": [], "channels_down": [],
     "credentials_down": ["STRIPE_KEY: the source vault <answered> (status 503)"],
+    "misuse": [{"agent": "support", "reason": "a <placeholder> elsewhere", "count": 3}],
 }  # fmt: skip
 
 

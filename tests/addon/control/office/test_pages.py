@@ -237,6 +237,7 @@ async def test_the_overview_says_what_waits_what_was_denied_and_what_passed(hous
     empty = (await browser.get("/")).text
     assert empty.count('class="empty"') == 3
     assert "cannot be fetched: STRIPE_KEY: the source vault &lt;answered&gt; (status 503)" in empty
+    assert "support misuses what it was given (3 in the last hour): a &lt;placeholder&gt; elsewhere" in empty
     approval = await hold(house)
     request, decision = asked()
     who = events.Who("bot", "ag_1")
