@@ -10,10 +10,19 @@ try {
 
   const withProxy = (options) => ({ proxyEnv: process.env, ...options });
 
+  // Given `proxyEnv`, an agent asks itself for its protocol while it is made. One of another's class may not
+  // be able to say yet (agent-base, in the Gemini CLI); it has its own way of going through a proxy.
+  const construct = (agent, [options, ...rest], made) => {
+    try {
+      return Reflect.construct(agent, [withProxy(options), ...rest], made);
+    } catch {
+      return Reflect.construct(agent, [options, ...rest], made);
+    }
+  };
+
   for (const library of [require('node:http'), require('node:https')]) {
     library.Agent = new Proxy(library.Agent, {
-      construct: (agent, [options, ...rest], made) =>
-        Reflect.construct(agent, [withProxy(options), ...rest], made),
+      construct,
       // Agents from before classes call `http.Agent.call(this, options)`.
       apply: (agent, self, [options, ...rest]) => Reflect.apply(agent, self, [withProxy(options), ...rest]),
     });
