@@ -500,7 +500,8 @@ def _response(tools: tuple[Tool, ...], credentialed: bool, redact: tuple[str, ..
     redirects = tools[0].redirects if all(tool.redirects == tools[0].redirects for tool in tools) else ()
     kept = tools[0].kept if all(tool.kept == tools[0].kept for tool in tools) else ""
     returns = None if tools[0].auth_own else tools[0].returns
-    rules = _response_rules(redact, cookies and not kept, credentialed, redirects, switch)
+    undecoded = all(tool.undecoded for tool in tools)
+    rules = _response_rules(redact, cookies and not kept, credentialed, redirects, switch, undecoded)
     return replace(rules, returns=returns, kept=kept) if returns is not None or kept else rules
 
 
@@ -511,8 +512,9 @@ def _response_rules(
     credentialed: bool,
     redirects: tuple[str, ...] = (),
     switch: bool = False,
+    undecoded: bool = False,
 ) -> ResponseRules:
-    return ResponseRules(_paths(redact), cookies, credentialed, redirects, switch)
+    return ResponseRules(_paths(redact), cookies, credentialed, redirects, switch=switch, undecoded=undecoded)
 
 
 def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:

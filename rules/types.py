@@ -349,6 +349,8 @@ class ResponseRules:
     """Those whose findings are masked."""
     aliases: Mapping[str, frozenset[str]] = field(default_factory=dict, hash=False)
     """Of GraphQL: what the agent calls fields, to the names these have in the schema."""
+    undecoded: bool = False
+    """Whether a body in a coding that cannot be undone passes as it came."""
 
 
 @dataclass(frozen=True, slots=True)

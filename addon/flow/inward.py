@@ -63,12 +63,15 @@ class Inward:
                 case ResponseData() if passage.incoming is not None:
                     clean = (passage.messages or passage.incoming).data(event.data)
                     if clean:
+                        yield from self._tell_head(stream, passage, passage.permit)
                         yield from self._body(stream, ResponseData(event.stream_id, clean))
                 case ResponseTrailers() if passage.incoming is not None:
                     trailers = (passage.messages or passage.incoming).trailers(event.trailers)
+                    yield from self._tell_head(stream, passage, passage.permit)
                     yield from self._board.give(stream, ResponseTrailers(event.stream_id, trailers))
                 case ResponseEndOfMessage() if passage.incoming is not None:
                     rest = (passage.messages or passage.incoming).finish()
+                    yield from self._tell_head(stream, passage, passage.permit)
                     yield from self._finish(stream, event, passage, rest)
                 case _:
                     return
@@ -86,8 +89,18 @@ class Inward:
         if is_grpc(head) and not event.end_stream:
             secrets = self._parts.live.secrets_for(permit.session.who.agent)
             passage.messages = Messages(head, incoming, secrets)
-        self._may_follow(permit, head)
-        yield from self._board.give(stream, replace(event, response=head))
+        passage.head = replace(event, response=head)
+        if not incoming.waits:
+            yield from self._tell_head(stream, passage, permit)
+
+    def _tell_head(
+        self, stream: base.HttpStream, passage: Passage, permit: Permit
+    ) -> layer.CommandGenerator[None]:
+        """Give the agent the head of a response, if that has waited until now."""
+        head, passage.head = passage.head, None
+        if head is not None:
+            self._may_follow(permit, head.response)
+            yield from self._board.give(stream, head)
 
     def _incoming(self, passage: Passage, permit: Permit, stream: base.HttpStream) -> Incoming:
         passage.first_byte = time.monotonic()
@@ -101,6 +114,7 @@ class Inward:
             parse_limit=self._parts.limits.parse,
             room=self._passages.room(passage),
             pseudonyms=self._parts.live.pseudonyms(permit.session.who.agent),
+            ranged=any(name.lower() == "range" for name, _ in permit.decision.forward),
         )
         return passage.incoming
 

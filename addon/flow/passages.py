@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mitmproxy import http
     from mitmproxy.connection import Client
     from mitmproxy.proxy.layers.http import HttpStream
+    from mitmproxy.proxy.layers.http._events import ResponseHeaders
     from wharfinger.flow.grpc import Messages
     from wharfinger.flow.held import Room
     from wharfinger.flow.parts import Parts
@@ -36,6 +37,8 @@ class Passage:
     exchange: Exchange
     permit: Permit | None = None
     incoming: Incoming | None = None
+    head: ResponseHeaders | None = None
+    """Of an answer, while it waits for the first of the body."""
     messages: Messages | None = None
     """Of an answer that is gRPC."""
     answer: Answer | None = None

@@ -44,6 +44,11 @@ class Resealing:
         """Everything else is as the other has it."""
         return getattr(self._inner, name)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the head waits: see `Incoming.waits`."""
+        return self._held is not None or self._inner.waits
+
     def begin(self, response: http.Response, *, end_stream: bool) -> http.Response:
         """The head to give to the agent. Raises `Withheld`."""
         permit, returns = self._permit, self._permit.decision.response.returns

@@ -15,6 +15,7 @@ from wharfinger.flow.held import Room
 from wharfinger.rules.redact.answer import AnswerRedactor, Wanted
 from wharfinger.rules.redact.decode import Undecodable
 from wharfinger.rules.redact.fields import Fields, Unredactable
+from wharfinger.rules.redact.formats import media_type
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.requests.challenges import binds
 from wharfinger.rules.types import ResponseRules
@@ -31,6 +32,10 @@ _FRAMING: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
     "HTTP/1.0": ((b"Connection", b"close"),),
 }
 """By the agent's version of HTTP: how it sees where a body of unknown length ends. HTTP/2 has frames."""
+
+
+_PARTS = "multipart/byteranges"
+"""The media type of an answer that is made of parts of another."""
 
 
 class Withheld(Exception):
@@ -51,12 +56,15 @@ class Incoming:
         parse_limit: int,
         room: Room,
         pseudonyms: bytes = b"",
+        ranged: bool = False,
     ) -> None:
+        """`ranged`: whether a part of something was asked for."""
         self._rules = rules
         self._secrets = secrets
         self._decision_id = decision_id
         self._head_only = method == "HEAD"
         self._framing = _FRAMING.get(http_version, ())
+        self._ranged = ranged
         fields = Fields(rules.redact, parse_limit, pseudonyms, rules.aliases) if rules.redact else None
         self._wanted = Wanted(fields, rules.detectors)
         self._room = room
@@ -66,6 +74,15 @@ class Incoming:
         self._header_findings: Counter[str] = Counter()
         self.status = 0
         self.received = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether the head is better kept until the first of the body is known to be good.
+
+        Nothing is lost by that where a document is read as a whole, or nothing has been decoded yet; and what
+        cannot be read is then answered in our words. The head of a stream of events goes out at once.
+        """
+        return self._body is not None and self._body.waits
 
     @property
     def findings(self) -> Mapping[str, int]:
@@ -83,6 +100,8 @@ class Incoming:
         if response.status_code == 407:
             raise Withheld("the upstream asked for proxy credentials")
         has_body = not (end_stream or self._head_only)
+        if self._rules.credentialed and not self._ranged and _is_part(response):
+            raise Withheld("the upstream sent a part of an answer, which was not asked for")
         if has_body:
             self._open_body(response)
         return self._head(response, self._fields(response, has_body=has_body))
@@ -111,6 +130,10 @@ class Incoming:
         ]
         return self._head(response, [*fields, *granted])
 
+    @property
+    def _is_as_it_came(self) -> bool:
+        return self._body is not None and self._body.as_it_came
+
     def _open_body(self, response: http.Response) -> None:
         with _withholding():
             self._body = AnswerRedactor(
@@ -118,6 +141,7 @@ class Incoming:
                 self._wanted,
                 content_encoding=response.headers.get("content-encoding", ""),
                 content_type=response.headers.get("content-type", ""),
+                undecoded=self._rules.undecoded,
             )
 
     def _clean(self, text: bytes) -> bytes:
@@ -140,7 +164,7 @@ class Incoming:
                 continue
             if low in {"set-cookie", "set-cookie2"} and not self._rules.cookies:
                 continue
-            if has_body and low in _REFRAMED:
+            if has_body and low in _REFRAMED and not (low == "content-encoding" and self._is_as_it_came):
                 continue
             if low == "www-authenticate" and binds(raw_value.decode("latin-1")):
                 continue
@@ -191,6 +215,12 @@ class Incoming:
             return b""
         with _withholding():
             return self._body.finish()
+
+
+def _is_part(response: http.Response) -> bool:
+    """Whether it holds a part of something: two halves of an answer would make a whole."""
+    media = media_type(response.headers.get("content-type", ""))
+    return response.status_code == 206 or media == _PARTS or "content-range" in response.headers
 
 
 @contextmanager

@@ -33,6 +33,7 @@ NO_TESTS: Final = "W402"
 NOT_READ: Final = "W501"
 OPEN: Final = "W502"
 OBSERVES: Final = "W503"
+NOT_DECODED: Final = "W504"
 UNUSED_CHANNEL: Final = "W601"
 UNREACHED: Final = "W602"
 CHANNEL_IN_REACH: Final = "W603"
@@ -116,6 +117,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     OBSERVES: Kind(
         "a policy that only observes",
         "What it says is recorded, and not enforced. Let it end as soon as you have seen enough.",
+    ),
+    NOT_DECODED: Kind(
+        "a tool whose answers pass unread",
+        "In a coding that cannot be undone, secrets are not found. Withhold such answers, or be sure of the API.",
     ),
     UNUSED_CHANNEL: Kind(
         "a channel that nobody is told by", "Name it in `approvals.notify`, or take it out."

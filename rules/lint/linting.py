@@ -12,6 +12,7 @@ from wharfinger.rules.lint import (
     bounds,
     contradictions,
     crossing,
+    decoding,
     exercise,
     guarding,
     shadowing,
@@ -56,6 +57,7 @@ def remarks(
         *unused.credentials(view),
         *bounds.names(view),
         *crossing.templates(view),
+        *decoding.undecoded(view),
         *exercise.untested(view, coverage(configuration, results), _places(idle)),
     ]
     return Remarks(in_order(found), unused.built_in(view))

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from wharfinger.rules.detecting.masking import MaskingStream
 from wharfinger.rules.redact.body import BodyRedactor
+from wharfinger.rules.redact.decode import can_be_undone
 from wharfinger.rules.redact.fields import Fields
-from wharfinger.rules.redact.formats import Format, format_of
+from wharfinger.rules.redact.formats import EVENTS, LINES, Format, format_of, media_type
 from wharfinger.rules.redact.secrets import SecretSet
 
 
@@ -24,18 +25,33 @@ class Wanted:
     fields: Fields | None = None
     detectors: frozenset[str] = frozenset()
 
+    def __bool__(self) -> bool:
+        return self.fields is not None or bool(self.detectors)
+
 
 class AnswerRedactor:
     """See the module's head. After an error the rest of the body must be withheld; what went out is clean."""
 
-    __slots__ = ("_body", "_format", "_masking", "_secrets", "_written_anew")
+    __slots__ = ("_body", "_format", "_masking", "_secrets", "_told_at_once", "_written_anew", "as_it_came")
 
     def __init__(
-        self, secrets: SecretSet, wanted: Wanted, *, content_encoding: str = "", content_type: str = ""
+        self,
+        secrets: SecretSet,
+        wanted: Wanted,
+        *,
+        content_encoding: str = "",
+        content_type: str = "",
+        undecoded: bool = False,
     ) -> None:
-        """Raises `Undecodable` or `Unredactable` where this answer cannot be redacted."""
+        """Raises `Undecodable` or `Unredactable` where this answer cannot be redacted.
+
+        `undecoded`: a coding that cannot be undone is left as it is, unless more than secrets is wanted.
+        """
         self._secrets = secrets
-        self._body = BodyRedactor(secrets, content_encoding)
+        self.as_it_came = undecoded and not wanted and not can_be_undone(content_encoding)
+        """Whether the body is still encoded: secrets are looked for in its bytes as they are."""
+        self._body = BodyRedactor(secrets, "" if self.as_it_came else content_encoding)
+        self._told_at_once = media_type(content_type) in {*LINES, EVENTS}
         self._format: Format | None = None
         if wanted.fields is not None:
             self._format = format_of(content_type, wanted.fields)
@@ -54,6 +70,12 @@ class AnswerRedactor:
     def waiting(self) -> int:
         """Bytes of documents that are held until they are whole."""
         return 0 if self._format is None else self._format.waiting
+
+    @property
+    def waits(self) -> bool:
+        """Whether the first bytes may yet show that the answer has to be withheld."""
+        whole = self._format is not None and self._format.whole
+        return whole or (self._body.encoded and not self._told_at_once)
 
     def feed(self, data: bytes) -> bytes:
         """What can go out now. Raises `Undecodable` or `Unredactable`."""

@@ -28,6 +28,11 @@ class BodyRedactor:
         """Name of a secret → how often it was found so far."""
         return self._stream.findings
 
+    @property
+    def encoded(self) -> bool:
+        """Whether there is a coding to undo."""
+        return not self._decoder.identity
+
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """What can go out now, piece by piece; must be exhausted. Never yields an empty piece."""
         for piece in self._decoder.feed(data):

@@ -125,6 +125,15 @@ def codings(content_encoding: str) -> tuple[str, ...]:
     return named
 
 
+def can_be_undone(content_encoding: str) -> bool:
+    """Whether every coding named is known, and there are not too many."""
+    try:
+        codings(content_encoding)
+    except Undecodable:
+        return False
+    return True
+
+
 class _Zlib:
     """The life of one zlib stream: what gzip and deflate share."""
 

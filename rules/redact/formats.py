@@ -27,6 +27,8 @@ class Format(Protocol):
 
     found: int
     """Members taken out so far."""
+    whole: bool
+    """Whether nothing goes out before the body has ended."""
 
     @property
     def waiting(self) -> int:
@@ -48,9 +50,14 @@ def _is_json(media: str) -> bool:
     return media == "application/json" or media.endswith("+json")
 
 
+def media_type(content_type: str) -> str:
+    """What a `Content-Type` names, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def format_of(content_type: str, fields: Fields) -> Format:
     """The format that an answer declares. Raises `Unredactable` where its documents cannot be read."""
-    media = content_type.partition(";")[0].strip().lower()
+    media = media_type(content_type)
     if _is_json(media):
         return _Whole(fields)
     if media in LINES:
@@ -62,6 +69,8 @@ def format_of(content_type: str, fields: Fields) -> Format:
 
 class _Collecting:
     """What every format keeps until a document is whole."""
+
+    whole = False
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
@@ -87,6 +96,8 @@ class _Collecting:
 
 class _Whole(_Collecting):
     """One document."""
+
+    whole = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         self._collect(data)

@@ -162,6 +162,7 @@ class _Compiler:
             mints=definition.returns is not None,
             returns=self._returns(placed),
             kept=self._kept(),
+            undecoded=definition.undecodable == "pass",
             withheld=frozenset(each.name for each in placed if each.place is Where.PATH),
         )
 

@@ -68,6 +68,8 @@ def digest(
         }
     if definition.cookies or file.cookies:
         form["cookies"] = "kept"
+    if definition.undecodable is not None:
+        form["undecodable"] = definition.undecodable
     if definition.reversible is not None:
         form["reversible"] = definition.reversible
     if run.type == "graphql" and file.persisted:

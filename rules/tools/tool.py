@@ -137,6 +137,8 @@ class Tool:
     """Where these stand; None where that is not known."""
     kept: str = ""
     """Under what name its cookies are kept, where they are."""
+    undecoded: bool = False
+    """Whether an answer in a coding that cannot be undone passes as it came (`undecodable: pass`)."""
     withheld: frozenset[str] = frozenset()
     """Variables of the path that stand for a credential, and so are no inputs."""
 

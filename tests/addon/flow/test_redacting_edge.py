@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
@@ -67,20 +68,88 @@ async def test_the_agent_gets_what_tool_and_policy_leave(
     assert "DE8937" not in str(ended)
 
 
-@pytest.mark.parametrize("media", ["text/csv", "application/json", ""])
+CSV = b"note,iban\nn,DE89370400440532013000\n"
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        ("text/csv", CSV),
+        ("application/json", CSV),
+        ("application/json", json.dumps(CUSTOMER).encode()[:-1]),
+        ("application/json", json.dumps([CUSTOMER] * 3000).encode()),
+        ("", CSV),
+    ],
+    ids=["another type", "not JSON", "JSON cut short", "beyond the limit", "no type"],
+)
 async def test_what_cannot_be_read_as_declared_is_withheld(
-    crm: Any, origin: Any, reply: Any, media: str
+    crm: Any, origin: Any, reply: Any, media: str, body: bytes
 ) -> None:
-    """By 502, or where its head has gone out already by cutting it off: nothing of it comes."""
-    answering(origin, reply, media, b"note,iban\nn,DE89370400440532013000\n")
-    try:
-        answered = await crm.request("GET", "/customer")
-    except h11.RemoteProtocolError:
-        assert media == "application/json"
-    else:
-        assert answered.status == 502
-        assert b"DE8937" not in answered.body
+    """By 502, whose head waits with the document; nothing of it comes."""
+    answering(origin, reply, media, body)
+    answered = await crm.request("GET", "/customer")
+    assert (answered.status, answered.code) == (502, "upstream")
+    assert b"DE8937" not in answered.body
     assert (await crm.settled())[-1]["outcome"] == "withheld"
+
+
+async def test_a_line_that_cannot_be_read_cuts_off_those_that_could(
+    crm: Any, origin: Any, reply: Any
+) -> None:
+    """A stream has begun before it breaks, so the agent sees that it has not ended."""
+    answering(origin, reply, "application/x-ndjson", json.dumps(CUSTOMER).encode() + b"\n" + CSV)
+    with pytest.raises(h11.RemoteProtocolError):
+        await crm.request("GET", "/customer")
+    assert (await crm.settled())[-1]["outcome"] == "withheld"
+
+
+async def test_a_part_passes_where_its_tool_asks_for_one(start: Any, origin: Any, reply: Any) -> None:
+    """`Range` among a tool's headers: then the answer is what was asked for."""
+    ranged = API.replace("url: /customer}", 'url: /customer, headers: {Range: "${range}"}}').replace(
+        "    redact:", "    # redact:"
+    )
+    origin.answer = lambda _seen: reply(206, b"part", [("Content-Range", "bytes 0-3/9")])
+    async with start({**FILES, "tools/crm.yaml": ranged}) as proxy:
+        answered = await proxy.request("GET", "/customer", [("Range", "bytes=0-3")])
+        assert (answered.status, answered.body) == (206, b"part")
+        (sent,) = origin.requests
+        assert ("Range", "bytes=0-3") in sent.headers
+
+
+PASSING = API.replace("    redact:", "    undecodable: pass\n    # redact:")
+
+
+@pytest.mark.parametrize("coding", ["aws-chunked", "gzip, gzip, gzip, gzip"])
+async def test_a_tool_may_let_pass_what_cannot_be_decoded(
+    start: Any, origin: Any, reply: Any, coding: str
+) -> None:
+    """As it came, with its coding named; secrets are still taken out where they stand plain in it."""
+    origin.answer = lambda _seen: reply(200, b"4;x\r\n" + SECRET.encode(), [("Content-Encoding", coding)])
+    async with start({**FILES, "tools/crm.yaml": PASSING}) as proxy:
+        answered = await proxy.request("GET", "/customer")
+        assert (answered.status, answered.headers["content-encoding"]) == (200, coding)
+        assert answered.body == b"4;x\r\n" + proxy.placeholder().encode()
+
+
+async def test_what_can_be_decoded_is_even_there(start: Any, origin: Any, reply: Any) -> None:
+    packed = gzip.compress(SECRET.encode())
+    origin.answer = lambda _seen: reply(200, packed, [("Content-Encoding", "gzip")])
+    async with start({**FILES, "tools/crm.yaml": PASSING}) as proxy:
+        answered = await proxy.request("GET", "/customer")
+        assert "content-encoding" not in answered.headers
+        assert answered.body == proxy.placeholder().encode()
+
+
+async def test_nothing_passes_unread_where_a_policy_wants_fields_taken_out(
+    start: Any, origin: Any, reply: Any
+) -> None:
+    origin.answer = lambda _seen: reply(
+        200, b"{}", [("Content-Encoding", "br2"), ("Content-Type", "application/json")]
+    )
+    policy = 'policy: everyday\ntools: [get_customer]\nredact: [{tool: "*", fields: [$.iban]}]\n'
+    files = {"tools/crm.yaml": PASSING, "policies/everyday.yaml": policy}
+    async with start(files) as proxy:
+        assert (await proxy.request("GET", "/customer")).status == 502
 
 
 async def test_secrets_that_come_back_too_often_end_it_for_a_while(

@@ -271,6 +271,17 @@ def _line(tool: str) -> int:
     return next(number for number, line in enumerate(lines, 1) if line.endswith(f"tool: {tool}"))
 
 
+def test_tools_whose_answers_pass_unread():
+    tool = """
+        tool: x
+        undecodable: pass
+        run: {method: GET, url: "https://files.example.com/x"}
+        """
+    assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W5", tools__x=tool) == ["W504:2"]
+    read = tool.replace("undecodable: pass", "reversible: true")
+    assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W5", tools__x=read) == []
+
+
 def test_inputs_named_like_bounds():
     run = "run: {method: GET, url: https://x.example.com/, query: {m: '${max_size}'}}"
     tool = f"tool: x\ninput: {{max_size: integer}}\n{run}\n"
