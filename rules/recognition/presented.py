@@ -4,7 +4,8 @@ A placeholder is exchanged at a place its tool declares, for the hosts its crede
 https, for the agent it was issued to. Anywhere else, in whatever spelling, the request is refused as
 misuse. So is a credential of the agent's own making sent to a host that has one bound, unless the tool
 says `auth: own`. A placeholder in a login field of its own host is no misuse where no tool fits: what an
-SDK always sends is then refused for want of a rule, not for want of honesty.
+SDK always sends is then refused for want of a rule, not for want of honesty. Cookies may be a login or
+nothing at all, as those that a page of the same domain has set: there they are refused, and no misuse.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ class _Look:
         logins = self.fields.names.logins
         spoken = handshake.PROTOCOL_FIELD in self.fields
         own = self._own_logins(tool, known) if (logins and logins != known) or spoken else ()
-        refusal = self._unplaceable(tool, found)
+        refusal = self._unplaceable(tool, found) or self._own_cookies(tool, exchanged)
         if refusal is None and len(found) < len(placements):
             refusal = self._absent(tool, placements, found)
         placed = found
@@ -428,6 +429,21 @@ class _Look:
                 "Leave it out, and use the placeholder of your environment where the tool takes one.",
             )
         return () if tool is not None else tuple(fields)
+
+    def _own_cookies(self, tool: Tool | None, exchanged: tuple[str, ...]) -> Refusal | None:
+        """Why cookies of the agent's own are not sent to a host that has a credential bound, if so.
+
+        Where the proxy keeps a tool's cookies, what the agent sends in their stead is dropped.
+        """
+        if not self.credentialed or "cookie" in exchanged or not any(self.fields.get("cookie", ())):
+            return None
+        if tool is not None and (tool.auth_own or tool.kept or "cookie" in tool.passed):
+            return None
+        return Refusal(
+            Code.DENIED,
+            "the request holds cookies of your own, and the host has a credential bound",
+            "Send no cookies there: what signs in is put in on the way.",
+        )
 
 
 def spelled(value: str, written: str = "${secret}") -> list[str]:

@@ -208,6 +208,14 @@ OWN = {
     "scheme without a value": {"headers": [("Authorization", "Bearer ")]},
     "x-api-key": {"headers": [("X-Api-Key", "attacker-0123456789")]},
     "cookie": {"headers": [("Cookie", "session=attacker")]},
+    "cookies in two fields": {"headers": [("Cookie", "a=1"), ("Cookie", "session=attacker")]},
+    "user-info": {"target": "https://me:attacker@api.example.com/items/1"},
+    "user-info, the name alone": {"target": "https://attacker@api.example.com/items/1"},
+    "presigned": {
+        "target": "/items/1?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=attacker%2F20260101%2Fx%2Fy"
+        "%2Faws4_request&X-Amz-Date=20260101T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=aa"
+    },
+    "session token": {"headers": [("X-Amz-Security-Token", "attacker-0123456789")]},
     "query access_token": {"target": "/items/1?access_token=attacker-0123456789"},
     "query api_key": {"target": "/items/1?api_key=attacker-0123456789"},
     "sigv4": {"headers": [("Authorization", "AWS4-HMAC-SHA256 Credential=A/20260101/x/y/aws4_request")]},
@@ -227,7 +235,8 @@ async def test_s06_a_credential_of_the_agents_own_is_never_sent_to_a_host_with_o
         (seen,) = origin.requests
         assert "attacker" not in str(seen)
         assert seen.header("authorization") == f"Bearer {SECRET}"
-        assert name == "cookie" or beside
+        assert name == "scheme without a value"
+        assert beside
     else:
         assert answered.status in {400, 403}
         assert origin.connections == 0

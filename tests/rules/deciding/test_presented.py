@@ -192,10 +192,48 @@ def test_what_an_sdk_always_sends_is_no_misuse_where_no_tool_fits(world: Any) ->
     assert decision.reason == "no rule allows this"
 
 
-def test_cookies_are_stripped_not_judged(world: Any) -> None:
-    decision = world.decide(REFUND, {"Authorization": f"Bearer {STRIPE}", "Cookie": "a=b"})
+@pytest.mark.parametrize("cookie", ["a=b", "session=mine; b=c", "; ;", "no pair", "a="])
+def test_own_cookies_to_a_host_with_a_credential_are_refused_and_no_misuse(world: Any, cookie: str) -> None:
+    decision = world.decide(REFUND, {"Authorization": f"Bearer {STRIPE}", "Cookie": cookie})
+    assert (decision.verdict, decision.code) == (Verdict.DENY, Code.DENIED)
+    assert decision.reason == "the request holds cookies of your own, and the host has a credential bound"
+
+
+def test_a_field_of_no_cookies_is_dropped(world: Any) -> None:
+    """As a client of Vercel's sends it."""
+    decision = world.decide(REFUND, {"Authorization": f"Bearer {STRIPE}", "Cookie": ""})
     assert decision.verdict is Verdict.ALLOW
     assert decision.dropped == ("cookie",)
+
+
+def test_cookies_to_a_host_without_a_credential_are_dropped(world: Any) -> None:
+    decision = world.decide(PAGE, {"Cookie": "a=b"})
+    assert decision.verdict is Verdict.ALLOW
+    assert decision.dropped == ("cookie",)
+
+
+COOKIED = {
+    "the proxy keeps them": ("auth: {secret: SEARCH_KEY}", "cookies: kept", Verdict.ALLOW),
+    "its login is the agent's own": ("auth: own", "", Verdict.ALLOW),
+    "neither": ("auth: {secret: SEARCH_KEY}", "", Verdict.DENY),
+}
+
+
+@pytest.mark.parametrize("case", COOKIED)
+def test_own_cookies_are_dropped_where_the_tool_says_how_it_signs_in(make: Any, case: str) -> None:
+    auth, cookies, verdict = COOKIED[case]
+    world = make({
+        "tools/keyed.yaml": f"""
+            tool: keyed
+            base: https://search.example.com
+            run: {{method: GET, url: /keyed, {auth}}}
+            {cookies}
+            """
+    })  # fmt: skip
+    login = {} if "own" in auth else {"Authorization": f"Bearer {SEARCH}"}
+    decision = world.decide("GET https://search.example.com/keyed", login | {"Cookie": "a=b"})
+    assert decision.verdict is verdict, decision.reason
+    assert not any(name.lower() == "cookie" for name, _ in decision.forward)
 
 
 def test_a_credential_goes_only_to_its_hosts(world: Any) -> None:
