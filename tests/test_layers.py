@@ -55,6 +55,7 @@ LIBRARIES = {
         "wharfinger.demo",
         "wharfinger.doctor",
         "wharfinger.isolation.sandbox",
+        "wharfinger.isolation.signals",
     ),
     "yaml": (
         "wharfinger.rules.documents.reading",

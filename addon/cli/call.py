@@ -16,7 +16,7 @@ import click
 import httpx2
 from wharfinger.cli.common import REFUSED, WRONG, as_option, config_option, fail, json_option, print_json
 from wharfinger.cli.control import Here, here
-from wharfinger.cli.run import Run, issued
+from wharfinger.cli.issuing import Run, issued
 from wharfinger.rules import sigv4
 from wharfinger.rules.documents.problems import did_you_mean
 from wharfinger.rules.protocols.speech import Protocol

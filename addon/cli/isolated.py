@@ -1,12 +1,13 @@
-"""`run --isolate`: what the sandbox of a run is to show and to hide, and its door."""
+"""`run` in a sandbox: what it is to show and to hide, and its door, or the namespace it is in instead."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from wharfinger import certs, policies, rules, tools
 from wharfinger.authoring.places import Places
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.cli.control import Here
-from wharfinger.isolation import sandbox
+from wharfinger.isolation import namespaces, sandbox
 from wharfinger.isolation.attaching import Hello, attach
+from wharfinger.isolation.choice import Choice, Kind
 from wharfinger.isolation.sandbox import Sandbox
 from wharfinger.isolation.view import Wanted
 
@@ -29,20 +31,53 @@ class Isolation:
     write: tuple[Path, ...] = ()
 
 
-def execute(
-    place: Here,
-    asked: Isolation,
-    hello: Hello,
-    files: ClientFiles,
-    environment: Mapping[str, str],
-    command: tuple[str, ...],
-) -> int:
-    """Run the command isolated: its exit code. Raises `Fault`s."""
-    variables = sandbox.environment(environment)
-    sandboxed = Sandbox(_wanted(place, asked, files, variables, command[0]), variables, command)
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a sandbox is made with: what it shows, and how its command goes out."""
 
-    def open_door(listening: socket.socket) -> socket.socket:
-        return attach(place.data, hello, listening)
+    asked: Isolation
+    files: ClientFiles
+    hello: Hello | None
+    """None for an agent that is known by its address."""
+    namespace: int | None
+    """A descriptor of the network namespace to be in; None for one of its own, with a door."""
+
+
+@contextlib.contextmanager
+def entered(choice: Choice) -> Iterator[int | None]:
+    """A descriptor of the namespace that was named, if one was. Raises `CannotIsolate`."""
+    if choice.kind is not Kind.NAMESPACE:
+        yield None
+        return
+    handle = namespaces.opened(choice.namespace)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def notice(namespace: str) -> str:
+    """What the person is told of such a run."""
+    return (
+        f'note: the command has the ways out that the network namespace "{namespace}" has; whether there are '
+        "others than the proxy is not known here, so events do not call it isolated"
+    )
+
+
+def attached(
+    place: Here, hello: Hello | None, listening: socket.socket | None
+) -> contextlib.AbstractContextManager[object]:
+    """Tied to the proxy for as long as this is open; without a run there is nothing to tie."""
+    return contextlib.nullcontext() if hello is None else attach(place.data, hello, listening)
+
+
+def execute(place: Here, ways: Ways, variables: Mapping[str, str], command: tuple[str, ...]) -> int:
+    """Run the command in a sandbox: its exit code. Raises `Fault`s."""
+    wanted = _wanted(place, ways.asked, ways.files, variables, command[0])
+    sandboxed = Sandbox(wanted, variables, command, namespace=ways.namespace)
+
+    def open_door(listening: socket.socket | None) -> contextlib.AbstractContextManager[object]:
+        return attached(place, ways.hello, listening)
 
     return sandbox.run(sandboxed, open_door)
 

@@ -10,6 +10,7 @@ from wharfinger.control.dispatcher import Action, Context, Parameter, Role
 from wharfinger.control.on_limits import used
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.control.services import DeclaredAgent, Services, needs_runtime
+from wharfinger.isolation.choice import CONFINEMENTS, UNCONFINED
 from wharfinger.keeping import agents
 from wharfinger.keeping.agents import Agent
 from wharfinger.rules.types import JSON
@@ -37,7 +38,7 @@ def actions(services: Services) -> tuple[Action, ...]:
         Action(
             "runs.issue",
             at.issue,
-            (_NAME, reason, Parameter("isolated", bool, required=False)),
+            (_NAME, reason, Parameter("confinement", required=False)),
             Role.APPROVER,
         ),
         Action("runs.end", at.end, (Parameter("run"),), Role.APPROVER),
@@ -117,13 +118,16 @@ class _Agents:
             raise ControlError(
                 Code.FAILED,
                 f'"{name}" comes from networks of its own, and is known by its address there',
-                "start it there, with the proxy's address alone in its environment",
+                "start it there: run --isolate=netns:NAME, or with the proxy's address in its environment",
             )
+        confinement = args.get("confinement", UNCONFINED)
+        if confinement not in CONFINEMENTS:
+            raise ControlError(Code.BAD_REQUEST, f"a run's confinement is one of {', '.join(CONFINEMENTS)}")
         now = self._at.clock.now()
         ends = now + _RUN_LIMIT
         run = await self._at.store.run(agents.begin_run, name, now, ends)
         agent = await self._at.store.run(agents.get, name)
-        self._at.run_began(run.id, name, args.get("reason"), isolated=args.get("isolated", False))
+        self._at.run_began(run.id, name, args.get("reason"), confinement=confinement)
         token = self._at.keys.agent_token(agent.id, agent.generation, run.id, ends)
         return {"run": run.id, "agent": name, "agent_id": agent.id, "token": token, "ends": ends.isoformat()}
 

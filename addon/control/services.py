@@ -175,7 +175,7 @@ class Credentials(Protocol):
 class BeginRun(Protocol):
     """What accepts the token of a run from now on: `wharfinger.deciding.live.Live.begin_run`."""
 
-    def __call__(self, run_id: str, agent: str, reason: str | None, *, isolated: bool = False) -> None:
+    def __call__(self, run_id: str, agent: str, reason: str | None, *, confinement: str = "none") -> None:
         """Only at its own door, where it is isolated."""
         ...
 

@@ -25,6 +25,7 @@ from wharfinger.deciding.echoes import Echoes
 from wharfinger.deciding.gate import Session
 from wharfinger.deciding.origins import Origins
 from wharfinger.deciding.redirects import Redirects
+from wharfinger.isolation.choice import ISOLATED, UNCONFINED
 from wharfinger.keeping.keys import Purpose
 from wharfinger.rules import decide as deciding
 from wharfinger.rules.configuration import Configuration
@@ -58,17 +59,18 @@ LONG_SEARCH = 2_000_000
 """Nanoseconds that patterns may take at worst from which on it is, too."""
 
 
-ISOLATED = "isolated"
-"""The confinement of a run whose only way out is its door."""
-
-
 @dataclass(frozen=True, slots=True)
 class OpenRun:
     """A run that has not ended."""
 
     agent: str
     reason: str | None
-    isolated: bool
+    confinement: str
+
+    @property
+    def isolated(self) -> bool:
+        """Whether its tokens count at its own door only."""
+        return self.confinement == ISOLATED
 
 
 class Live:
@@ -235,9 +237,11 @@ class Live:
         self.generation += 1
         self._on_change()
 
-    def begin_run(self, run_id: str, agent: str, reason: str | None, *, isolated: bool = False) -> None:
-        """Accept tokens of this run; of one that is `isolated`, at its own door only."""
-        self._runs[run_id] = OpenRun(agent, reason, isolated)
+    def begin_run(
+        self, run_id: str, agent: str, reason: str | None, *, confinement: str = UNCONFINED
+    ) -> None:
+        """Accept tokens of this run; of one that is isolated, at its own door only."""
+        self._runs[run_id] = OpenRun(agent, reason, confinement)
         self.begun += 1
 
     def end_run(self, run_id: str) -> None:
@@ -291,13 +295,14 @@ class Live:
         identity = self._keys.verify_token(token, agent.id, agent.generation, self._clock.now())
         if identity is None:
             return None
-        run, how, reason = "", "token", None
+        run, how, reason, confinement = "", "token", None, self._confinement
         if identity.run_id is not None:
             found = self._runs.get(identity.run_id)
             if found is None or found.isolated or found.agent != name:
                 return None
             run, how, reason = identity.run_id, "run token", found.reason
-        who = Who(name, agent.id, run, how, self._confinement)
+            confinement = found.confinement if found.confinement != UNCONFINED else confinement
+        who = Who(name, agent.id, run, how, confinement)
         return Session(who, reason, generation=agent.generation, address=address)
 
     def identify_by_address(self, address: str) -> Session | None:

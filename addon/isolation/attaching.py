@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import socket
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from wharfinger.faults import Fault
@@ -21,8 +23,15 @@ SOCKET = "doors.sock"
 """Name of the socket in the data folder."""
 LIMIT = 4096
 """Bytes of one message."""
+PROXY, API, TRANSPARENT, NAMES = "proxy", "api", "transparent", "names"
+"""What a socket that is handed over is: where the proxy is spoken to, a door to an API, where connections end
+that were meant for anywhere, and where names are asked for."""
+ENTRANCES = 64
+"""Sockets of one run."""
 _SO_NETNS_COOKIE = 71
 """Tells network namespaces apart (asm-generic/socket.h); the socket module does not name it."""
+
+_NONE: Mapping[socket.socket, str] = MappingProxyType({})
 
 
 class NotAttached(Fault):
@@ -36,26 +45,34 @@ class Hello:
     run: str
     agent: str
     token: str = field(repr=False)
+    entrances: tuple[str, ...] = (PROXY,)
+    """What the sockets that come with it are, in their order."""
 
     def as_bytes(self) -> bytes:
         """As it is sent."""
-        return json.dumps({"run": self.run, "agent": self.agent, "token": self.token}).encode()
+        return json.dumps(
+            {"run": self.run, "agent": self.agent, "token": self.token, "entrances": self.entrances}
+        ).encode()
 
     @classmethod
     def read(cls, text: bytes) -> Hello | None:
         """What was sent, None for anything that is not one."""
         try:
             found: Any = json.loads(text)
-            values = [found[name] for name in ("run", "agent", "token")]
+            hello = cls(found["run"], found["agent"], found["token"], tuple(found["entrances"]))
         except (ValueError, TypeError, KeyError):
             return None
-        return cls(*values) if all(isinstance(value, str) for value in values) else None
+        texts = (hello.run, hello.agent, hello.token, *hello.entrances)
+        return hello if all(isinstance(text, str) for text in texts) else None
 
 
-def attach(data: Path, hello: Hello, listening: socket.socket | None) -> socket.socket:
+def attach(
+    data: Path, hello: Hello, listening: socket.socket | None, more: Mapping[socket.socket, str] = _NONE
+) -> socket.socket:
     """Tell the proxy that the run lives, and hand it the sandbox's listening socket, if there is one.
 
-    Gives the connection to keep open for as long as the run lasts. Raises `NotAttached`.
+    `more` are others of the same sandbox, and what each is. Gives the connection to keep open for as long as
+    the run lasts. Raises `NotAttached`.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
@@ -64,8 +81,9 @@ def attach(data: Path, hello: Hello, listening: socket.socket | None) -> socket.
             connection.connect(name)
         if not peer_is_ours(connection):
             raise NotAttached(f'"{data / SOCKET}" is served by another user', "check the data folder")
-        handles = [] if listening is None else [listening.fileno()]
-        socket.send_fds(connection, [hello.as_bytes()], handles)
+        given = {} if listening is None else {listening: PROXY, **more}
+        told = replace(hello, entrances=tuple(given.values()))
+        socket.send_fds(connection, [told.as_bytes()], [sock.fileno() for sock in given])
         answer = connection.recv(LIMIT)
     except OSError as error:
         connection.close()
@@ -81,16 +99,18 @@ def attach(data: Path, hello: Hello, listening: socket.socket | None) -> socket.
     return connection
 
 
-def is_elsewhere(listening: socket.socket) -> bool:
-    """Whether this socket accepts connections in a network namespace that is not this process's.
+def is_elsewhere(sock: socket.socket, entrance: str = PROXY) -> bool:
+    """Whether this is a socket for that entrance, of a network namespace that is not this process's.
 
     Asked of the kernel (Linux 5.14 and later know it), not of whoever hands the socket over.
     """
-    tcp = (listening.family, listening.type) == (socket.AF_INET, socket.SOCK_STREAM)
-    if not tcp or not listening.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+    kind = socket.SOCK_DGRAM if entrance == NAMES else socket.SOCK_STREAM
+    if (sock.family, sock.type) != (socket.AF_INET, kind):
+        return False
+    if kind == socket.SOCK_STREAM and not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
     with socket.socket() as own:
-        return _namespace(listening) != _namespace(own)
+        return _namespace(sock) != _namespace(own)
 
 
 def _namespace(sock: socket.socket) -> bytes:

@@ -2,7 +2,7 @@
 
 Executed by itself, with nothing but the standard library: `inside.py HANDLE PORT COMMAND…`. It listens on
 the sandbox's own loopback, hands that socket out through HANDLE, waits for the word that the proxy accepts
-there, and keeps nothing of either.
+there, and keeps nothing of either. Where PORT is 0 there is no door, and only the word is waited for.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ GO = b"go"
 def main(handle: int, port: int, command: list[str]) -> int:
     """Never returns where all is well."""
     with socket.socket() as listening, socket.socket(fileno=handle) as outside:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(("127.0.0.1", port))
-        listening.listen()
-        socket.send_fds(outside, [b"door"], [listening.fileno()])
+        if port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("127.0.0.1", port))
+            listening.listen()
+            socket.send_fds(outside, [b"door"], [listening.fileno()])
+        else:
+            outside.sendall(b"here")
         if outside.recv(len(GO)) != GO:
             return OWN_FAILURE
     os.closerange(3, 1 << 16)

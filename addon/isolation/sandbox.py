@@ -7,6 +7,7 @@ kernel kills the sandbox with everything in it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -19,12 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wharfinger.isolation import filter as seccomp
-from wharfinger.isolation import inside, signals, view
+from wharfinger.isolation import inside, namespaces, signals, view
 from wharfinger.isolation.terminal import STANDARD, Terminal
 from wharfinger.isolation.view import CannotIsolate, Wanted
 
 PROGRAM = "bwrap"
-INSTALL = "install it: apt-get install bubblewrap (dnf install bubblewrap, apk add bubblewrap)"
+INSTALL = (
+    "install it: apt-get install bubblewrap (dnf install bubblewrap, apk add bubblewrap); "
+    "or let the command run without a wall, with --no-isolate"
+)
 PORT = 9128
 """Of the door, on the sandbox's own loopback."""
 ADDRESS = f"http://127.0.0.1:{PORT}"
@@ -45,8 +49,8 @@ LEADING_OUT = frozenset(
 )  # fmt: skip
 """Variables that name what is not there: sockets of the session, mostly."""
 
-type OpenDoor = Callable[[socket.socket], socket.socket]
-"""Has the proxy accept on this socket; gives what is to be kept open for as long."""
+type OpenDoor = Callable[[socket.socket | None], contextlib.AbstractContextManager[object]]
+"""Has the proxy accept on this socket, if there is one; gives what is to be kept open for as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Sandbox:
     command: tuple[str, ...]
     terminal: bool = True
     """Whether it gets a terminal where we have one."""
+    namespace: int | None = None
+    """A descriptor of the network namespace to be in, which then has no door; else one of its own is made."""
 
 
 def bubblewrap() -> str:
@@ -81,8 +87,9 @@ def interpreter() -> Path:
 
 def options(sandbox: Sandbox, rules: int) -> list[str]:
     """What bubblewrap is told. Raises `CannotIsolate`."""
+    network = ["--unshare-net"] if sandbox.namespace is None else []
     return [
-        "--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",
+        "--unshare-user", "--unshare-ipc", "--unshare-pid", *network, "--unshare-uts",
         "--unshare-cgroup-try", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent",
         "--seccomp", str(rules),
         *view.mounts(sandbox.wanted),
@@ -114,11 +121,14 @@ def run(sandbox: Sandbox, open_door: OpenDoor) -> int:
         process = _start(sandbox, theirs, terminal)
         undo.callback(_end, process)
         handle, pid = _received(ours)
-        if handle is None:
+        if pid == 0 or (handle is None and sandbox.namespace is None):
             _end(process)
             raise CannotIsolate("the sandbox cannot be made here (see above)", obstacles())
-        with socket.socket(fileno=handle) as listening:
-            undo.enter_context(open_door(listening))
+        if handle is None:
+            undo.enter_context(open_door(None))
+        else:
+            with socket.socket(fileno=handle) as listening:
+                undo.enter_context(open_door(listening))
         command = os.pidfd_open(pid)
         undo.callback(os.close, command)
         woken = undo.enter_context(
@@ -138,7 +148,8 @@ def _start(sandbox: Sandbox, theirs: socket.socket, terminal: Terminal | None) -
     """Start it, and let go of what only the child needs."""
     streams = [None if terminal is None else terminal.stream(number) for number in STANDARD]
     rules = seccomp.program()
-    first = [str(interpreter()), "-I", "-S", str(_INSIDE), str(theirs.fileno()), str(PORT)]
+    port = PORT if sandbox.namespace is None else 0
+    first = [str(interpreter()), "-I", "-S", str(_INSIDE), str(theirs.fileno()), str(port)]
     try:
         with _told(options(sandbox, rules)) as told:
             return subprocess.Popen(
@@ -149,13 +160,21 @@ def _start(sandbox: Sandbox, theirs: socket.socket, terminal: Terminal | None) -
                 stderr=streams[2],
                 pass_fds=(theirs.fileno(), rules, told),
                 start_new_session=True,
-                preexec_fn=None if terminal is None else terminal.take,  # noqa: PLW1509 - there is one thread
+                preexec_fn=functools.partial(_before, sandbox, terminal),  # noqa: PLW1509 - there is one thread
             )
     finally:
         os.close(rules)
         theirs.close()
         if terminal is not None:
             terminal.started()
+
+
+def _before(sandbox: Sandbox, terminal: Terminal | None) -> None:
+    """In the child, before it becomes bubblewrap."""
+    if terminal is not None:
+        terminal.take()
+    if sandbox.namespace is not None:
+        namespaces.enter(sandbox.namespace)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -187,10 +206,10 @@ def obstacles() -> str:
         with contextlib.suppress(OSError):
             if path.read_text().strip() == forbids:
                 found.append(f"{name.replace('/', '.')} is {forbids}: {remedy}")
-    return "; ".join(found) or (
-        "where it is permission that is missing, the container around this forbids new namespaces; "
-        "with --no-isolate the command runs without a sandbox"
+    why = "; ".join(found) or (
+        "where it is permission that is missing, the container around this forbids new namespaces"
     )
+    return f"{why}; with --no-isolate the command runs without a wall"
 
 
 _SETTINGS = (

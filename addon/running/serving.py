@@ -29,8 +29,8 @@ from wharfinger.control.services import Services
 from wharfinger.credentials import issued
 from wharfinger.credentials.keeper import Keeper
 from wharfinger.deciding.gate import Session
-from wharfinger.deciding.live import ISOLATED
 from wharfinger.faults import Fault
+from wharfinger.isolation.choice import ISOLATED
 from wharfinger.keeping import agents, people, private
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.policies import observing

@@ -24,7 +24,9 @@ LOOP = "trap 'echo caught; exit 9' TERM; echo started; while :; do sleep 0.05; d
 
 def behind(operator: Operator, *command: str, **variables: str) -> Ran:
     """`run` as alice's key allows it."""
-    return operator.run("run", "--agent", "bot", "--as", "alice", "--", *command, expect=None, **variables)
+    return operator.run(
+        "run", "--no-isolate", "--agent", "bot", "--as", "alice", "--", *command, expect=None, **variables
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,20 +55,20 @@ def test_the_exit_code_is_the_commands_own(operator: Operator, command: tuple[st
     ],
 )
 def test_own_failures_are_125(operator: Operator, arguments: tuple[str, ...], said: str) -> None:
-    ran = operator.run("run", *arguments, "--", "echo", "ran", expect=125)
+    ran = operator.run("run", "--no-isolate", *arguments, "--", "echo", "ran", expect=125)
     assert said in ran.err
     assert "ran" not in ran.out
 
 
 def test_a_broken_configuration_is_125(separate: Callable[..., Operator]) -> None:
     ran = separate(agents="agents: {bot: {ownr: alice}}\n").run(
-        "run", "--agent", "bot", "--", "true", expect=125
+        "run", "--no-isolate", "--agent", "bot", "--", "true", expect=125
     )
     assert "agents.yaml:1:" in ran.err
 
 
 def test_signals_are_passed_on(operator: Operator) -> None:
-    process = operator.begin("run", "--agent", "bot", "--as", "alice", "--", "sh", "-c", LOOP)
+    process = operator.begin("run", "--no-isolate", "--agent", "bot", "--as", "alice", "--", "sh", "-c", LOOP)
     out = operator.logs / f"run-{operator.count}.out"
     until("the command has started", lambda: "started" in out.read_text())
     process.send_signal(signal.SIGTERM)
@@ -105,7 +107,7 @@ def test_the_reason_of_the_run_counts_for_its_calls(operator: Operator) -> None:
     assert "reason" in json.loads(ran.out)["message"]
     assert not watch.connected
     args = ("--agent", "bot", "--as", "alice", "--reason", "nightly update")
-    assert "stand-in" in operator.run("run", *args, "--", *fetch).out
+    assert "stand-in" in operator.run("run", "--no-isolate", *args, "--", *fetch).out
     (intent,) = [event for event in watch.events() if event["kind"] == "intent"]
     assert intent["calls"][0]["reason"] == "nightly update"
     assert intent["run"]
@@ -136,7 +138,9 @@ def test_a_proxy_of_its_own_ends_with_the_last_run(world: World, separate: Calla
     operator = separate()
     mark = operator.mark()
     key = {"STRIPE_API_KEY": world.keys["STRIPE_API_KEY"]}
-    first = operator.begin("run", "--agent", "bot", "--as", "alice", "--", "sh", "-c", LOOP, **key)
+    first = operator.begin(
+        "run", "--no-isolate", "--agent", "bot", "--as", "alice", "--", "sh", "-c", LOOP, **key
+    )
     until("a proxy runs", lambda: _listening(operator) or first.poll() is not None)
     assert first.poll() is None, operator.logged()
     second = behind(operator, sys.executable, "-c", TELL, **key)
@@ -174,7 +178,7 @@ def test_a_configuration_that_others_could_write_is_refused(separate: Callable[.
     operator = separate()
     path: Path = operator.folder / "agents.yaml"
     path.chmod(0o666)
-    ran = operator.run("run", "--agent", "bot", "--", "true", expect=125)
+    ran = operator.run("run", "--no-isolate", "--agent", "bot", "--", "true", expect=125)
     assert "agents.yaml" in ran.err
     assert "chmod" in ran.err
 

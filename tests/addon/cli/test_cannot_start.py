@@ -100,7 +100,7 @@ async def test_a_trust_file_that_is_no_certificate(configure, spawn, places):
 async def test_run_tells_why_its_own_proxy_did_not_start(configure, spawn, places):
     folder = configure()
     assert (await spawn("people", "key", "alice", "--no-passphrase", "--config", folder)).code == 0
-    ran = await spawn("run", "--config", folder, "--agent", "robot", "--", "true")
+    ran = await spawn("run", "--no-isolate", "--config", folder, "--agent", "robot", "--", "true")
     assert ran.code == 125
     assert "the proxy did not start" in ran.err
     assert 'the environment variable "EXAMPLE_KEY" is not set' in ran.err
@@ -112,7 +112,9 @@ async def test_run_tells_why_its_own_proxy_did_not_start(configure, spawn, place
 
 
 async def test_run_without_a_key_says_how_to_get_one(configure, spawn, places):
-    ran = await spawn("run", "--config", configure(), "--agent", "robot", "--", "true", EXAMPLE_KEY=SECRET)
+    ran = await spawn(
+        "run", "--no-isolate", "--config", configure(), "--agent", "robot", "--", "true", EXAMPLE_KEY=SECRET
+    )
     assert ran.code == 125
     assert "wharfinger people key NAME" in ran.err
 
@@ -120,6 +122,8 @@ async def test_run_without_a_key_says_how_to_get_one(configure, spawn, places):
 async def test_run_refuses_a_configuration_that_others_can_write(configure, spawn):
     folder = configure()
     (folder / "agents.yaml").chmod(0o666)
-    ran = await spawn("run", "--config", folder, "--agent", "robot", "--", "true", EXAMPLE_KEY=SECRET)
+    ran = await spawn(
+        "run", "--no-isolate", "--config", folder, "--agent", "robot", "--", "true", EXAMPLE_KEY=SECRET
+    )
     assert ran.code == 125
     assert "others may write the configuration: agents.yaml" in ran.err

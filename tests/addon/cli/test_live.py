@@ -171,16 +171,25 @@ async def test_a_command_behind_the_proxy_holds_placeholders_and_its_exit_code_i
         "sys.exit(7)\n"
     )
     ran = await proxy.type_(
-        "run", "--agent", "robot", "--", sys.executable, "-c", probe, EXAMPLE_KEY=SECRET, OTHER=f"x{SECRET}"
+        "run",
+        "--no-isolate",
+        "--agent",
+        "robot",
+        "--",
+        sys.executable,
+        "-c",
+        probe,
+        EXAMPLE_KEY=SECRET,
+        OTHER=f"x{SECRET}",
     )
     assert (ran.code, ran.out) == (7, "200\n"), ran.err
     assert "note: taken out, they hold credentials: OTHER" in ran.err
     assert "not isolated" in ran.err
     assert [seen.header("Authorization") for seen in origin.requests] == [f"Bearer {SECRET}"]
     for command, code in ((("/etc/hostname",), 126), (("no-such-command",), 127)):
-        assert (await proxy.type_("run", "--agent", "robot", "--", *command)).code == code
-    assert (await proxy.type_("run", "--agent", "nobody", "--", "true")).code == 125
-    killed = await proxy.type_("run", "--agent", "robot", "--", "sh", "-c", "kill -TERM $$")
+        assert (await proxy.type_("run", "--no-isolate", "--agent", "robot", "--", *command)).code == code
+    assert (await proxy.type_("run", "--no-isolate", "--agent", "nobody", "--", "true")).code == 125
+    killed = await proxy.type_("run", "--no-isolate", "--agent", "robot", "--", "sh", "-c", "kill -TERM $$")
     assert killed.code == 128 + signal.SIGTERM
 
 
@@ -292,7 +301,18 @@ async def test_without_a_proxy_run_brings_its_own_and_it_ends(configure, spawn, 
         "r.add_header('Authorization', 'Bearer ' + os.environ['EXAMPLE_KEY'])\n"
         "print(u.urlopen(r).status)\n"
     )
-    command = ("run", "--config", folder, "--agent", "robot", "--", sys.executable, "-c", probe)
+    command = (
+        "run",
+        "--no-isolate",
+        "--config",
+        folder,
+        "--agent",
+        "robot",
+        "--",
+        sys.executable,
+        "-c",
+        probe,
+    )
     ran = await spawn(*command, EXAMPLE_KEY=SECRET)
     assert (ran.code, ran.out) == (0, "200\n"), ran.err
     async with asyncio.timeout(20):

@@ -162,8 +162,11 @@ def test_every_command_says_if_there_is_no_configuration(type_, places, command)
 
 def test_run_has_an_exit_code_of_its_own_for_it(type_, configure):
     folder = configure(agents="agents:\n  robot: {owner: nobody}\n")
-    assert type_("run", "--config", folder, "--agent", "robot", "--", "true").code == 125
-    assert type_("run", "--config", folder / "nowhere", "--agent", "robot", "--", "true").code == 125
+    assert type_("run", "--no-isolate", "--config", folder, "--agent", "robot", "--", "true").code == 125
+    assert (
+        type_("run", "--no-isolate", "--config", folder / "nowhere", "--agent", "robot", "--", "true").code
+        == 125
+    )
 
 
 def test_all_problems_of_all_files_come_at_once(type_, configure):

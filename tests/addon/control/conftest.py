@@ -136,7 +136,7 @@ async def house_in(data: Path, keys: dict[str, PersonKey]) -> AsyncIterator[Hous
             configuration=lambda: declared,
             agent_changed=told.append,
             tools_changed=told.append,
-            run_began=lambda run, agent, reason, *, isolated=False: told.append((run, reason)),
+            run_began=lambda run, agent, reason, *, confinement="none": told.append((run, reason)),
             run_ended=told.append,
             reload=reload,
         )

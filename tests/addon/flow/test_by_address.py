@@ -44,7 +44,7 @@ async def test_a_token_is_good_where_it_does_not_disagree(live: Any) -> None:
 
 async def test_it_has_no_run_at_a_door(live: Any) -> None:
     for agent in ("bot", "second"):
-        live.begin_run(f"run-{agent}", agent, None, isolated=True)
+        live.begin_run(f"run-{agent}", agent, None, confinement="isolated")
     live.knows_token = lambda *_: True
     assert live.identify_at_door("run-bot", "bot", "") is None
     assert who(live.identify_at_door("run-second", "second", "")) == ("second", "socket")

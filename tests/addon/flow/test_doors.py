@@ -39,7 +39,7 @@ async def answered(address: tuple[str, int], login: tuple[str, str] | None) -> i
 async def door(proxy: Any) -> AsyncIterator[Ask]:
     """Ask at the door of an isolated run of `bot`."""
     live = proxy.runtime.live
-    live.begin_run(RUN, "bot", None, isolated=True)
+    live.begin_run(RUN, "bot", None, confinement="isolated")
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
     address = sock.getsockname()
