@@ -189,7 +189,7 @@ NODES = [path for path in (str(OWN_NODE) if OWN_NODE.exists() else None, shutil.
     "node", NODES or [pytest.param("", marks=NO_NODE)], ids=lambda path: Path(path).parent.name
 )
 def test_node_agents_are_given_the_proxy_of_the_environment(environment: dict[str, str], node: str) -> None:
-    """Also one whose class cannot say its protocol yet, which Node asks of an agent with a proxy: it is made."""
+    """Also one whose class cannot say its protocol yet, which Node asks of it then: it is made."""
     quiet = environment | {"NODE_NO_WARNINGS": "1"}  # Node 22 says that its proxies are experimental
     result = subprocess.run([node, "-e", NODE], capture_output=True, text=True, env=quiet, check=False)
     assert result.stderr == ""
