@@ -1,4 +1,4 @@
-"""Take apart the layers of a connection that has ended.
+"""Take apart the layers of a connection, or of a request, that has ended.
 
 Layers, their contexts and the generators that run in them refer to one another in circles. Left alone they
 wait for the collector, and a flood of connections fills it: its rounds then stop everything for tenths of a
@@ -7,6 +7,7 @@ second. Taken apart they are freed at once.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,21 @@ def take(outermost: Layer) -> None:
     for layer in found.values():
         layer.context.layers.clear()
     for layer in found.values():
-        vars(layer).clear()
+        empty(layer)
+
+
+def soon(stream: Layer) -> None:
+    """Empty the layer of a request that has been answered, once what is under way has been passed on."""
+    asyncio.get_running_loop().call_soon(empty, stream)
+
+
+def empty(whole: object) -> None:
+    """Take all attributes of `whole` away.
+
+    It is held in here meanwhile: `dict.clear` of an object that is freed by it reads freed memory
+    (https://github.com/python/cpython/issues/130555, mended in 3.13 and 3.14 in March 2026).
+    """
+    vars(whole).clear()
 
 
 def _beside(layer: Layer) -> Iterator[Layer]:

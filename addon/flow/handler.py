@@ -14,11 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from mitmproxy.connection import Connection, ConnectionState
+from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer, server, server_hooks
 from mitmproxy.proxy.layers import modes
 from wharfinger.flow import apart
 from wharfinger.flow.dial import Dialer
+from wharfinger.flow.kept import Adopt, Part, Spare
 from wharfinger.flow.sealed import SealedHttpLayer
 from wharfinger.flow.sessions import Link, Stage
 from wharfinger.flow.stream import Stream
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mitmproxy.proxy.mode_specs import ProxyMode
     from wharfinger.flow.dispatch import Table
     from wharfinger.flow.sessions import Sessions
+    from wharfinger.flow.ways import Way
     from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
@@ -55,13 +57,17 @@ class _Paced:
     def __init__(
         self, reader: asyncio.StreamReader, turn: Callable[[], Awaitable[None]], *allowed: asyncio.Event
     ) -> None:
-        self._reader, self._turn, self._allowed = reader, turn, allowed
+        self.reader, self._turn, self._allowed = reader, turn, allowed
+
+    def waits(self) -> bool:
+        """Whether somebody waits here for something to come, and nothing has come."""
+        return self.reader._waiter is not None  # type: ignore[attr-defined] # nobody else could tell
 
     async def read(self, size: int) -> bytes:
         for allowed in self._allowed:
             if not allowed.is_set():
                 await allowed.wait()
-        data = await self._reader.read(size)
+        data = await self.reader.read(size)
         await self._turn()
         return data
 
@@ -80,9 +86,10 @@ class ClientHandler(server.LiveConnectionHandler):
         dialer: Dialer,
         sessions: Sessions,
         door: Hello | None = None,
+        way: Way = None,
     ) -> None:
         super().__init__(reader, writer, options, mode)
-        self.door = door
+        self.door, self.way = door, way
         self.identified: Callable[[], object] = lambda: None
         """Called once it has been said which agent speaks."""
         self.layer = modes.HttpProxy(self.layer.context)
@@ -99,10 +106,13 @@ class ClientHandler(server.LiveConnectionHandler):
         self._late = 0
         self._shaking_since = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._parting: dict[Connection, Part] = {}
+        self._given: dict[Connection, Spare] = {}
+        """Upstream connections that are kept for others, and not this one's any more."""
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
-        link = self.sessions.connected(self.client, self.cut, self._withdraw, self.door)
+        link = self.sessions.connected(self.client, self.cut, self._withdraw, self.door, self.way)
         link.identified = self.identified
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
@@ -127,6 +137,10 @@ class ClientHandler(server.LiveConnectionHandler):
         except asyncio.CancelledError as cancelled:
             # The frame keeps the exception, whose traceback keeps the frame, until the collector comes by.
             raise cancelled.with_traceback(None) from None
+        except KeyError:
+            if connection not in self._given:
+                raise
+            self.sessions.kept.put(self._given[connection])  # it is open, and nobody reads it any more
 
     def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
@@ -150,6 +164,8 @@ class ClientHandler(server.LiveConnectionHandler):
             await super().on_timeout()
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
+        if isinstance(hook, server_hooks.ClientDisconnectedHook):
+            self._part()
         rest = self._table.run(hook)
         if rest is not None:
             with self.timeout_watchdog.disarm():
@@ -172,7 +188,7 @@ class ClientHandler(server.LiveConnectionHandler):
             return
         self._over = True
         apart.take(self._outermost)
-        vars(self.timeout_watchdog).clear()
+        apart.empty(self.timeout_watchdog)
         del self.identified
         for part in (self.transports, self._timers, self._queue):
             part.clear()
@@ -188,6 +204,8 @@ class ClientHandler(server.LiveConnectionHandler):
     def feed(self, event: events.Event) -> None:
         """Process `event` and everything that follows from it at once."""
         if self._over:
+            return
+        if isinstance(event, events.ConnectionEvent) and event.connection in self._given:
             return
         if isinstance(event, events.ConnectionEvent) and event.connection is self.client:
             if self._closing:
@@ -256,6 +274,10 @@ class ClientHandler(server.LiveConnectionHandler):
                     half = isinstance(command, commands.CloseTcpConnection) and command.half_close
                     if half or command.connection is not self.client or not self._say_goodbye():
                         self.close_connection(command.connection, half)
+            case Part():
+                self._parting[command.connection] = command
+            case Adopt():
+                self._adopt(command.connection, command.spare)
             case commands.RequestWakeup():
                 timer = asyncio.get_running_loop().create_task(self.wakeup(command))
                 self.wakeup_timer.add(timer)
@@ -334,6 +356,7 @@ class ClientHandler(server.LiveConnectionHandler):
         """End all but the agent's own connection."""
         for task in tuple(self._hooks):
             task.cancel()
+        self._part()
         self._end_upstreams()
 
     def _end_upstreams(self) -> bool:
@@ -401,6 +424,33 @@ class ClientHandler(server.LiveConnectionHandler):
             stalled.cancel()
             connection.timestamp_end = time.time()
             await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
+
+    def _part(self) -> None:
+        """Keep for others what the agent has left, unless something has come on it meanwhile."""
+        for connection, part in self._parting.items():
+            io = self.transports.get(connection)
+            reader = cast(object, io.reader) if io is not None else None
+            if io is None or io.handler is None or not isinstance(reader, _Paced) or not reader.waits():
+                continue
+            del self.transports[connection]
+            known, writer = cast(Server, connection), cast(asyncio.StreamWriter, io.writer)
+            self._given[connection] = Spare(part.route, known, reader.reader, writer, part.tls)
+            io.handler.cancel("kept for others")
+        self._parting.clear()
+
+    def _adopt(self, connection: Connection, spare: Spare) -> None:
+        """Go on with a connection that was kept."""
+        link = self.sessions.link(self.client)
+        ears = () if link is None else (link.may_hear, link.ear(connection))
+        reader = cast(asyncio.StreamReader, _Paced(spare.reader, self._turn, *ears))
+        io = self.transports[connection] = server.ConnectionIO(reader=reader, writer=spare.writer)
+        io.handler = asyncio.get_running_loop().create_task(self._go_on(connection))
+
+    async def _go_on(self, connection: Connection) -> None:
+        try:
+            await self.handle_connection(connection)
+        finally:
+            connection.timestamp_end = time.time()
 
     def _check_handshake(self, connection: Connection) -> None:
         io = self.transports.get(connection)

@@ -92,14 +92,16 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class _Room:
+    """Knows the exchange and not the passage, which knows it: a circle would be left to the collector."""
+
     passages: Passages
-    passage: Passage
+    exchange: Exchange
 
     def take(self, size: int) -> bool:
-        return self.passages.hold(self.passage, size)
+        return self.passages.take(self.exchange, size)
 
     def give_back(self, size: int) -> None:
-        self.passages.let_go(self.passage, size)
+        self.passages.give_back(self.exchange, size)
 
 
 class Passages(dict[int, Passage]):
@@ -141,15 +143,19 @@ class Passages(dict[int, Passage]):
 
     def hold(self, passage: Passage, size: int) -> bool:
         """Hold so many bytes more in memory; False where there is no room."""
-        return self._parts.sessions.hold(self.link, passage.exchange, size)
+        return self.take(passage.exchange, size)
 
-    def let_go(self, passage: Passage, size: int) -> None:
+    def take(self, exchange: Exchange, size: int) -> bool:
+        """The same for an exchange."""
+        return self._parts.sessions.hold(self.link, exchange, size)
+
+    def give_back(self, exchange: Exchange, size: int) -> None:
         """Give back some of what is held before the exchange ends."""
-        self._parts.sessions.let_go(self.link, passage.exchange, size)
+        self._parts.sessions.let_go(self.link, exchange, size)
 
     def room(self, passage: Passage) -> Room:
         """The same two for something that lives on `passage` alone."""
-        return _Room(self, passage)
+        return _Room(self, passage.exchange)
 
     def block(self, passage: Passage, answer: Answer) -> None:
         """Let nothing more of `passage` go upstream; `answer` is what the agent is told."""

@@ -15,6 +15,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.layers import http as base
 from mitmproxy.proxy.layers.http._base import ReceiveHttp
 from mitmproxy.proxy.layers.http._events import ErrorCode, HttpEvent, RequestHeaders, ResponseProtocolError
+from wharfinger.flow import apart
 from wharfinger.flow.http1_agent import AgentSide
 from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.passages import UNOPENED, Passage
@@ -85,7 +86,8 @@ class Switchboard(base.HttpLayer):
                     else:
                         yield from self.to_server(receiver, command.event)
                 case base.DropStream():
-                    self.streams.pop(command.stream_id, None)
+                    if (ended := self.streams.pop(command.stream_id, None)) is not None:
+                        apart.soon(ended)
                 case base.GetHttpConnection():
                     self.command_sources[command] = child
                     yield from self.get_connection(command)

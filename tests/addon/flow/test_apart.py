@@ -11,6 +11,19 @@ from typing import Any
 import pytest
 from wharfinger.flow import handler
 
+JSON = (("Content-Type", "application/json"),)
+SERVED = (
+    "Stream",
+    "HTTPFlow",
+    "Exchange",
+    "Passage",
+    "Decision",
+    "Permit",
+    "AnswerRedactor",
+    "Request",
+    "Task",
+)
+
 
 @pytest.fixture
 def garbage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
@@ -58,3 +71,26 @@ async def test_connections_with_requests(proxy: Any, garbage: Any) -> None:
     await come_apart()
     found = garbage()
     assert found["ClientHandler"] == found["UpstreamSide"] == found["UpstreamTls"] == 0
+
+
+@pytest.mark.parametrize(
+    ("request_of", "status"),
+    [
+        (("GET", "/items/1"), 200),
+        (("GET", "/nowhere"), 403),
+        (("POST", "/pay", JSON, b'{"amount": 1}'), 403),
+    ],
+    ids=["answered", "refused", "held"],
+)
+async def test_requests_that_have_been_answered(
+    proxy: Any, garbage: Any, request_of: tuple[Any, ...], status: int
+) -> None:
+    """On a connection that stays: what served each of them is gone with its answer."""
+    tunnel = await proxy.connect()
+    for _ in range(5):
+        assert (await tunnel.send(proxy.raw(*request_of))).status == status
+    await asyncio.sleep(0.1)
+    found = garbage()
+    assert [name for name in SERVED if found[name]] == []
+    tunnel.writer.close()
+    await come_apart()
