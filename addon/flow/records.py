@@ -123,3 +123,7 @@ class UpstreamTls(_Gathered, tls.ServerTLSLayer):
     """TLS towards the upstream, below the HTTP layer: a request may leave while a response is passed up."""
 
     reentered = True
+
+    def adopt(self, shaken: SSL.Connection) -> None:
+        """Go on with a connection whose handshake is done."""
+        self.tls, self.tunnel_state = shaken, TunnelState.OPEN

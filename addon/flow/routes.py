@@ -1,9 +1,10 @@
 """Which server connection a request goes out on: one of its own route, and never without a permit.
 
 A connection serves one route: one agent, one set of credentials, one place, one generation of the
-configuration. It is opened only once a request with a permit waits for it. One that speaks HTTP/2 takes many
-requests at a time; of those that speak HTTP/1 there are as many as are needed, up to a limit, and beyond it
-requests wait for one to be done.
+configuration. It is opened only once a request with a permit waits for it, or taken over from an earlier
+connection of the agent's that has left it (`kept`). One that speaks HTTP/2 takes many requests at a time; of
+those that speak HTTP/1 there are as many as are needed, up to a limit, and beyond it requests wait for one to
+be done.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from wharfinger.flow.http1_upstream import UpstreamSide
 from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
 from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.http2_upstream import Http2UpstreamSide
+from wharfinger.flow.kept import Adopt, Part
 from wharfinger.flow.passages import UNOPENED, Passages
 from wharfinger.flow.records import UpstreamTls
 from wharfinger.flow.sessions import Route, Sessions
@@ -121,13 +123,19 @@ class Routes:
         board = self._board
         yield from self._forget(route)
         context = board.context.fork()
-        context.server = Server(address=(route.host, route.port))
+        spare = None if isinstance(board.agent_side, Http2AgentSide) else self._sessions.kept.take(route)
+        context.server = Server(address=(route.host, route.port)) if spare is None else spare.as_new()
         stack = tunnel.LayerStack()
         if route.scheme == "https":
             context.server.sni = route.host.strip("[]")
-            stack /= UpstreamTls(context)
+            outer = UpstreamTls(context)
+            if spare is not None and spare.tls is not None:
+                outer.adopt(spare.tls)
+            stack /= outer
         stack /= UpstreamClient(context, self._sides.__setitem__)
         self._sessions.open_route(context.server, route)
+        if spare is not None:
+            yield Adopt(context.server, spare)
         board.connections[context.server] = stack[0]
         board.waiting_for_establishment[context.server].append(event)
         yield from board.event_to_child(stack[0], events.Start())
@@ -161,6 +169,15 @@ class Routes:
             known, side = self._sessions.route(connection), self._sides.get(connection)
             if known is not None and known.generation != route.generation and side and side.is_idle():
                 yield commands.CloseConnection(connection)
+
+    def part(self) -> layer.CommandGenerator[None]:
+        """The agent has left: another connection of its may have those on which nothing is under way."""
+        for connection, outer in tuple(self._board.connections.items()):
+            if not isinstance(connection, Server) or not connection.connected:
+                continue
+            route, side = self._sessions.route(connection), self._sides.get(connection)
+            if route is not None and isinstance(side, UpstreamSide) and side.is_idle():
+                yield Part(connection, route, outer.tls if isinstance(outer, UpstreamTls) else None)
 
     # What passes on them.
 

@@ -85,6 +85,8 @@ class SealedHttpLayer(Switchboard):
         else:
             side = self.connections.get(event.connection) if isinstance(event, events.DataReceived) else None
             yield from super()._handle_event(event) if side is None else self.give(side, event)
+            if isinstance(event, events.ConnectionClosed) and event.connection is self.context.client:
+                yield from self._routes.part()
         if isinstance(self.agent_side, Http2AgentSide):
             yield from self._share(self.agent_side)
         else:

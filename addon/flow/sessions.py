@@ -18,6 +18,7 @@ from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held
+from wharfinger.flow.kept import Kept
 from wharfinger.flow.turns import Turns
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
@@ -169,6 +170,7 @@ class Sessions:
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
+        self.kept = Kept()
     def connected(
         self,
         client: Client,
