@@ -1,4 +1,4 @@
-"""What clients are told of doors: which variable names which door, and with which path.
+"""What clients are told of doors: which variable names which door, with which path, and who asks there.
 
 A tool file knows the variables that clients of its API read a base URL from (`base_env`); `doors` in the
 settings says which API has a door. Where both meet, the variable is set.
@@ -6,9 +6,10 @@ settings says which API has a door. Where both meet, the variable is set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.models.doors import Base, Door
@@ -16,6 +17,11 @@ from wharfinger.rules.models.tools import ToolFile
 
 if TYPE_CHECKING:
     from wharfinger.rules.configuration import Configuration
+
+_LOGIN: Final = "/wharfinger-agent/"
+_READ: Final = re.compile(rf"{_LOGIN}([A-Za-z0-9_.-]{{1,64}})/([A-Za-z0-9_-]{{1,256}})(?=[/?]|$)", re.ASCII)
+UNKNOWN: Final = ("", "")
+"""A login that is none: no agent has it."""
 
 NONE: Mapping[str, Base] = MappingProxyType({})
 
@@ -41,3 +47,19 @@ def told(configuration: Configuration) -> Iterator[tuple[str, Door, str]]:
     for name, base in sorted(configuration.base_urls.items()):
         if base.origin in doors:
             yield name, doors[base.origin], base.path
+
+
+def login_path(agent: str, token: str) -> str:
+    """What a base URL begins its path with to say who asks: a client of one URL has no other place for it."""
+    return f"{_LOGIN}{agent}/{token}"
+
+
+def read_login(target: str) -> tuple[tuple[str, str] | None, str]:
+    """Agent and token in a request's target, None where there are none, and the target without them."""
+    if not target.startswith(_LOGIN):
+        return None, target
+    found = _READ.match(target)
+    if found is None:
+        return UNKNOWN, "/"
+    rest = target[found.end() :]
+    return (found[1], found[2]), rest if rest.startswith("/") else f"/{rest}"

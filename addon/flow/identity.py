@@ -3,7 +3,8 @@
 The proxy credentials (RFC 9110 section 11.7) are taken off the flow as soon as they are read: no view,
 dump or upstream sees them. One connection serves one agent; another identity on it is 407 and close.
 At the door of an isolated run the socket says who speaks, and where `from` names networks, the address
-does: credentials are not needed there, and those of anyone else are refused.
+does: credentials are not needed there, and those of anyone else are refused. Where a client is told the
+URL of a door to one API and knows of no proxy, they stand in front of the path, on every request.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import binascii
 from dataclasses import replace
 
 from mitmproxy import http
+from mitmproxy.connection import Client
+from mitmproxy.proxy import layer
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Session
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link
-from wharfinger.isolation.attaching import Hello
+from wharfinger.flow.ways import Reverse, Transparent
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
@@ -32,10 +35,20 @@ _FULL = Answer(Code.LIMIT, "this agent has too many connections open", close=Tru
 
 
 class Identity:
-    """Hooks `http_connect` and `requestheaders`."""
+    """Hooks `next_layer`, `http_connect` and `requestheaders`."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+
+    def next_layer(self, pending: layer.NextLayer) -> None:
+        """Where a namespace is led here, know whose the connection is before anything of it is read."""
+        link = self._parts.sessions.link(pending.context.client)
+        if link is None or link.session is not None or not isinstance(link.way, Transparent):
+            return
+        refusal = self._speaks(link, self._session([], link, pending.context.client))
+        if refusal is not None:
+            self._parts.gate.reject_soon(refusal, None)
+            link.close()
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Accept a CONNECT from a known agent to a well-formed authority; nothing is opened by that."""
@@ -59,19 +72,35 @@ class Identity:
         if link is None:
             flow.kill()
             return
-        refusal = self._identify(flow, link) if link.tunnel is None else None
+        refusal = self._arrive(flow, link) if link.tunnel is None else None
         if refusal is not None:
             answered = self._refuse(flow, refusal, link.session)
             self._parts.sessions.refuse_early(flow.client_conn, flow.id, answered)
 
-    def _identify(self, flow: http.HTTPFlow, link: Link) -> Answer | None:
-        values = flow.request.headers.get_all("proxy-authorization")
+    def _arrive(self, flow: http.HTTPFlow, link: Link) -> Answer | None:
+        """Identify a request, and have it go where its way leads."""
+        login = None
+        try:
+            if isinstance(link.way, Reverse):
+                login = link.way.enter(flow.request)
+            elif isinstance(link.way, Transparent):
+                link.way.enter(flow.request)
+        except Refused as refused:
+            return Answer(Code.BAD_REQUEST, refused.refusal.reason, refused.refusal.help, close=True)
+        return self._identify(flow, link, login)
+
+    def _identify(
+        self, flow: http.HTTPFlow, link: Link, login: tuple[str, str] | None = None
+    ) -> Answer | None:
+        shown = [_presented(value) for value in flow.request.headers.get_all("proxy-authorization")]
         for name in ("proxy-authorization", "proxy-connection"):
             flow.request.headers.pop(name, None)
-        if link.door is None:
-            session = self._session(values, _address(flow))
-        else:
-            session = self._at_door(values, link.door)
+        if login is not None:
+            shown.append(login)
+        return self._speaks(link, self._session(shown, link, flow.client_conn))
+
+    def _speaks(self, link: Link, session: Session | None) -> Answer | None:
+        """Note who speaks on this connection, or say why they may not."""
         if session is None:
             return replace(_CHALLENGE, close=link.session is not None)
         if link.session is None:
@@ -81,17 +110,17 @@ class Identity:
             return None
         return None if link.session.who == session.who else _OTHER
 
-    def _session(self, values: list[str], address: str) -> Session | None:
-        """By the token that is shown; where none is, by the address."""
-        if not values:
-            return self._parts.live.identify_by_address(address)
-        presented = _presented(values)
-        return None if presented is None else self._parts.live.identify(*presented, address)
-
-    def _at_door(self, values: list[str], door: Hello) -> Session | None:
-        if values and _presented(values) != (door.agent, door.token):
+    def _session(self, shown: list[tuple[str, str] | None], link: Link, client: Client) -> Session | None:
+        """By the one login that is shown; where none is, by the door, or by the address."""
+        login, live, door = shown[0] if len(shown) == 1 else None, self._parts.live, link.door
+        if shown and login is None:
             return None
-        return self._parts.live.identify_at_door(door.run, door.agent, door.token)
+        if door is not None:
+            if login not in {None, (door.agent, door.token)}:
+                return None
+            return live.identify_at_door(door.run, door.agent, door.token)
+        address = str(client.peername[0])
+        return live.identify_by_address(address) if login is None else live.identify(*login, address)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, session: Session | None) -> Answer:
         who = session.who if session is not None else None
@@ -100,16 +129,9 @@ class Identity:
         return answered
 
 
-def _address(flow: http.HTTPFlow) -> str:
-    """Where the connection comes from, as the socket tells it."""
-    return str(flow.client_conn.peername[0])
-
-
-def _presented(values: list[str]) -> tuple[str, str] | None:
-    """Name and token of the one Basic login there is, None for anything else."""
-    if len(values) != 1:
-        return None
-    scheme, _, encoded = values[0].partition(" ")
+def _presented(value: str) -> tuple[str, str] | None:
+    """Name and token of a Basic login, None for anything else."""
+    scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:

@@ -1,6 +1,7 @@
 """The listener: accepts agents' connections, within limits, and hands each to its handler.
 
-There is one socket that all agents share, and one for each isolated run: its door.
+There is one socket that all agents share, and one for each door to an API; and for each isolated run the
+like of its own, on which nobody else can come.
 
 Takes the place of mitmproxy's `Proxyserver` and keeps its name and options, which its console asks for.
 """
@@ -12,22 +13,27 @@ import contextlib
 import functools
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from mitmproxy import options as moptions
 from mitmproxy.addons import proxyserver
 from mitmproxy.connection import Address
 from mitmproxy.proxy import mode_specs
+from wharfinger.faults import Fault
 from wharfinger.flow.handler import ClientHandler
 from wharfinger.flow.turns import Turns
+from wharfinger.flow.ways import Reverse, Transparent, Way
+from wharfinger.isolation import attaching
 from wharfinger.isolation.attaching import Hello
 
 logger = logging.getLogger(__name__)
 
 type MakeHandler = Callable[
-    [asyncio.StreamReader, asyncio.StreamWriter, moptions.Options, mode_specs.ProxyMode, Hello | None],
+    [asyncio.StreamReader, asyncio.StreamWriter, moptions.Options, mode_specs.ProxyMode, Hello | None, Way],
     ClientHandler,
 ]
+type Doors = Mapping[socket.socket, Reverse]
 
 BACKLOG = 256
 """Connections that the kernel keeps until they are accepted."""
@@ -50,21 +56,24 @@ class Listener(proxyserver.Proxyserver):
         options: moptions.Options,
         most: int,
         turns: Turns,
+        *,
+        doors: Doors = MappingProxyType({}),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._socket = sock
+        self._apis = doors
         self._make = make
         self._options = options
         self._most = most
         self._turns = turns
         self._waiting = 0
         """Connections that are accepted, and have not had their turn to be served."""
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
         self._strangers: dict[ClientHandler, None] = {}
         """Those of them that have not said who they are, the oldest first."""
-        self._doors: dict[str, asyncio.Server] = {}
+        self._doors: dict[str, list[asyncio.Server]] = {}
         self._reserved: set[int] = set()
 
     def configure(self, updated: set[str]) -> None:
@@ -73,7 +82,9 @@ class Listener(proxyserver.Proxyserver):
 
     async def setup_servers(self) -> bool:
         """Start to accept."""
-        self._server = await self._accept(self._socket, self._serve)
+        self._servers.append(await self._accept(self._socket, self._serve))
+        for sock, way in self._apis.items():
+            self._servers.append(await self._accept(sock, functools.partial(self._serve, way=way)))
         return True
 
     async def _accept(self, sock: socket.socket, serve: Callable[..., Awaitable[None]]) -> asyncio.Server:
@@ -82,30 +93,47 @@ class Listener(proxyserver.Proxyserver):
         sock.listen(BACKLOG)
         return accepting
 
-    async def open_door(self, sock: socket.socket, door: Hello) -> None:
-        """Accept on the socket of an isolated run, whose connections are all its own."""
-        serve = functools.partial(self._serve, door=door)
-        self._doors[door.run] = await self._accept(sock, serve)
+    async def open_door(self, sock: socket.socket, door: Hello, entrance: str = attaching.PROXY) -> None:
+        """Accept on a socket of an isolated run, whose connections are all its own. Raises `Fault`."""
+        way = self._way(sock, entrance)
+        serve = functools.partial(self._serve, door=door, way=way)
+        self._doors.setdefault(door.run, []).append(await self._accept(sock, serve))
+
+    def _way(self, sock: socket.socket, entrance: str) -> Way:
+        """How what comes in at an entrance of a run comes."""
+        if entrance == attaching.PROXY:
+            return None
+        port = sock.getsockname()[1]
+        if entrance == attaching.TRANSPARENT:
+            return Transparent(port)
+        found = next((way for way in self._apis.values() if way.listens[1] == port), None)
+        if entrance != attaching.API or found is None:
+            raise Fault("there is no such door", "start the proxy again, if the settings name it since then")
+        return found
 
     def close_door(self, run_id: str) -> None:
         """Accept nothing more there, and end what is open."""
-        if (server := self._doors.pop(run_id, None)) is not None:
+        for server in self._doors.pop(run_id, []):
             server.close()
         for handler in tuple(self._open):
             if handler.door is not None and handler.door.run == run_id:
                 handler.cut()
 
     async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, door: Hello | None = None
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        door: Hello | None = None,
+        way: Way = None,
     ) -> None:
-        own = door is None and writer.get_extra_info("peername")[1] in self._reserved
+        own = door is None and way is None and writer.get_extra_info("peername")[1] in self._reserved
         if len(self._open) + self._waiting >= self._most and not own:
             writer.close()
             return
         if not own:
             await self._turn("" if door is None else door.agent)
         self._make_room()
-        handler = self._make(reader, writer, self._options, self._mode, door)
+        handler = self._make(reader, writer, self._options, self._mode, door, way)
         if door is None:
             self._strangers[handler] = None
             handler.identified = functools.partial(self._strangers.pop, handler, None)
@@ -150,8 +178,8 @@ class Listener(proxyserver.Proxyserver):
 
     async def close(self) -> None:
         """Stop accepting, and end every open connection: what was under way on it is recorded by then."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for run_id in tuple(self._doors):
             self.close_door(run_id)
         serving = tuple(self._open.values())

@@ -1,5 +1,7 @@
 """What may run on a connection: HTTP/1 to the proxy, then TLS with HTTP/1 or 2 inside, or HTTP/1.
 
+At a door to one API it is HTTP/1 alone; where a namespace is led to the proxy, all but the first of these.
+
 Nothing else: no HTTP/2 without TLS, no HTTP/3 (QUIC), no raw TCP, no DNS, no UDP, no TLS in TLS. Bytes that
 are not a TLS ClientHello are read as HTTP, and refused there if they are not.
 """
@@ -9,12 +11,14 @@ from __future__ import annotations
 from mitmproxy import tls as mitm_tls
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HTTPMode
 from mitmproxy.proxy.layers.modes import HttpProxy
 from wharfinger.deciding.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.records import AgentTls
 from wharfinger.flow.sealed import SealedHttpLayer
+from wharfinger.flow.ways import UNNAMED, Reverse, Transparent, is_address
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
@@ -33,13 +37,18 @@ class Tunnel:
         if pending.layer is not None:
             return
         context = pending.context
-        if len(context.layers) == 1 and isinstance(context.layers[0], HttpProxy):
-            pending.layer = SealedHttpLayer(context, HTTPMode.regular, self._parts)
-            return
         link = self._parts.sessions.link(context.client)
+        way = link.way if link is not None else None
+        if len(context.layers) == 1 and isinstance(context.layers[0], HttpProxy):
+            if way is None:
+                pending.layer = SealedHttpLayer(context, HTTPMode.regular, self._parts)
+                return
+            if isinstance(way, Reverse):
+                pending.layer = self._inside(context, (way.host, way.port), encrypted=True)
+                return
         if link is None:
             return
-        if link.session is None or link.tunnel is None:
+        if link.session is None or (link.tunnel is None and (way is None or context.client.tls)):
             link.close()  # nobody has accepted this tunnel: what comes in it is neither read nor kept
             return
         data = pending.data_client()
@@ -48,28 +57,39 @@ class Tunnel:
         if starts_like_tls_record(data) and not context.client.tls:
             pending.layer = AgentTls(context)
             return
-        context.server.address = link.tunnel
-        context.server.tls = context.client.tls
-        pending.layer = SealedHttpLayer(context, HTTPMode.transparent, self._parts)
+        pending.layer = self._inside(context, link.tunnel or (UNNAMED, 0), encrypted=context.client.tls)
+
+    def _inside(self, context: Context, leads: tuple[str, int], *, encrypted: bool) -> SealedHttpLayer:
+        """HTTP as an origin is spoken to; what it leads to is known."""
+        context.server.address = leads
+        context.server.tls = encrypted
+        return SealedHttpLayer(context, HTTPMode.transparent, self._parts)
 
     def tls_clienthello(self, data: mitm_tls.ClientHelloData) -> None:
-        """The server name must be the host of the CONNECT; a name for an address is none at all."""
+        """The server name must be the host of the CONNECT; a name for an address is none at all.
+
+        Where there is no CONNECT, it says where the connection leads.
+        """
         data.establish_server_tls_first = False
         link = self._parts.sessions.link(data.context.client)
         if link is None:
             return
-        link.name_fits = self._fits(data.client_hello.sni, link.tunnel)
+        if isinstance(link.way, Transparent):
+            link.tunnel = link.way.named(data.client_hello.sni)
+            link.name_fits, wrong = link.tunnel is not None, "the TLS connection names no host"
+        else:
+            link.name_fits = self._fits(data.client_hello.sni, link.tunnel)
+            wrong = "the TLS server name is not the host of the CONNECT"
         if not link.name_fits:
             self._parts.gate.reject_soon(
-                Answer(Code.BAD_REQUEST, "the TLS server name is not the host of the CONNECT"),
-                link.session.who if link.session is not None else None,
+                Answer(Code.BAD_REQUEST, wrong), link.session.who if link.session is not None else None
             )
 
     def _fits(self, sni: str | None, tunnel: tuple[str, int] | None) -> bool:
         if tunnel is None:
             return False
         host = tunnel[0]
-        if host.startswith("[") or host.replace(".", "").isdigit():
+        if is_address(host):
             return sni is None
         try:
             return sni is not None and spelling.host(sni) == host

@@ -5,6 +5,7 @@ Made from the configuration, the installation key and the agents' ids; no creden
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from wharfinger.certs.authority import Authority
 from wharfinger.certs.environment import UNSET, ClientFiles, client_environment
 from wharfinger.credentials import issued
 from wharfinger.keeping.keys import Keys
+from wharfinger.rules import doors
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.types import Place
@@ -39,6 +41,24 @@ class Door:
         parts = urlsplit(self.proxy)
         return f"{parts.scheme}://{self.agent}:{self.token}@{parts.netloc}"
 
+    def base_urls(self, configuration: Configuration) -> Iterator[tuple[str, str]]:
+        """The variables that name a door to an API, with its URL for this agent.
+
+        There are none for an agent that reaches the proxy elsewhere than on its own loopback.
+        """
+        if not _on_loopback(urlsplit(self.proxy).hostname or ""):
+            return
+        login = "" if self.token is None else doors.login_path(self.agent, self.token)
+        for name, door, path in doors.told(configuration):
+            yield name, f"{door.url}{login}{path}"
+
+
+def _on_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
 
 def client_files(data: DataFolder, configuration: Configuration, folder: Path) -> ClientFiles:
     """The files that the environment names, written if they are not there as they must be."""
@@ -56,7 +76,11 @@ def environment(
     """The variables to set over `existing`."""
     git = dict(_git_logins(configuration, placeholders, door.agent))
     variables = client_environment(door.url, files, existing, git)
-    return variables | issued.environment(configuration, placeholders, door.agent)
+    return (
+        dict(door.base_urls(configuration))
+        | variables
+        | issued.environment(configuration, placeholders, door.agent)
+    )
 
 
 def placeholders_of(configuration: Configuration, ids: Mapping[str, str], keys: Keys) -> Placeholders:

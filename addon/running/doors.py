@@ -1,7 +1,7 @@
 """The proxy's side of `isolation.attaching`: takes runs on, opens the doors of those that are isolated.
 
-A run lives as long as the connection it attached by, whichever way its process ends. One door for each
-run; nothing but a listening socket of another network namespace is taken for one.
+A run lives as long as the connection it attached by, whichever way its process ends. A run hands over all
+of its sockets at once, and nothing but sockets of another network namespace is taken for a door.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Runs(Protocol):
 class Gates(Protocol):
     """What accepts on sockets: `wharfinger.flow.listener.Listener`."""
 
-    async def open_door(self, sock: socket.socket, door: Hello) -> None:
-        """Accept on it, for that run."""
+    async def open_door(self, sock: socket.socket, door: Hello, entrance: str) -> None:
+        """Accept on it, for that run. Raises `Fault` where that entrance is none."""
         ...
 
     def close_door(self, run_id: str) -> None:
@@ -113,9 +113,8 @@ class Doors:
         try:
             async with asyncio.timeout(_HELLO_SECONDS):
                 await _readable(connection)
-            text, handles, _, _ = socket.recv_fds(connection, attaching.LIMIT, 1)
-            sock = socket.socket(fileno=handles[0]) if handles else None
-            taken, why = await self._take(Hello.read(text), sock)
+            text, handles, _, _ = socket.recv_fds(connection, attaching.LIMIT, attaching.ENTRANCES)
+            taken, why = await self._take(Hello.read(text), [socket.socket(fileno=one) for one in handles])
             connection.send(why or b"ok")
             while taken is not None and await _says_more(connection):
                 pass
@@ -126,22 +125,27 @@ class Doors:
             if taken is not None:
                 await self._let_go(taken)
 
-    async def _take(self, hello: Hello | None, sock: socket.socket | None) -> tuple[Hello | None, bytes]:
+    async def _take(self, hello: Hello | None, socks: list[socket.socket]) -> tuple[Hello | None, bytes]:
         """The run that is attached now, or why not."""
         with contextlib.ExitStack() as undo:
-            if sock is not None:
+            for sock in socks:
                 undo.callback(sock.close)
-            if hello is None or not self._runs.has_run(hello.run, isolated=sock is not None):
+            if hello is None or not self._runs.has_run(hello.run, isolated=bool(socks)):
                 return None, _NOT_HERE
             if not self._runs.knows_token(hello.run, hello.agent, hello.token):
                 return None, _NOT_HERE
             if hello.run in self._attached:
                 return None, _HAS_ONE
-            if sock is not None:
-                if not attaching.is_elsewhere(sock):
-                    return None, _NO_DOOR
+            given = list(zip(hello.entrances, socks, strict=False))
+            if len(given) != len(socks) or not all(attaching.is_elsewhere(sock, at) for at, sock in given):
+                return None, _NO_DOOR
+            undo.callback(self._gates.close_door, hello.run)
+            for entrance, sock in given:
                 sock.setblocking(False)
-                await self._gates.open_door(sock, hello)
+                try:
+                    await self._gates.open_door(sock, hello, entrance)
+                except Fault as fault:
+                    return None, fault.message.encode()
             self._attached.add(hello.run)
             undo.pop_all()
             return hello, b""

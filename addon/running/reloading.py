@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-FIXED = ("listen", "console", "data", "upstream", "audit", "channels", "traces")
+FIXED = ("listen", "console", "doors", "data", "upstream", "audit", "channels", "traces")
 """Settings that hold until the next start."""
 FIXED_LIMITS = ("body", "headers", "connections", "events", "certificates")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ from wharfinger.flow.master import Edge, ProxyMaster
 from wharfinger.flow.parts import Limits, Parts
 from wharfinger.flow.sessions import Sessions
 from wharfinger.flow.tls import roots_by_host
+from wharfinger.flow.ways import Reverse
 from wharfinger.keeping import agents, denials, proposals
 from wharfinger.limits.rates import Rate
 from wharfinger.rules.configuration import Configuration
@@ -208,25 +210,29 @@ async def assemble(
         live.watch(lambda: sessions.recheck(gate.objection))
         parts = Parts(gate, live, sessions, _limits(configuration))
         host, port = listen or (settings.listen.host, settings.listen.port)
-        try:
-            sock = bind(host.strip("[]"), port)
-        except OSError as error:
-            raise CannotStart(
-                f'the proxy cannot listen on "{host}:{port}": {(error.strerror or "unknown error").lower()}',
-                "stop what listens there, or set `listen:` in wharfinger.yaml (port 0 takes a free one)",
-            ) from error
+        sock = _listening(
+            "the proxy", host.strip("[]"), port, "`listen:` in wharfinger.yaml (port 0 takes a free one)"
+        )
         undo.callback(sock.close)
+        doors: dict[socket.socket, Reverse] = {}
+        for door in settings.doors:
+            listens = (door.listen.host, door.listen.port)
+            made = _listening(
+                "the door to " + door.to.host, *listens, "another port for it in wharfinger.yaml"
+            )
+            undo.callback(made.close)
+            doors[made] = Reverse(door.to.host, door.to.port, listens)
         own: list[tuple[str, int]] = []
         extra_roots = _extra_roots(configuration, snapshot.folder, desk.data)
         minting = Rate(settings.limits.certificates, MINTING_BURST)
         trust_for = roots_by_host(Path(certifi.where()), extra_roots)
         dialer = Dialer(
             lambda: live.configuration.settings,
-            lambda: [*own, sock.getsockname()[:2]],
+            lambda: [*own, *(one.getsockname()[:2] for one in (sock, *doors))],
             lambda name: _login(credentials, name),
             trust_for,
         )
-        edge = Edge(sock, authority, trust_for, dialer, minting, observers)
+        edge = Edge(sock, authority, trust_for, dialer, minting, observers, doors)
         master = ProxyMaster(parts, edge, hook_list)
         undo.pop_all()
         return Runtime(
@@ -234,6 +240,16 @@ async def assemble(
             channel_secrets,
             _extra_own=own,
         )  # fmt: skip
+
+
+def _listening(what: str, host: str, port: int, other: str) -> socket.socket:
+    try:
+        return bind(host, port)
+    except OSError as error:
+        raise CannotStart(
+            f'{what} cannot listen on "{host}:{port}": {(error.strerror or "unknown error").lower()}',
+            f"stop what listens there, or set {other}",
+        ) from error
 
 
 def _prepare_trust(data: DataFolder, extra: tuple[Path, ...]) -> tuple[Authority, ClientFiles]:

@@ -107,7 +107,7 @@ def _unknown(proxy: Any) -> None:
 
 
 def _listener_gone(proxy: Any) -> None:
-    proxy.runtime.master.listener._server.close()
+    proxy.runtime.master.listener._servers[0].close()
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ class House:
     def __init__(self) -> None:
         self.runs = {"r1": True, "r2": False}
         self.opened: list[str] = []
+        self.entrances: list[str] = []
         self.closed: list[str] = []
         self.ended: list[str] = []
 
@@ -33,8 +34,9 @@ class House:
     def knows_token(self, run_id: str, name: str, token: str) -> bool:
         return (name, token) == ("bot", f"wr_{run_id}_token")
 
-    async def open_door(self, sock: socket.socket, door: Hello) -> None:
+    async def open_door(self, sock: socket.socket, door: Hello, entrance: str) -> None:
         self.opened.append(door.run)
+        self.entrances.append(entrance)
         sock.close()
 
     def close_door(self, run_id: str) -> None:
@@ -152,7 +154,7 @@ async def test_what_is_no_hello_is_refused(house: House, data: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
         sock.settimeout(5)
         await asyncio.to_thread(sock.connect, str(data / attaching.SOCKET))
-        sock.send(b'{"run": 1}')
+        sock.send(b'{"run": 1, "agent": "", "token": "", "entrances": []}')
         assert await asyncio.to_thread(sock.recv, 100) == b"there is no such run"
     assert os.stat(data / attaching.SOCKET).st_mode & 0o077 == 0  # noqa: PTH116 - as it is
 
