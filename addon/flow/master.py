@@ -155,6 +155,7 @@ class ProxyMaster(master.Master):
             await self.listener.setup_servers()
             ready.set()
             await self.should_exit.wait()
+            self.parts.sessions.kept.close()
             await self.listener.close()
 
     def addresses(self) -> Collection[tuple[str, int]]:
@@ -166,7 +167,6 @@ def _bad_roots() -> list[str]:
     with open(certifi.where(), "rb") as roots:  # noqa: PTH123 - a path of the package, read once
         return [f"the trust store holds {name}" for name in bundle.check_roots(roots.read())]
 
-            self.parts.sessions.kept.close()
 
 def _settled(held: options.Options) -> options.Options:
     """The options as plain attributes: they are locked, and mitmproxy copies each deeply when it is read."""

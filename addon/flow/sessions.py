@@ -170,10 +170,10 @@ class Sessions:
         self._finish = finish
         self.held = held
         self.turns = Turns()
+        self.kept = Kept()
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()
 
-        self.kept = Kept()
     def connected(
         self,
         client: Client,
