@@ -12,7 +12,7 @@ import logging
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import cast
 
 import certifi
@@ -28,11 +28,12 @@ from wharfinger.flow.dial import Dialer
 from wharfinger.flow.dispatch import Observer, Table
 from wharfinger.flow.handler import ClientHandler
 from wharfinger.flow.identity import Identity
-from wharfinger.flow.listener import Listener
+from wharfinger.flow.listener import Doors, Listener
 from wharfinger.flow.options import LOCKED, OptionLock, Unsafe, deviations
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.tls import Tls, TrustFor
 from wharfinger.flow.tunnel import Tunnel
+from wharfinger.flow.ways import Way
 from wharfinger.isolation.attaching import Hello
 from wharfinger.limits.rates import Rate
 
@@ -50,6 +51,8 @@ class Edge:
     minting: Rate
     """How often a leaf certificate is made."""
     observers: Sequence[Observer] = ()
+    doors: Doors = MappingProxyType({})
+    """The sockets of doors to APIs."""
 
 
 def concerns(parts: Parts, edge: Edge) -> tuple[object, ...]:
@@ -66,6 +69,7 @@ ADDONS = ("core", "proxyserver", "optionlock")
 """mitmproxy's addon chain: no onboarding page, no scripts, no rewriting, no TLS addon of its own."""
 HANDLED = frozenset(
     {
+        ("next_layer", "Identity"),
         ("http_connect", "Identity"),
         ("requestheaders", "Identity"),
         ("next_layer", "Tunnel"),
@@ -90,7 +94,12 @@ class ProxyMaster(master.Master):
         self.parts = parts
         self.table = Table(concerns(parts, edge) if hooks is None else hooks, edge.observers)
         self.listener = Listener(
-            edge.sock, self._handler, self.options, parts.limits.connections, parts.sessions.turns
+            edge.sock,
+            self._handler,
+            self.options,
+            parts.limits.connections,
+            parts.sessions.turns,
+            doors=edge.doors,
         )
         self.dialer = edge.dialer
         self.addons.add(core.Core(), self.listener)
@@ -107,6 +116,7 @@ class ProxyMaster(master.Master):
         _: options.Options,
         mode: mode_specs.ProxyMode,
         door: Hello | None,
+        way: Way,
     ) -> ClientHandler:
         return ClientHandler(
             reader,
@@ -117,6 +127,7 @@ class ProxyMaster(master.Master):
             dialer=self.dialer,
             sessions=self.parts.sessions,
             door=door,
+            way=way,
         )
 
     def check(self) -> None:

@@ -20,6 +20,7 @@ from wharfinger.deciding.gate import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held
 from wharfinger.flow.kept import Kept
 from wharfinger.flow.turns import Turns
+from wharfinger.flow.ways import Way
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
 
@@ -122,6 +123,8 @@ class Link:
     """Tell the layers that a flow is not allowed any more, and why; whether the connection ends by that."""
     door: Hello | None = None
     """The run whose own door it came in by; None where it came to the listener that all share."""
+    way: Way = None
+    """How it came in: as to a proxy, or as to a server."""
     multiplexed: bool = False
     """Whether it speaks HTTP/2: one request can then be cut off without the others."""
     ears: WeakKeyDictionary[Connection, Ear] = field(default_factory=WeakKeyDictionary)
@@ -177,9 +180,10 @@ class Sessions:
         close: Callable[[], None],
         withdraw: Callable[[str, str], bool] = lambda _flow_id, _reason: False,
         door: Hello | None = None,
+        way: Way = None,
     ) -> Link:
         """A client has connected; `close` cuts both sides of it off. For the rest see `Link`."""
-        link = self._links[client.id] = Link(close, withdraw=withdraw, door=door)
+        link = self._links[client.id] = Link(close, withdraw=withdraw, door=door, way=way)
         link.may_read.set()
         link.may_hear.set()
         return link
