@@ -17,7 +17,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Never, Self
 
-from wharfinger.rules.redact.steps import NO_ALIASES, Aliases, Member, NotAPath, Step, compile_steps, find
+from wharfinger.rules.redact.steps import (
+    NO_ALIASES,
+    Aliases,
+    Member,
+    NotAPath,
+    Step,
+    TooManyPlaces,
+    compile_steps,
+    find,
+)
 
 __all__ = ["MASK", "FieldPath", "Fields", "How", "NotAPath", "Unredactable", "redact_fields"]
 
@@ -99,7 +108,11 @@ class Fields:
     def _found(self, document: list[Any]) -> list[tuple[Member, How]]:
         found: dict[tuple[int, str | int], tuple[Member, How]] = {}
         for path in sorted(self.paths, key=lambda path: _STRICTEST[path.how]):
-            for member in find(_compiled(path.text), document, self.aliases):
+            try:
+                members = find(_compiled(path.text), document, self.aliases)
+            except TooManyPlaces as error:
+                raise Unredactable(str(error)) from None
+            for member in members:
                 how = How.MASK if path.how is How.DROP and member.container is document else path.how
                 found.setdefault(member.identity, (member, how))
         return list(found.values())

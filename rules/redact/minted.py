@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree
 
-from wharfinger.rules.redact.steps import compile_steps, find
+from wharfinger.rules.redact.steps import TooManyPlaces, compile_steps, find
 from wharfinger.rules.types import Returns
 
 SHORTEST: Final = 8
@@ -38,7 +38,10 @@ def _in_json(body: bytes, returns: Returns, stand: Stand) -> bytes:
         raise Unsealable("the body is not JSON in UTF-8, or too deep") from None
 
     def members(path: str) -> list[Any]:
-        return list(find(compile_steps(path), document))
+        try:
+            return list(find(compile_steps(path), document))
+        except TooManyPlaces as error:
+            raise Unsealable(str(error)) from None
 
     until = next((member.value for member in members(returns.expires)), None) if returns.expires else None
     for parts in _secrets(returns, members):

@@ -7,6 +7,7 @@ known. A step looks at each member once, so a path costs at most steps × member
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -33,12 +34,19 @@ LONGEST: Final = 256
 MOST_STEPS: Final = 16
 """Most steps in a path, those inside its filters among them."""
 
+MOST_PLACES: Final = 100_000
+"""Most places that one step leads to in a document: with more of them it is withheld."""
+
 _DEEP: Final = ".."
 _NONE: Final = frozenset[str]()
 
 
 class NotAPath(ValueError):
     """The text is no JSONPath that is supported; its message says why."""
+
+
+class TooManyPlaces(ValueError):
+    """A path leads to more places of a document than are looked at."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,15 +78,21 @@ def compile_steps(text: str) -> tuple[Step, ...]:
         raise NotAPath('".." may stand once in a path')
     if len(nodes) + sum(map(_filter_size, nodes)) > MOST_STEPS:
         raise NotAPath(f"a path may have {MOST_STEPS} steps, those in its filters among them")
-    return tuple(map(_step, nodes))
+    if _DEEP not in nodes:
+        return tuple(map(_step, nodes))
+    at = nodes.index(_DEEP)
+    below = _deep(_step(nodes[at + 1]))
+    return (*map(_step, nodes[:at]), below, *map(_step, nodes[at + 2 :]))
 
 
 def find(steps: tuple[Step, ...], document: list[Any], aliases: Aliases = NO_ALIASES) -> Iterable[Member]:
-    """Every place in `document[0]` that `steps` lead to, each once."""
+    """Every place in `document[0]` that `steps` lead to, each once. Raises `TooManyPlaces`."""
     places: dict[tuple[int, str | int], Member] = {(id(document), 0): Member(document, 0)}
     for step in steps:
         reached = (member for place in places.values() for member in step(place.value, aliases))
-        places = {member.identity: member for member in reached}
+        places = {member.identity: member for member in itertools.islice(reached, MOST_PLACES + 1)}
+        if len(places) > MOST_PLACES:
+            raise TooManyPlaces(f"a path leads to more than {MOST_PLACES} places")
     return places.values()
 
 
@@ -137,8 +151,6 @@ def _query_size(query: Any) -> int:
 
 def _step(node: Any) -> Step:
     match node:
-        case "..":
-            return lambda value, _: _deep(value)
         case Wildcard():
             return lambda value, _: _children(value)
         case Fields(fields=names):
@@ -187,10 +199,16 @@ def _where(value: Any, expressions: list[Any], aliases: Aliases) -> Iterator[Mem
             yield member
 
 
-def _deep(value: Any) -> Iterator[Member]:
-    """The value itself and everything in it, without recursion."""
-    waiting = [Member([value], 0)]
-    while waiting:
-        member = waiting.pop()
-        yield member
-        waiting.extend(_children(member.value))
+def _deep(step: Step) -> Step:
+    """`step` from the value itself and from everything in it: only what has members is gone to, once each."""
+
+    def below(value: Any, aliases: Aliases) -> Iterator[Member]:
+        waiting = [value]
+        while waiting:
+            container = waiting.pop()
+            if isinstance(container, dict | list) and container:
+                yield from step(container, aliases)
+                parts = container.values() if isinstance(container, dict) else container
+                waiting += [part for part in parts if isinstance(part, dict | list)]
+
+    return below

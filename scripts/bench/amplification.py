@@ -385,6 +385,8 @@ PARTS = (
         "nested lists": nested("", "[", "]", ""),
         "many members": numbered("{", '"k#":{"a":1}', "}"),
         "empty objects": between("[{}", ",{}", "]"),
+        "lists of a number": between("[[1]", ",[1]", "]"),
+        "members that are masked": between('[{"a":1}', ',{"a":1}', "]"),
     }),
     Part("WebSocket", framed, lambda size: struct.pack("!BBQ4x", 0x82, 0xFF, size) + bytes(size), {
         "empty fragments": fragments(b""),

@@ -3,11 +3,14 @@
 import json
 import pickle
 import time
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from wharfinger.rules.redact import steps
 from wharfinger.rules.redact.fields import MASK, FieldPath, NotAPath, Unredactable, redact_fields
+from wharfinger.rules.redact.steps import MOST_PLACES, Member
 
 LIMIT = 1 << 20
 DOCUMENT = {
@@ -193,6 +196,32 @@ def test_the_costliest_path_costs_in_proportion_to_the_body() -> None:
         return min(times)
 
     assert took(8_000) < 10 * took(2_000)
+
+
+@pytest.mark.parametrize("path", ["$..*", "$[*]", "$..a", "$[*].a"])
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_with_more_places_than_are_looked_at_the_body_is_not_given_out(path: str, beyond: int) -> None:
+    item = b'{"a":1}' if path.endswith("a") else b"1"
+    body = b"[" + b",".join([item] * (MOST_PLACES + beyond)) + b"]"
+    if beyond:
+        with pytest.raises(Unredactable, match="places"):
+            redact_fields(body, [FieldPath.compile(path)], LIMIT)
+    else:
+        assert redact_fields(body, [FieldPath.compile(path)], LIMIT)[1] == MOST_PLACES
+
+
+def test_what_has_no_members_is_not_gone_to() -> None:
+    """Else a megabyte of empty objects would cost a hundred times what it takes to pass it on."""
+    gone_to: list[object] = []
+
+    def step(value: object, _: object) -> Iterator[Member]:
+        gone_to.append(value)
+        return iter(())
+
+    document = [{}, [], {"a": {}, "b": [[], {"c": 1}]}, "x", 1, None]
+    assert list(steps._deep(step)(document, steps.NO_ALIASES)) == []
+    inner = document[2]
+    assert gone_to == [document, inner, inner["b"], inner["b"][1]]  # type: ignore[index, call-overload]
 
 
 JSON = st.recursive(
