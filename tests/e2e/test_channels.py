@@ -74,7 +74,7 @@ class Town:
         """Path of the link, and code, of the mail to bob about this amount."""
 
         def look() -> Any:
-            for _, mail in reversed(self.mail.mails):
+            for mail in reversed(self.letters):
                 text = parts(mail)[0]
                 if f"amount = {amount}" in text:
                     found = re.search(r"http://\S+(/approve/\S+)", text)
@@ -85,6 +85,11 @@ class Town:
             return None
 
         return wait(f"a mail about {amount}", look)
+
+    @property
+    def letters(self) -> list[EmailMessage]:
+        """The mails about questions, the oldest first."""
+        return [mail for _, mail in self.mail.mails if mail["Subject"].startswith("Approval needed")]
 
     @property
     def console(self) -> str:
@@ -353,7 +358,7 @@ def test_no_secret_of_a_channel_is_anywhere(town: Town):
     ):
         assert value.encode() not in book + log
     assert b"wl_" not in book
-    for _, mail in town.mail.mails:
+    for mail in town.letters:
         code = re.search(r"^  (\d{4}-\d{4})\r?$", parts(mail)[0], re.MULTILINE)
         assert code is not None
         assert code[1].encode() not in book
