@@ -11,6 +11,7 @@ import asyncio
 import collections
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -137,9 +138,10 @@ class ClientHandler(server.LiveConnectionHandler):
         except asyncio.CancelledError as cancelled:
             # The frame keeps the exception, whose traceback keeps the frame, until the collector comes by.
             raise cancelled.with_traceback(None) from None
-        except KeyError:
+        except KeyError as missing:
             if connection not in self._given:
                 raise
+            traceback.clear_frames(missing.__traceback__)  # they keep the same
             self.sessions.kept.put(self._given[connection])  # it is open, and nobody reads it any more
 
     def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
