@@ -5,6 +5,7 @@
 `matcher` which form stands there, and what may still become one: `Layers`
 `secrets` all secrets, and what stands in their place: `SecretSet`
 `stream`  the same over a body that arrives in pieces: `SecretStream`
+`lines`   what is broken over lines there: `LineStream`
 `decode`  content codings undone as they stream, within bounds: `Decoder`
 `body`    both in one: `BodyRedactor`
 `fields`  members of a JSON document, named by JSONPath: `Fields`

@@ -7,13 +7,17 @@ the greater part. Whole forms would be a thousand times the beginnings, and are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import hyperscan
 
 HEAD: Final = 8
 """Bytes of each form that are looked for; more cost time to build, fewer are met in other text."""
+
+
+type Meet = Callable[[int, int, int, int, object], None]
+"""What is called for each match: its pattern's number, …, where it ends, …"""
 
 
 class Heads:
@@ -36,18 +40,27 @@ class Heads:
         def meet(number: int, _from: int, end: int, _flags: int, _context: object) -> None:
             met.append(end - lengths[number])
 
-        try:
-            self._database.scan(data, match_event_handler=meet)
-        except hyperscan.ScratchInUseError:  # another thread is searching
-            met.clear()
-            self._database.scan(data, match_event_handler=meet, scratch=hyperscan.Scratch(self._database))
+        scan(self._database, data, meet, met.clear)
         return sorted(met) if met else met
 
 
 def _compiled(heads: list[bytes]) -> hyperscan.Database:
     """Patterns of escaped bytes: the interface for literals cannot be given a zero byte."""
+    return compiled([b"".join(b"\\x%02x" % byte for byte in head) for head in heads])
+
+
+def compiled(expressions: list[bytes]) -> hyperscan.Database:
+    """Patterns that are searched for together."""
     database = hyperscan.Database()
-    expressions = [b"".join(b"\\x%02x" % byte for byte in head) for head in heads]
-    count = len(heads)
+    count = len(expressions)
     database.compile(expressions=expressions, ids=list(range(count)), elements=count, flags=[0] * count)
     return database
+
+
+def scan(database: hyperscan.Database, data: bytes, meet: Meet, forget: Callable[[], None]) -> None:
+    """Call `meet` for all that is met in `data`; `forget` says that it begins anew."""
+    try:
+        database.scan(data, match_event_handler=meet)
+    except hyperscan.ScratchInUseError:  # another thread is searching
+        forget()
+        database.scan(data, match_event_handler=meet, scratch=hyperscan.Scratch(database))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from wharfinger.rules.redact import lines
 from wharfinger.rules.redact.matcher import Layers
 from wharfinger.rules.redact.stream import SecretStream
 
@@ -54,7 +55,7 @@ class SecretSet:
 
     def within(self, data: bytes) -> bool:
         """Whether a secret stands in `data`: what `redact` would find, for less than it costs."""
-        return bool(self._layers.search(data, last=True)[0])
+        return bool(self._layers.search(data, last=True)[0]) or lines.within(data, self._layers)
 
     def text(self, text: str) -> tuple[str, Counter[str]]:
         """The same for text of the wire (header values, reason phrases), one character per byte.

@@ -66,6 +66,16 @@ def _padded(encode: Callable[[bytes], bytes]) -> Encoder:
     )
 
 
+def _in_lines(encode: Callable[[bytes], bytes], length: int, end: bytes) -> Encoder:
+    """Broken after so many letters, at any place of the data: between enough others."""
+
+    def encoder(data: bytes, dice: random.Random) -> bytes:
+        letters = encode(dice.randbytes(60 + dice.randrange(60)) + data + dice.randbytes(60))
+        return end.join(letters[at : at + length] for at in range(0, len(letters), length))
+
+    return encoder
+
+
 def _text(data: bytes) -> str:
     return data.decode("latin-1")
 
@@ -88,6 +98,15 @@ ESCAPES: dict[str, Encoder] = {
     "form": lambda data, _: quote_plus(data).encode(),
     "quoted-printable": lambda data, _: quopri.encodestring(data).replace(b"=\n", b""),
 }
+LINES: dict[str, Encoder] = {
+    "PEM": _in_lines(base64.b64encode, 64, b"\n"),
+    "MIME": _in_lines(base64.b64encode, 76, b"\r\n"),
+    "lines in JSON": _in_lines(base64.b64encode, 60, b"\\n"),
+    "lines in a form": _in_lines(base64.urlsafe_b64encode, 64, b"%0D%0A"),
+    "lines that are indented": _in_lines(base64.b64encode, 40, b"\n    "),
+    "hex in lines": _in_lines(lambda data: data.hex().encode(), 60, b"\n"),
+    "quoted-printable in lines": lambda data, dice: quopri.encodestring(b"\xe4" * dice.randrange(25) + data),
+}
 SPELLED_OUT: dict[str, Encoder] = {
     "every \\u": lambda data, _: b"".join(b"\\u%04x" % byte for byte in data),
     "every \\U": lambda data, _: b"".join(b"\\u%04X" % byte for byte in data),
@@ -97,9 +116,9 @@ SPELLED_OUT: dict[str, Encoder] = {
     "every &#x": lambda data, _: b"".join(b"&#x%x;" % byte for byte in data),
     "every =": lambda data, _: b"".join(b"=%02X" % byte for byte in data),
 }
-ONCE = {**ENCODINGS, **ESCAPES, **SPELLED_OUT}
-AFTER_SPELLED_OUT = {name: ONCE[name] for name in ("base64", "base64url", "hex", "HEX", *ESCAPES)}
-TWICE = {**ENCODINGS, **ESCAPES}
+ONCE = {**ENCODINGS, **ESCAPES, **SPELLED_OUT, **LINES}
+AFTER_SPELLED_OUT = {name: ONCE[name] for name in ("base64", "base64url", "hex", "HEX", *ESCAPES, "PEM")}
+TWICE = {**ENCODINGS, **ESCAPES, **LINES}
 
 COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda body: body,
@@ -121,6 +140,8 @@ WORDS = (
     b"ghp_16C7",
     b"eyJh",
     b'"},',
+    b"A" * 40 + b"\n",
+    b"=\n",
 )
 
 
@@ -136,8 +157,10 @@ def spelled(secret: str, dice: random.Random) -> tuple[str, bytes]:
     for _ in range(dice.choice((0, 1, 1, 2, 2, 2))):
         name = dice.choice(tuple(choice))
         data = choice[name](data, dice)
-        choice = AFTER_SPELLED_OUT if name in SPELLED_OUT else TWICE
         names.append(name)
+        if name in LINES:  # the lines of what is encoded again are not put together
+            break
+        choice = AFTER_SPELLED_OUT if name in SPELLED_OUT else TWICE
     return " of ".join(reversed(names)) or "plain", data
 
 

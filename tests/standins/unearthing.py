@@ -20,6 +20,7 @@ _DIGITS = re.compile(rb"[0-9A-Fa-f]{16,}")
 _THIRTY_TWO = re.compile(rb"[A-Z2-7]{13,}=*|[a-z2-7]{13,}=*")
 _BACKSLASHED = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([\"'\\/]))")
 _EQUALS = re.compile(rb"=(?:([0-9A-F]{2})|\r?\n)")
+_LINE_END = re.compile(rb"=?(?:\r?\n|(?:\\r)?\\n|(?:%0[Dd])?%0[Aa])[ \t]*")
 _GZIP = b"\x1f\x8b\x08"
 
 
@@ -39,9 +40,24 @@ def unearth(data: bytes, texts: Iterable[str], deep: int = DEEP) -> set[str]:
 
 def _decoded(data: bytes) -> Iterator[bytes]:
     """What may be meant by all of `data`, or by a part of it."""
-    for whole in (_unslashed(data), unquote_to_bytes(data), _unquoted_printable(data), _unmarked(data)):
+    unlined = _LINE_END.sub(b"", data)
+    if unlined != data:
+        yield from _runs(unlined)
+    for whole in (
+        _unslashed(data), unquote_to_bytes(data), _unquoted_printable(data), _unmarked(data), unlined
+    ):  # fmt: skip
         if whole != data:
             yield whole
+    yield from _runs(data)
+    yield data.replace(b"\0", b"")  # UTF-16, of whichever order
+    at = data.find(_GZIP)
+    while at >= 0:
+        yield _inflated(data[at:])
+        at = data.find(_GZIP, at + 1)
+
+
+def _runs(data: bytes) -> Iterator[bytes]:
+    """What runs of letters and digits stand for."""
     for run in _LETTERS.finditer(data):
         yield from _sixty_four(run.group())
     for run in _DIGITS.finditer(data):
@@ -50,11 +66,6 @@ def _decoded(data: bytes) -> Iterator[bytes]:
             yield bytes.fromhex(digits[: len(digits) & ~1].decode())
     for run in _THIRTY_TWO.finditer(data):
         yield from _thirty_two(run.group().upper().rstrip(b"="))
-    yield data.replace(b"\0", b"")  # UTF-16, of whichever order
-    at = data.find(_GZIP)
-    while at >= 0:
-        yield _inflated(data[at:])
-        at = data.find(_GZIP, at + 1)
 
 
 def _unslashed(data: bytes) -> bytes:
