@@ -15,10 +15,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from staging.stage import Operator
 from staging.world import SETTINGS, World
+from wharfinger.isolation.namespaces import opened
+from wharfinger.isolation.view import CannotIsolate
 
 SCRIPTS = Path(__file__).parents[2] / "scripts" / "netns"
 ONE, TWO = "wftest1", "wftest2"
@@ -134,8 +137,28 @@ def test_an_agent_works_in_it_as_another_user(world: World, namespaces: dict[str
         assert (
             script("run", ONE, "daemon", "bot", str(operator.folder), "--", "sh", "-c", past).returncode != 0
         )
+        _works_in_a_sandbox_there(operator, past)
     finally:
         operator.stop()
+
+
+def _works_in_a_sandbox_there(operator: Operator, past: str) -> None:
+    """By `run --isolate=netns:NAME`: by the proxy alone, and with nothing of ours to be seen."""
+    there = ("run", "--agent", "bot", "--as", "alice", f"--isolate=netns:{ONE}", "--")
+    fetch = "curl -sS -o /dev/null -w '%{http_code}\n' https://docs.python.org/3/; echo $STRIPE_API_KEY; "
+    fetch += f"cat {operator.folder}/agents.yaml; ls -A {operator.home}; grep CapEff /proc/self/status"
+    mark = operator.mark()
+    ran = operator.run(*there, "sh", "-c", fetch)
+    code, key, work, _, capabilities = ran.out.split()
+    assert (code, work, int(capabilities, 16)) == ("200", "work", 0), ran.said
+    assert key.startswith("sk_test_")
+    assert "No such file" in ran.err
+    assert f'the network namespace "{ONE}"' in ran.err
+    operator.mark()
+    (event,) = [row for row in operator.events(mark) if row["kind"] == "intent"]
+    assert (event["confinement"], event["identified_by"]) == ("none", "run token")
+    assert operator.run(*there, "sh", "-c", past, expect=None).code != 0
+    assert operator.run(*there, "sh", "-c", "exit 7", expect=None).code == 7
 
 
 @pytest.mark.timeout(300)
@@ -176,6 +199,9 @@ agents:
         assert asked(TWO, "bot") == "000 407"  # nobody's address, and no token
         assert asked(TWO, "twin") == "200 200"  # a token, where no agent's network is
         assert asked(ONE, "twin") == "000 407"  # a token that disagrees with the address
+        for name, wanted in ((ONE, "200 200"), (TWO, "000 407")):
+            ran = operator.run("run", "--agent", "bot", f"--isolate=netns:{name}", "--", *fetch, expect=None)
+            assert ran.out == wanted, ran.said
     finally:
         operator.stop()
 
@@ -189,6 +215,52 @@ def test_nothing_is_left(namespaces: dict[str, str]) -> None:
     assert HOST not in left
     assert "wharfinger" not in rules
     assert not Path(f"/etc/netns/{ONE}").exists()
+
+
+def test_no_packet_gets_anywhere_but_to_the_proxy() -> None:
+    """Sent as root from inside, by any protocol, with any source; counted where they would arrive."""
+    assert _told_outside() == {"outwards": [], "to the other": 0}
+
+
+def test_without_the_rules_packets_do_get_out() -> None:
+    """So that none arriving shows something."""
+    told = _told_outside("--open-wide")
+    assert len(told["outwards"]) > 5
+    assert told["to the other"] > 0
+
+
+def _told_outside(*options: str) -> Any:
+    attack = Path(__file__).parent / "clients" / "outside_netns.py"
+    apart = ["unshare", "--net", "--mount", "--propagation", "private"]
+    ran = subprocess.run(
+        [*apart, sys.executable, str(attack), str(SCRIPTS), *options],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize("asked", ["nothing-of-the-kind", "wf-a-file"])
+def test_run_enters_no_namespace_that_is_none(asked: str) -> None:
+    path = Path("/run/netns/wf-a-file")
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    try:
+        with pytest.raises(CannotIsolate) as raised:
+            opened(asked)
+    finally:
+        path.unlink()
+    assert asked in raised.value.message
+
+
+def test_an_ordinary_user_enters_none() -> None:
+    os.seteuid(pwd.getpwnam("daemon").pw_uid)
+    try:
+        with pytest.raises(CannotIsolate) as raised:
+            opened("agent-1")
+    finally:
+        os.seteuid(0)
+    assert "only root" in raised.value.message
 
 
 @pytest.mark.parametrize("arguments", [(), ("../x",), ("a" * 20,), ("ok", "port")])

@@ -113,8 +113,8 @@ class Nested(Operator):
         folder: Path | None = None,
         **variables: str,
     ) -> Ran:
-        """Run a command by `run --isolate`, which itself gets these descriptors."""
-        given = ("--agent", "bot", "--as", "alice", "--isolate", *arguments, "--", *command)
+        """Run a command by `run`, which isolates it by default, and itself gets these descriptors."""
+        given = ("--agent", "bot", "--as", "alice", *arguments, "--", *command)
         return self._end(self.typed("run", *given), self.environment | variables, descriptors, folder)
 
     def _end(
