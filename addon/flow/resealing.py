@@ -38,6 +38,8 @@ class Resealing:
         self._inner = inner
         self._limit = limit
         self._held: bytearray | None = None
+        self._head: http.Response | None = None
+        """What waits, and may hold the secret that the body does."""
         self._fleeting = Fleeting(permit.made)
 
     def __getattr__(self, name: str) -> Any:
@@ -66,6 +68,7 @@ class Resealing:
             head.headers.fields = tuple(
                 (name, self._fleeting.whole(value)) for name, value in head.headers.fields
             )
+        self._head = head
         return head
 
     def data(self, chunk: bytes) -> bytes:
@@ -78,6 +81,12 @@ class Resealing:
             raise Withheld("the answer holds a new secret, and is too large to be read")
         return b""
 
+    def trailers(self, trailers: http.Headers) -> http.Headers:
+        """What may follow the body. Raises `Withheld`: they come before the secret is known."""
+        if self._held is not None:
+            raise Withheld("the answer holds a new secret, and has fields behind its body")
+        return self._inner.trailers(trailers)
+
     def finish(self) -> bytes:
         """What is left once the body has ended. Raises `Withheld`."""
         returns = self._permit.decision.response.returns
@@ -85,7 +94,14 @@ class Resealing:
             return self._fleeting.feed(self._inner.finish()) + self._fleeting.finish()
         sealed = self._sealed(bytes(self._held), returns)
         # What was sealed may stand elsewhere in the body, and the other was made before it was known.
-        clean, _ = self._live.secrets_for(self._permit.session.who.agent).redact(sealed)
+        secrets = self._live.secrets_for(self._permit.session.who.agent)
+        clean, _ = secrets.redact(sealed)
+        if self._head is not None:
+            head = self._head.data
+            head.reason = secrets.redact(head.reason)[0]
+            head.headers.fields = tuple(
+                (secrets.redact(name)[0], secrets.redact(value)[0]) for name, value in head.headers.fields
+            )
         return self._fleeting.whole(self._inner.data(clean) + self._inner.finish())
 
     def _sealed(self, body: bytes, returns: Returns) -> bytes:

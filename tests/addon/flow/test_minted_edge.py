@@ -204,6 +204,22 @@ async def test_what_cannot_be_sealed_is_withheld(
     await nothing_shown(minting)
 
 
+@pytest.mark.parametrize("name", ["X-Token", "Location", "ETag", "Link"])
+async def test_it_is_taken_out_of_the_head_of_its_answer_too(
+    minting: Any, origin: Any, reply: Any, name: str
+) -> None:
+    """The head comes first, and the secret is known only once the body has been read."""
+    fields = [*JSON, (name, f"/tokens/{TOKEN}/x"), ("X-Other", "as it is")]
+    origin.answer = answering(reply, {"token": TOKEN, "refresh": REFRESH}, headers=fields)
+    tunnel = await minting.connect()
+    tunnel.writer.write(minting.raw("POST", "/token"))
+    head = await asyncio.wait_for(tunnel.reader.readuntil(b"\r\n\r\n"), 20)
+    assert head.startswith(b"HTTP/1.1 200")
+    assert b"as it is" in head
+    assert TOKEN.encode() not in head
+    await nothing_shown(minting)
+
+
 async def test_an_answer_that_refuses_passes(minting: Any, origin: Any, reply: Any) -> None:
     origin.answer = answering(reply, {"error": "no"}, status=401)
     answered = await minting.request("POST", "/token")
