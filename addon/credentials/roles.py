@@ -50,7 +50,8 @@ def assumed(credential: Credential, secrets: Mapping[str, str], now: float, _: P
     } | ({"ExternalId": credential.external_id} if credential.external_id else {})
     region = credential.region or _REGION
     url = credential.api_url or f"https://sts.{region}.amazonaws.com/"
-    keys, expires = _read(ask(url, **_signed(own, url, region, urlencode(form).encode(), now)))
+    body = urlencode(form).encode()
+    keys, expires = _read(ask(url, _signed(own, url, region, body, now), content=body))
     if expires < now + SHORTEST:
         raise NotFetched("STS gave keys that have ended", "see the clock")
     own_texts = (own.secret_key, own.session_token, own.access_key)
@@ -58,7 +59,7 @@ def assumed(credential: Credential, secrets: Mapping[str, str], now: float, _: P
     return Minted(keys.text(), expires, tuple(text for text in (*own_texts, *made) if text))
 
 
-def _signed(keys: signing.Keys, url: str, region: str, body: bytes, now: float) -> dict[str, object]:
+def _signed(keys: signing.Keys, url: str, region: str, body: bytes, now: float) -> dict[str, str]:
     parts = urlsplit(url)
     fields = [
         ("Host", parts.netloc),
@@ -67,10 +68,7 @@ def _signed(keys: signing.Keys, url: str, region: str, body: bytes, now: float) 
     request = signing.Outgoing("POST", parts.path or "/", fields, body)
     scope = Scope(keys.access_key, region, "sts")
     when = datetime.fromtimestamp(now, UTC)
-    return {
-        "headers": signing.signed(Secret("sts", keys.text()), scope, request, when),
-        "content": body,
-    }
+    return dict(signing.signed(Secret("sts", keys.text()), scope, request, when))
 
 
 def _read(answer: bytes) -> tuple[signing.Keys, float]:

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx2
 import jwt
+from wharfinger.credentials.asking import Web
 from wharfinger.credentials.sources import NotFetched
 
-SECONDS: Final = 10.0
-"""How long a token's server has to answer."""
 LIMIT: Final = 64 << 10
 """Bytes of an answer that are read."""
 UNKNOWN_LIFE: Final = 600.0
@@ -47,32 +45,20 @@ def post(url: str, **more: Any) -> Mapping[str, Any]:
     host = urlsplit(url).hostname
     try:
         answer = json.loads(ask(url, **more))
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
         raise NotFetched(f"{host} did not answer with JSON", "see that the URL is right")
     return answer
 
 
-def ask(url: str, **more: Any) -> bytes:
+def ask(url: str, headers: Mapping[str, str] | None = None, **more: Any) -> bytes:
     """What is answered to a POST. Raises `NotFetched`."""
     host = urlsplit(url).hostname
-    try:
-        with (
-            httpx2.Client(trust_env=False, follow_redirects=False, timeout=SECONDS) as client,
-            client.stream("POST", url, **more) as response,
-        ):
-            body = bytearray()
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > LIMIT:
-                    raise NotFetched(f"{host} answered more than {LIMIT} bytes", "see that the URL is right")
-            status = response.status_code
-    except httpx2.HTTPError as error:
-        raise NotFetched(f"{host} cannot be asked: {type(error).__name__}", "see that it is up") from None
-    if not 200 <= status < 300:
-        raise NotFetched(f"{host} refused with status {status}", "see that id and key are still good")
-    return bytes(body)
+    answer = Web(limit=LIMIT).ask("POST", url, headers or {}, **more)
+    if not 200 <= answer.status < 300:
+        raise NotFetched(f"{host} refused with status {answer.status}", "see that id and key are still good")
+    return answer.body
 
 
 def token(answer: Mapping[str, Any], now: float) -> Minted:

@@ -9,17 +9,18 @@ https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
-from wharfinger.credentials.sources import Asked, NotFetched, Value
+from wharfinger.credentials.asking import Web
+from wharfinger.credentials.sources import NotFetched, Value
 from wharfinger.credentials.stores import reading
+from wharfinger.credentials.stores.remote import Remote
 from wharfinger.rules.models.origins import Place
-from wharfinger.rules.models.sources import DeclaredSource
 
 _SECONDS: Final = 5
-"""To connect, and for each part of an answer; asked twice."""
+"""For each of two tries."""
 _CODES: Final = frozenset({
     "ResourceNotFoundException", "ParameterNotFound", "AccessDeniedException", "DecryptionFailure",
     "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId", "ThrottlingException",
@@ -28,25 +29,17 @@ _CODES: Final = frozenset({
 """Codes of errors that are told as they are: all others might be anything."""
 
 
-class _Aws:
+class _Aws(Remote):
     """What both have in common."""
 
     service: ClassVar[str]
 
-    def __init__(self, name: str, declared: DeclaredSource, asked: Asked) -> None:
-        """Asks nothing yet."""
-        self._name = name
-        self._declared = declared
-        self._asked = asked
-        self._client: tuple[Mapping[str, str], Any] | None = None
-        self._lock = threading.Lock()
+    _client: tuple[Mapping[str, str], Any] | None = None
 
     def read(self, place: Place) -> Value:
         """The newest version of the entry."""
         began = self._asked.means.now()
-        keys = {
-            key: self._asked.source(origin).fetch().text for key, origin in self._declared.origins.items()
-        }
+        keys = self._given()
         try:
             text, version = self.get(self._connected(keys), place.path)
         except NotFetched:
@@ -83,22 +76,40 @@ class _Aws:
             ) from None
         declared = self._declared
         config = Config(
-            connect_timeout=_SECONDS,
-            read_timeout=_SECONDS,
             retries={"total_max_attempts": 2, "mode": "standard"},
-            proxies={},
             ignore_configured_endpoint_urls=True,
         )
-        return Session(profile=declared.profile or None).create_client(
+        session = Session(profile=declared.profile or None)
+        session.register("before-send", self._send)
+        return session.create_client(
             self.service,
             region_name=declared.region,
             endpoint_url=declared.address or None,
-            verify=str(self._asked.folder / declared.ca) if declared.ca else None,
             aws_access_key_id=keys.get("access_key"),
             aws_secret_access_key=keys.get("secret_key"),
             aws_session_token=keys.get("session_token"),
             config=config,
         )
+
+    def _send(self, request: Any, **_: Any) -> Any:
+        """Ask in botocore's stead, whose time-outs are for each read and whose answers have no limit."""
+        from botocore.awsrequest import AWSResponse  # noqa: PLC0415 - an extra
+
+        fields = {
+            name: value.decode("latin-1") if isinstance(value, bytes) else str(value)
+            for name, value in request.headers.items()
+        }
+        web = Web(self._ca, _SECONDS)
+        answer = web.ask(request.method, request.url, fields, content=request.body or b"")
+        return AWSResponse(request.url, answer.status, dict(answer.headers), _Raw(answer.body))
+
+
+class _Raw(io.BytesIO):
+    """A body as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        """All of it."""
+        yield self.read()
 
 
 class AwsSecrets(_Aws):

@@ -10,38 +10,26 @@ https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant
 
 from __future__ import annotations
 
-import threading
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from wharfinger.credentials import token_servers
-from wharfinger.credentials.sources import Asked, NotFetched, Value
+from wharfinger.credentials.asking import Answer
+from wharfinger.credentials.sources import NotFetched, Value
 from wharfinger.credentials.stores import reading
-from wharfinger.credentials.stores.asking import Answer, Web
+from wharfinger.credentials.stores.remote import Tokened
 from wharfinger.credentials.token_servers import Minted
 from wharfinger.rules.models.origins import Place
-from wharfinger.rules.models.sources import DeclaredSource
 
 LOGIN: Final = "https://login.microsoftonline.com"
 METADATA: Final = "http://169.254.169.254"
 VERSION: Final = "7.4"
 _CLOUDS: Final = ("vault.azure.net", "vault.azure.cn", "vault.usgovcloudapi.net")
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-_EARLY: Final = 60.0
-"""Seconds before its end at which a token is not used any more."""
 
 
-class AzureVault:
+class AzureVault(Tokened):
     """See the module's head."""
-
-    def __init__(self, name: str, declared: DeclaredSource, asked: Asked) -> None:
-        """Asks nothing yet."""
-        self._name = name
-        self._declared = declared
-        self._asked = asked
-        self._web = Web(asked.folder / declared.ca if declared.ca else None)
-        self._token: Minted | None = None
-        self._lock = threading.Lock()
 
     def read(self, place: Place) -> Value:
         """The newest version of the entry, or the one after `/`."""
@@ -63,16 +51,8 @@ class AzureVault:
             (token.value, *token.hidden),
         )
 
-    def _signed_in(self, now: float) -> Minted:
-        with self._lock:
-            if self._token is None or self._token.expires - _EARLY <= now:
-                self._token = self._of_application(now) if self._declared.tenant else self._of_machine(now)
-            return self._token
-
-    def _forget(self, token: Minted) -> None:
-        with self._lock:
-            if self._token is token:
-                self._token = None
+    def _sign_in(self, now: float) -> Minted:
+        return self._of_application(now) if self._declared.tenant else self._of_machine(now)
 
     @property
     def _resource(self) -> str:
@@ -81,7 +61,7 @@ class AzureVault:
 
     def _of_application(self, now: float) -> Minted:
         declared = self._declared
-        given = {key: self._asked.source(origin).fetch().text for key, origin in declared.origins.items()}
+        given = self._given()
         form = {
             "grant_type": "client_credentials",
             "client_id": declared.client_id,

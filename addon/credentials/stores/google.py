@@ -10,14 +10,13 @@ https://cloud.google.com/compute/docs/access/authenticate-workloads#applications
 from __future__ import annotations
 
 import base64
-import threading
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from wharfinger.credentials import minting, token_servers
 from wharfinger.credentials.sources import Asked, NotFetched, Value
 from wharfinger.credentials.stores import reading
-from wharfinger.credentials.stores.asking import Web
+from wharfinger.credentials.stores.remote import Tokened
 from wharfinger.credentials.token_servers import Minted
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.origins import Place
@@ -28,22 +27,15 @@ METADATA: Final = "http://metadata.google.internal"
 _OF_MACHINE: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _FLAVOR: Final = {"Metadata-Flavor": "Google"}
-_EARLY: Final = 60.0
-"""Seconds before its end at which a token is not used any more."""
 
 
-class GoogleSecrets:
+class GoogleSecrets(Tokened):
     """See the module's head."""
 
     def __init__(self, name: str, declared: DeclaredSource, asked: Asked) -> None:
         """Asks nothing yet."""
-        self._name = name
-        self._declared = declared
-        self._asked = asked
+        super().__init__(name, declared, asked)
         self._address = declared.address or API
-        self._web = Web(asked.folder / declared.ca if declared.ca else None)
-        self._token: Minted | None = None
-        self._lock = threading.Lock()
 
     def read(self, place: Place) -> Value:
         """The newest version of the entry, or the one after `@`."""
@@ -75,28 +67,17 @@ class GoogleSecrets:
             hidden=(token.value, *token.hidden),
         )
 
-    def _signed_in(self, now: float) -> Minted:
-        with self._lock:
-            if self._token is None or self._token.expires - _EARLY <= now:
-                self._token = self._of_key(now) if self._declared.key is not None else self._of_machine(now)
-            return self._token
-
-    def _forget(self, token: Minted) -> None:
-        with self._lock:
-            if self._token is token:
-                self._token = None
+    def _sign_in(self, now: float) -> Minted:
+        return self._of_key(now) if self._declared.key is not None else self._of_machine(now)
 
     def _of_key(self, now: float) -> Minted:
-        held = {
-            key: self._asked.source(origin).fetch().text for key, origin in self._declared.origins.items()
-        }
         written = {
             "kind": "google",
             "key": str(self._declared.key),
             "scopes": [_SCOPE],
             "hosts": [urlsplit(self._address).hostname],
         }
-        return minting.mint(Credential.model_validate(written), held, now, None)
+        return minting.mint(Credential.model_validate(written), self._given(), now, None)
 
     def _of_machine(self, now: float) -> Minted:
         answer = self._web.ask("GET", METADATA + _OF_MACHINE, _FLAVOR)

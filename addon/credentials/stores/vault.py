@@ -12,7 +12,6 @@ https://developer.hashicorp.com/vault/api-docs/auth/token#renew-a-token-self.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +19,12 @@ from typing import Final
 from urllib.parse import quote
 
 from wharfinger.credentials import mounted
-from wharfinger.credentials.sources import Asked, NotFetched, Value
+from wharfinger.credentials.asking import Answer
+from wharfinger.credentials.sources import NotFetched, Value
 from wharfinger.credentials.stores import reading
-from wharfinger.credentials.stores.asking import Answer, Web
+from wharfinger.credentials.stores.remote import Remote
 from wharfinger.faults import Fault
 from wharfinger.rules.models.origins import Place
-from wharfinger.rules.models.sources import DeclaredSource
 
 POD: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 """Where Kubernetes puts the token of a pod's service account."""
@@ -46,17 +45,10 @@ class _Login:
     """What was signed in with."""
 
 
-class Vault:
+class Vault(Remote):
     """See the module's head."""
 
-    def __init__(self, name: str, declared: DeclaredSource, asked: Asked) -> None:
-        """Asks nothing yet."""
-        self._name = name
-        self._declared = declared
-        self._asked = asked
-        self._web = Web(asked.folder / declared.ca if declared.ca else None)
-        self._login: _Login | None = None
-        self._lock = threading.Lock()
+    _login: _Login | None = None
 
     def read(self, place: Place) -> Value:
         """The newest version of the entry."""
@@ -126,7 +118,7 @@ class Vault:
 
     def _sign_in(self, now: float) -> _Login:
         declared = self._declared
-        given = {key: self._asked.source(origin).fetch().text for key, origin in declared.origins.items()}
+        given = self._given()
         if declared.token is not None:
             return self._own(given["token"].strip(), now)
         if declared.role_id:

@@ -130,7 +130,7 @@ def test_an_answer_that_is_none_gives_nothing(source, close, fault, kind):
 def test_a_dead_endpoint_is_told(source):
     with socket.socket() as dead:
         dead.bind(("127.0.0.1", 0))
-        with pytest.raises(NotFetched, match="EndpointConnectionError"):
+        with pytest.raises(NotFetched, match="cannot be asked: ConnectError"):
             declared(source, f"http://127.0.0.1:{dead.getsockname()[1]}")("x")
 
 

@@ -16,9 +16,9 @@ from standins.running import wait
 from standins.vault import ROOT, Vault, soon
 from standins.web import NONSENSE
 from wharfinger.credentials import mounted
+from wharfinger.credentials.asking import Web
 from wharfinger.credentials.sources import NotFetched
 from wharfinger.credentials.stores import vault as subject
-from wharfinger.credentials.stores.asking import Web
 
 VALUE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 NEXT = "sk_next_9dR20PqMyjWDarjtT1zdp8ee"
