@@ -13,7 +13,7 @@ from rich.markup import escape
 from wharfinger.authoring.places import Found, Places
 from wharfinger.cli.common import REFUSED, config_option, data_folder, json_option, print_json
 from wharfinger.control import client
-from wharfinger.doctor import book, clients, credentials, live, machine
+from wharfinger.doctor import book, checks, clients, credentials, live
 from wharfinger.doctor.findings import Finding, Grade, fail, looked_at, ok, remark
 from wharfinger.doctor.machine import Place
 from wharfinger.rules.configuration import Configuration
@@ -72,7 +72,7 @@ def _findings(config: Path | None, agent: str | None) -> Iterator[Finding]:
     data = data_folder(found, configuration.settings.data)
     place = Place(configuration, data, Places.of_user().state, client.running(data))
     broken = False
-    for name, check in machine.CHECKS:
+    for name, check in checks.CHECKS:
         for finding in looked_at(name, partial(check, place)):
             broken |= finding.grade is Grade.FAIL and name in {"data", "lock", "ca", "ports"}
             yield finding

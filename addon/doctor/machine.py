@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import certifi
 from wharfinger.audit import reader
 from wharfinger.certs import bundle
 from wharfinger.certs.authority import KEY_FILE as CA_KEY
 from wharfinger.certs.authority import Authority
+from wharfinger.control.client import Client
 from wharfinger.doctor.findings import Finding, fail, ok, remark
 from wharfinger.faults import Fault
 from wharfinger.isolation import attaching, proof
@@ -207,18 +210,28 @@ def confinement(place: Place) -> Iterator[Finding]:
 
 
 def _out_of_reach(place: Place) -> Targets:
-    settings = place.configuration.settings
     data = place.data
     return Targets(
-        {
-            name: (endpoint.host.strip("[]"), endpoint.port)
-            for name, endpoint in (("proxy", settings.listen), ("console", settings.console))
-            if endpoint.port
-        },
+        _listening(place),
         (data / "control.sock", data / attaching.SOCKET),
         (data / KEY_FILE, data / STORE_FILE, DataFolder(data).ca / CA_KEY),
         (data, place.state),
     )
+
+
+def _listening(place: Place) -> dict[str, tuple[str, int]]:
+    """Where proxy and console are, or would be; as a running proxy says itself."""
+    settings = place.configuration.settings
+    if place.served:
+        with Client.connect(place.data, 15) as client:
+            said: Any = client.do("status")
+        urls = {name: urlsplit(str(said[name])) for name in ("proxy", "console")}
+        return {name: (url.hostname, url.port) for name, url in urls.items() if url.hostname and url.port}
+    return {
+        name: (endpoint.host.strip("[]"), endpoint.port)
+        for name, endpoint in (("proxy", settings.listen), ("console", settings.console))
+        if endpoint.port
+    }
 
 
 CHECKS = (

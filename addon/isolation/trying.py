@@ -18,7 +18,13 @@ from typing import Any
 
 TIOCSTI = 0x5412
 _PATIENCE = 2.0
-_BY_UDP = {"UDP": "192.0.2.1", "the metadata address": "169.254.169.254", "DNS": "8.8.8.8"}
+_METADATA = "169.254.169.254"
+_BY_UDP = {
+    "UDP": ("192.0.2.1", 53),
+    "QUIC": ("192.0.2.1", 443),
+    "the metadata address by UDP": (_METADATA, 53),
+    "DNS": ("8.8.8.8", 53),
+}
 
 
 class Stopped(Exception):
@@ -27,21 +33,27 @@ class Stopped(Exception):
 
 def ways(targets: dict[str, Any]) -> Iterator[tuple[str, Callable[[], object]]]:
     """What is tried: its name, and what raises where it leads nowhere."""
-    for name in ("proxy", "console"):
+    for name in ("proxy", "console", "machine's loopback", "machine's loopback by IPv6"):
         if name in targets:
-            yield f"a connection to the {name}", partial(_connect, socket.AF_INET, tuple(targets[name]))
+            host, port = targets[name]
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            yield f"a connection to the {name}", partial(_connect, family, (host, port))
     yield "TCP to the internet", lambda: _connect(socket.AF_INET, ("192.0.2.1", 443))
+    yield "the metadata address", lambda: _connect(socket.AF_INET, (_METADATA, 80))
     for name, address in _BY_UDP.items():
-        yield name, partial(_connect, socket.AF_INET, (address, 53), socket.SOCK_DGRAM)
+        yield name, partial(_connect, socket.AF_INET, address, socket.SOCK_DGRAM)
     yield "IPv6", lambda: _connect(socket.AF_INET6, ("2001:db8::1", 443), socket.SOCK_DGRAM)
     yield "ICMP", _ping
+    yield "ICMP by raw packets", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close()
     yield "packets", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
     yield "virtual machine sockets", lambda: socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM).close()
     yield "an abstract socket", lambda: _connect(socket.AF_UNIX, "\0" + targets["abstract"])
     for path in targets["sockets"]:
-        yield f"the socket {Path(path).name}", partial(_connect, socket.AF_UNIX, path)
+        yield f"the socket {path}", partial(_connect, socket.AF_UNIX, path)
     for path in targets["files"]:
         yield f"the file {Path(path).name}", partial(Path.read_bytes, Path(path))
+    for path in targets["folders"]:
+        yield f"the folder {path}", partial(_list, path)
     yield "another process", lambda: Path(f"/proc/{targets['process']}/environ").read_bytes()
     yield "a terminal's input", _push
     yield "capabilities", _capabilities
@@ -52,6 +64,11 @@ def _connect(family: int, address: Any, kind: int = socket.SOCK_STREAM) -> None:
     with socket.socket(family, kind) as sock:
         sock.settimeout(_PATIENCE)
         sock.connect(address)
+
+
+def _list(path: str) -> None:
+    if not list(Path(path).iterdir()):
+        raise Stopped("there is nothing in it")
 
 
 def _ping() -> None:

@@ -24,14 +24,17 @@ def targets(tmp_path: Path) -> Targets:
 
 def test_all_is_in_vain(targets: Targets) -> None:
     tried = proof.attempts(targets)
-    assert len(tried) > 12
+    assert {"QUIC", "ICMP", "the metadata address", "a connection to the machine's loopback"} <= tried.keys()
     assert [name for name, why in tried.items() if not why] == []
 
 
 @pytest.mark.parametrize(
     ("missing", "out"),
     [
-        ("--unshare-net", {"an abstract socket", "a connection to the proxy"}),
+        (
+            "--unshare-net",
+            {"an abstract socket", "a connection to the proxy", "a connection to the machine's loopback"},
+        ),
         ("--seccomp", {"virtual machine sockets"}),
     ],
 )
@@ -51,7 +54,7 @@ def test_what_is_missing_is_found(
         reached = Targets({"proxy": server.getsockname()}, targets.sockets, targets.files, targets.hidden)
         tried = proof.attempts(reached)
     found = {name for name, why in tried.items() if not why}
-    assert found & out
+    assert out <= found
 
 
 def test_without_bubblewrap_it_says_how_to_get_it(targets: Targets, monkeypatch: pytest.MonkeyPatch) -> None:
