@@ -1,4 +1,4 @@
-"""`run --isolate`: nothing but the door leads out, whatever is tried, as root and as an ordinary user."""
+"""`run`, isolated as by default: nothing but the door leads out, as root and as an ordinary user."""
 
 from __future__ import annotations
 
@@ -194,6 +194,7 @@ def test_without_bubblewrap_nothing_runs(operator: Nested) -> None:
     ran = operator.isolated("echo", "ran", PATH=str(programs))
     assert ran.code == 125
     assert "apt-get install bubblewrap" in ran.err
+    assert "--no-isolate" in ran.err
     assert "ran" not in ran.out
 
 

@@ -8,6 +8,7 @@ import json
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +17,13 @@ import pytest
 from staging import apis
 from staging.stage import PATIENCE, Agent, Operator, Ran, Watch, until
 from staging.world import World
+from wharfinger.isolation import landlock
 
 TELL = "import json, os; print(json.dumps(dict(os.environ)))"
 """A command that prints its environment."""
 LOOP = "trap 'echo caught; exit 9' TERM; echo started; while :; do sleep 0.05; done"
+
+needs_bubblewrap = pytest.mark.skipif(shutil.which("bwrap") is None, reason="needs bubblewrap")
 
 
 def behind(operator: Operator, *command: str, **variables: str) -> Ran:
@@ -96,6 +100,70 @@ def test_real_keys_are_taken_out_and_named(world: World, operator: Operator) -> 
 
 def test_says_what_is_not_protected(operator: Operator) -> None:
     assert "not isolated" in behind(operator, "true").err
+
+
+@pytest.mark.skipif(not landlock.is_there(), reason="the kernel has no Landlock, or an old one")
+def test_our_own_files_are_hidden_from_it_and_its_events_say_so(operator: Operator) -> None:
+    """Keys, configuration and data; as no boundary, and not called one."""
+    watch = Watch(operator, apis.DOCS)
+    keys = operator.home / ".local/state/wharfinger/people/alice.key"
+    ours = (keys, operator.folder / "agents.yaml", operator.data / "store.db")
+    for path in ours:
+        assert path.is_file()
+        assert behind(operator, "cat", str(path)).code != 0
+    fetch = "import urllib.request as u; print(u.urlopen('https://docs.python.org/3/').status)"
+    ran = behind(operator, sys.executable, "-c", fetch)
+    assert ran.out == "200\n", ran.said
+    assert "Landlock, no wall, hides" in ran.err
+    assert [event["confinement"] for event in watch.events() if event["kind"] == "intent"] == ["landlock"]
+
+
+@pytest.mark.skipif(not landlock.is_there(), reason="the kernel has no Landlock, or an old one")
+def test_what_lies_in_the_working_folder_is_not_said_to_be_hidden(operator: Operator) -> None:
+    """There the command has to work; so the person is warned, and events say `none`."""
+    mark = operator.mark()
+    fetch = (sys.executable, "-c", "import urllib.request as u; u.urlopen('https://docs.python.org/3/')")
+    ran = subprocess.run(
+        operator.typed("run", "--no-isolate", "--agent", "bot", "--as", "alice", "--", *fetch),
+        env=operator.environment, cwd=operator.folder, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert "move it out of the command's reach" in ran.stderr
+    assert "Landlock" not in ran.stderr
+    operator.mark()
+    assert [event["confinement"] for event in operator.events(mark) if event["kind"] == "intent"] == ["none"]
+
+
+@pytest.mark.parametrize(
+    ("options", "way_out"),
+    [
+        pytest.param((), "http://127.0.0.1:9128", marks=needs_bubblewrap),
+        (("--no-isolate",), "http://bot:wr_"),
+    ],
+)
+def test_shows_the_environment_and_runs_nothing(
+    operator: Operator, options: tuple[str, ...], way_out: str
+) -> None:
+    """In a sandbox the door says who it is, so that no token is needed; elsewhere the token is the run's."""
+    ran = operator.run("run", "--agent", "bot", "--as", "alice", *options, "--print", "--", "echo", "ran")
+    told = dict(line.partition("=")[::2] for line in ran.out.splitlines())
+    assert told["HTTPS_PROXY"].startswith(way_out)
+    assert "ran" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--isolate", "--no-isolate"), "opposites"),
+        (("--isolate=docker",), '"docker" is no kind of isolation'),
+        (("--no-isolate", "--write", "/tmp"), "for a sandbox"),
+    ],
+)
+def test_what_cannot_be_meant_is_125(operator: Operator, options: tuple[str, ...], said: str) -> None:
+    ran = operator.run("run", "--agent", "bot", "--as", "alice", *options, "--", "echo", "ran", expect=125)
+    assert said in ran.err
+    assert "ran" not in ran.out
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
