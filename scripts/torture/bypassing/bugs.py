@@ -12,11 +12,12 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bypassing import trial
+from bypassing import doing, trial
+from bypassing.deeds.all import every
 from bypassing.stage import ROOT, Stage, Wharfinger, copied
 
 
@@ -58,7 +59,7 @@ _SPELLING, _EXTRAS, _HEADERS = (
     "rules/requests/headers.py",
 )
 _BODIES, _PLACEHOLDERS, _PRESENTED = (
-    "rules/requests/bodies.py", "rules/requests/placeholders.py", "rules/recognition/presented.py",
+    "rules/requests/bodies.py", "rules/requests/placeholders.py", "rules/recognition/places.py", "rules/recognition/presented.py",
 )  # fmt: skip
 _DIAL, _RESPONSE, _HTTP1 = "addon/flow/dial.py", "addon/flow/response.py", "addon/flow/http1_agent.py"
 
@@ -115,10 +116,33 @@ BUGS: Final = (
     Bug("secrets in base64 are not looked for", "rules/redact/forms.py", "for run in _run(base64.b64encode, data, 3, 6):", "for run in ():", ("S10",)),
     Bug("secrets in hex are looked for in small letters", "rules/redact/forms.py", "yield digits.upper()", "yield digits", ("S10",)),
     Bug("secrets in pieces are not looked for", "rules/redact/matcher.py", "place = max(at, len(data) - self.longest + 1)", "return len(data)", ("S11",)),
+    Bug("keys of two lines are keys", "addon/credentials/values.py", 'if any(character < " " or "\\x7f" <= character <= "\\x9f" for character in value):', "if False:", ("S05",)),
+    Bug("a key may be two cookies", "addon/flow/upstream.py", 'if ";" in value or "," in value:', "if False:", ("S05",)),
+    Bug("new keys stay in the head of their answer", "addon/flow/resealing.py", "if self._head is not None:", "if False:", ("S15",)),
+    Bug("new keys are handed on", "addon/flow/resealing.py", "            self._held = bytearray()\n        head = self._inner.begin", "            self._held = None\n        head = self._inner.begin", ("S15",)),
+    Bug("what was unpacked says that it is packed", _RESPONSE, 'if has_body and low in _REFRAMED and not (low == "content-encoding" and self._is_as_it_came):', 'if has_body and low == "content-length":', ("S17",)),
+    Bug("what repeats a sensitive input is written down", "addon/audit/render.py", "return name.strip().casefold() in alike or self.hidden.holds(value)", "return name in call.sensitive", ("A09",)),
+    Bug("sensitive inputs are written down", "addon/audit/render.py", "        if not call.sensitive:\n            return False", "        if call.tool:\n            return False", ("A09",)),
+    Bug("upstreams are not verified", "addon/flow/tls.py", "verify=net_tls.Verify.VERIFY_PEER,", "verify=net_tls.Verify.VERIFY_NONE,", ("D07",)),
+    Bug("whose certificate it is does not matter", "addon/flow/tls.py", "        _verify_name(ssl_conn, server.sni)", "        pass", ("D07",)),
+    Bug("whoever says nothing stays", "addon/flow/listener.py", "if self._strangers and len(self._strangers) >= self._most // 2:", "if False:", ("D02",)),
+    Bug("of two keys of a file the last counts", "rules/documents/reading.py", """self._error(
+                mark, f'duplicate key "{key}"',""", """(lambda *_: None)(
+                mark, f'duplicate key "{key}"',""", ("D04",)),
+    Bug("every denial is told of by itself", "addon/audit/repeats.py", "if same not in self._counted and self._different.get(reason, 0) >= DIFFERENT:", "if False:", ("D05",)),
+    Bug("questions have no end", "addon/approvals/changes.py", "if self.pending(new.agent_id) >= cap:", "if False:", ("D06",)),
+    Bug("the intent is not waited for", "addon/deciding/gate.py", "            await self.book.write(\n                events.intent(", "            self.book.submit(\n                events.intent(", ("A01",)),
+    Bug("what could not be written counts as written", "addon/audit/writer.py", "self.trouble = self._explain(error)", "self._explain(error)", ("A02",)),
+    Bug("a full disk is noticed by nobody", "addon/audit/book.py", "if self._writer.full and not self._has_room(event):", "if False:", ("A03",)),
+    Bug("whose the file is does not matter", "addon/audit/writer.py", "        if (found.st_dev, found.st_ino) != self._identity:", "        if False:", ("A04",)),
+    Bug("the lock is not taken", "addon/keeping/lock.py", "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", ("A05",)),
+    Bug("events have no second clock", "addon/audit/placing.py", "int(self._clock.monotonic() * 1e9),", "now.microsecond,", ("A07",)),
+    Bug("syncs are not waited for", "addon/audit/writer.py", "            self.system.fdatasync(self._fd)", "            threading.Thread(target=self.system.fdatasync, args=(self._fd,)).start()", ("A10",)),
+    Bug("checkpoints from outside are not looked at", "addon/audit/claims.py", "claims = [Claim(name, 0, signed) for name, signed in outside]", "claims = []", ("A06",)),
 )  # fmt: skip
 
 
-def run(stage: Stage, tried: trial.Tried, numbers: Sequence[int]) -> int:
+def run(stage: Stage, tried: trial.Tried, asked: doing.Asked, numbers: Sequence[int]) -> int:
     """Try every bug, or those of these numbers; 0 if all were found."""
     wanted = list(enumerate(BUGS, 1)) if not numbers else [(n, BUGS[n - 1]) for n in numbers]
     found = 0
@@ -128,7 +152,7 @@ def run(stage: Stage, tried: trial.Tried, numbers: Sequence[int]) -> int:
     sound.stop()
     for number, bug in wanted:
         began = time.monotonic()
-        by = _found_by(sound, tried, number, bug)
+        by = _found_by_deeds(stage, asked, bug) or _found_by(sound, tried, number, bug)
         found += bool(by)
         verdict = f"found by {by}" if by else "NOT FOUND"
         print(f"{number:2} {bug.file}: {bug.says}: {verdict} ({time.monotonic() - began:.0f} s)", flush=True)
@@ -136,11 +160,29 @@ def run(stage: Stage, tried: trial.Tried, numbers: Sequence[int]) -> int:
     return 0 if found == len(wanted) else 1
 
 
+def _found_by_deeds(stage: Stage, asked: doing.Asked, bug: Bug) -> str:
+    """What is done of these classes, if anything is."""
+    themes = tuple(name for name in bug.classes if name in {theme.id for theme in every()})
+    if not themes:
+        return ""
+    folder = stage.root / "bug-of-deeds"
+    code = copied(folder)
+    bug.put(code / "wharfinger")
+    try:
+        done = doing.done(replace(asked, only=themes), code)
+    except RuntimeError as error:
+        return f"nothing works: {str(error).splitlines()[-1]}"
+    finally:
+        shutil.rmtree(folder)
+    wrong = [one for one in done if one.wrong]
+    return f"{len(wrong)} deeds, such as {wrong[0].says}: {wrong[0].wrong[:90]}" if wrong else ""
+
+
 def _found_by(sound: Wharfinger, tried: trial.Tried, number: int, bug: Bug) -> str:
     stage = sound.stage
     first = {tag: entry for tag, entry in tried.items() if entry[0].id in bug.classes}
     rest = {tag: entry for tag, entry in tried.items() if tag not in first}
-    for round_, chosen in enumerate((first, rest)):
+    for round_, chosen in enumerate(part for part in (first, rest) if part):
         folder = stage.root / f"bug-{number}-{round_}"
         code = copied(folder)
         bug.put(code / "wharfinger")
