@@ -59,7 +59,7 @@ _SPELLING, _EXTRAS, _HEADERS = (
     "rules/requests/headers.py",
 )
 _BODIES, _PLACEHOLDERS, _PRESENTED = (
-    "rules/requests/bodies.py", "rules/requests/placeholders.py", "rules/recognition/places.py", "rules/recognition/presented.py",
+    "rules/requests/bodies.py", "rules/requests/placeholders.py", "rules/recognition/presented.py",
 )  # fmt: skip
 _DIAL, _RESPONSE, _HTTP1 = "addon/flow/dial.py", "addon/flow/response.py", "addon/flow/http1_agent.py"
 
