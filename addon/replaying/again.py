@@ -29,7 +29,7 @@ ASSUMED: Final = (
     "extras, headers and bodies beyond the recorded inputs hold nothing that a pattern denies",
 )
 """What is taken for granted when a call is decided again."""
-_STRICTNESS: Final = {Verdict.ALLOW: 0, Verdict.ASK: 1, Verdict.DENY: 2}
+STRICTNESS: Final = {Verdict.ALLOW: 0, Verdict.ASK: 1, Verdict.DENY: 2}
 _NONE_ISSUED: Final = Placeholders({})
 
 
@@ -47,16 +47,17 @@ class Answer:
 
 
 class Again:
-    """Decides by one configuration."""
+    """Decides by one configuration; where it is to `explain`, with every step to the decision."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, *, explain: bool = False) -> None:
         self.configuration = configuration
+        self._explain = explain
         self._narrowed: dict[tuple[int, str, str, str, int], Tool | None] = {}
 
     def answer(self, held: Recorded) -> Answer:
         """What would be decided on a recorded request. Raises `Undecidable`."""
         decisions = [decision for _, decision in self.decisions(held)]
-        strictest = max(decisions, key=lambda decision: _STRICTNESS[decision.verdict])
+        strictest = max(decisions, key=lambda decision: STRICTNESS[decision.verdict])
         alike = [each for each in decisions if each.verdict is strictest.verdict]
         rules = tuple(dict.fromkeys(str(rule) for each in alike for rule in each.rules))
         return Answer(strictest.verdict, strictest.reason, rules)
@@ -70,7 +71,7 @@ class Again:
             facts = Facts(
                 _NONE_ISSUED, held.agent, reason=call.reason, origin=Origin.TEST, confinement=held.confinement
             )
-            decision = decide(self.configuration, request, facts, held.time)
+            decision = decide(self.configuration, request, facts, held.time, explain=self._explain)
             if call.tool == UNMATCHED and (held.query or held.size):
                 named = [each.tool for each in decision.calls if each.tool != UNMATCHED]
                 if named or not decision.calls:
