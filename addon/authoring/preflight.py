@@ -220,11 +220,11 @@ class _Look:
             yield remark("trust", "there is no certificate authority yet", "up, run and env make it")
 
     def confinement(self) -> Iterator[Finding]:
-        if self.known.confinement == "none":
+        if self.known.confinement in {"none", "landlock"}:
             yield remark(
                 "confinement",
-                "none: it can go round the proxy, and read your files, if it runs as your user",
-                f"run it with: wharfinger run --isolate --agent {self.agent}; or in a container",
+                f"{self.known.confinement}: it can go round the proxy, and read your files, as your user",
+                f"run it with: wharfinger run --agent {self.agent} (isolated, on Linux); or in a container",
             )
         else:
             yield ok("confinement", self.known.confinement)

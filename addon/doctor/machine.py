@@ -20,7 +20,7 @@ from wharfinger.certs.authority import Authority
 from wharfinger.control.client import Client
 from wharfinger.doctor.findings import Finding, fail, ok, remark
 from wharfinger.faults import Fault
-from wharfinger.isolation import attaching, proof
+from wharfinger.isolation import attaching, landlock, proof
 from wharfinger.isolation.proof import Targets
 from wharfinger.keeping import lock, people, private
 from wharfinger.keeping.keys import KEY_FILE
@@ -192,20 +192,21 @@ def confinement(place: Place) -> Iterator[Finding]:
         yield remark(
             "confinement",
             f"none: an agent that runs as your user can go round the proxy, and read your files; and for "
-            f"run --isolate, {fault.message}",
+            f"isolation, {fault.message}",
             fault.hint or "run it in a container, or as another user, whose only way out is the proxy",
         )
         return
     out = [name for name, why in tried.items() if not why]
     if out:
         text = f"a command in a sandbox can reach what it must not: {', '.join(out)}"
-        yield fail("confinement", text, "do not rely on run --isolate here; report this")
+        yield fail("confinement", text, "do not rely on isolation here; report this")
     else:
-        yield ok("confinement", f"run --isolate holds here: {len(tried)} ways out were tried in vain")
+        yield ok("confinement", f"what run isolates stays in: {len(tried)} ways out were tried in vain")
+        hidden = "but for wharfinger's own" if landlock.is_there() else "wharfinger's own among them"
         yield remark(
             "confinement",
-            "an agent that is run without --isolate can go round the proxy, and read your files",
-            "run agents with: wharfinger run --isolate",
+            f"an agent that is run with --no-isolate can go round the proxy, and read your files, {hidden}",
+            "run agents with: wharfinger run",
         )
 
 

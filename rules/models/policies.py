@@ -209,8 +209,8 @@ class Case(Written):
     headers: dict[HeaderName, Text] = Field(default_factory=dict, description="The request's headers.")
     body: Any = Field(default=None, description="The request's body: text as it is, else as JSON.")
     reason: Text | None = Field(default=None, description="The reason the agent gives.")
-    confinement: Literal["none", "isolated"] = Field(
-        default="none", description="Whether the agent is behind `run --isolate`."
+    confinement: Literal["none", "landlock", "isolated"] = Field(
+        default="none", description="How `run` keeps the agent: isolated is its sandbox."
     )
     instant: Instant = Field(default=DEFAULT_INSTANT, alias="at", description="When it takes place.")
     after: History | None = Field(
