@@ -8,6 +8,7 @@ the greater part. Whole forms would be a thousand times the beginnings, and are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 import hyperscan
@@ -16,8 +17,8 @@ HEAD: Final = 8
 """Bytes of each form that are looked for; more cost time to build, fewer are met in other text."""
 
 
-type Meet = Callable[[int, int, int, int, object], None]
-"""What is called for each match: its pattern's number, …, where it ends, …"""
+type Meet = Callable[[int, int, int, int, object], bool | None]
+"""What is called for each match: its pattern's number, …, where it ends, …; true ends the search."""
 
 
 class Heads:
@@ -59,8 +60,9 @@ def compiled(expressions: list[bytes]) -> hyperscan.Database:
 
 def scan(database: hyperscan.Database, data: bytes, meet: Meet, forget: Callable[[], None]) -> None:
     """Call `meet` for all that is met in `data`; `forget` says that it begins anew."""
-    try:
-        database.scan(data, match_event_handler=meet)
-    except hyperscan.ScratchInUseError:  # another thread is searching
-        forget()
-        database.scan(data, match_event_handler=meet, scratch=hyperscan.Scratch(database))
+    with suppress(hyperscan.ScanTerminated):
+        try:
+            database.scan(data, match_event_handler=meet)
+        except hyperscan.ScratchInUseError:  # another thread is searching
+            forget()
+            database.scan(data, match_event_handler=meet, scratch=hyperscan.Scratch(database))

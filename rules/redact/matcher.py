@@ -7,6 +7,7 @@ comes up while the proxy runs costs what its own forms cost, not those of all ot
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Final
 from wharfinger.rules.redact.forms import forms
 from wharfinger.rules.redact.heads import HEAD, Heads
 
+_LINE_END: Final = re.compile(rb"[\r\n]|\\[rn]|%0[DdAa]")
 LAYERS: Final = 3
 """Most matchers that are searched by in turn; beyond it, small ones are made one."""
 
@@ -22,7 +24,7 @@ LAYERS: Final = 3
 class Matcher:
     """The forms of one group of secrets."""
 
-    __slots__ = ("_beginnings", "_forms", "_heads", "_shorter", "_sorted", "longest", "values")
+    __slots__ = ("_beginnings", "_forms", "_heads", "_shorter", "_sorted", "lined", "longest", "values")
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = dict(values)
@@ -35,6 +37,8 @@ class Matcher:
         self._heads = Heads(self._sorted)
         self._beginnings = frozenset(_beginnings(self._sorted))
         self.longest = max(map(len, self._sorted), default=0)
+        self.lined = _LINE_END.search(b"\0".join(self._sorted)) is not None
+        """Whether lines end in one of the forms."""
 
     def __repr__(self) -> str:
         return f"Matcher({', '.join(sorted(set(self.values.values())))})"
@@ -96,6 +100,11 @@ class Layers:
 
     def __bool__(self) -> bool:
         return bool(self._matchers)
+
+    @property
+    def lined(self) -> bool:
+        """Whether lines end in one of the forms."""
+        return any(matcher.lined for matcher in self._matchers)
 
     def changed_to(self, values: Mapping[str, str]) -> Layers:
         """The same with these secrets; what is known of them already is kept."""

@@ -176,7 +176,7 @@ def answer(dice: random.Random) -> tuple[bytes, list[str]]:
             ways.append(way)
         elif kind == 2:
             parts.append(form[: dice.randrange(len(form))])
-        elif kind == 3:
+        elif kind == 3 and not way.startswith(tuple(LINES)):  # the first of some lines is whole
             parts.append(form[dice.randrange(len(form)) :])
         else:
             parts.append(dice.choice(WORDS))
