@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from wharfinger.authoring import checking, snapshot
+from wharfinger.rules.configuration import Configuration
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "scripts" / "docker"
+AGENTS = ("one", "two")
 
 
 @pytest.fixture
 def compose() -> Any:
     return yaml.safe_load((FOLDER / "compose.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def configuration() -> Configuration:
+    """The one that lies there to start from, checked with its tests."""
+    checked = checking.check(snapshot.read(FOLDER / "config"))
+    assert not checked.errors
+    assert checked.configuration is not None
+    return checked.configuration
 
 
 @pytest.fixture
@@ -33,22 +47,65 @@ def test_the_image_copies_what_there_is_and_is_not_roots() -> None:
     assert "--require-hashes" in text
 
 
-def test_the_agents_network_is_internal_and_the_proxy_alone_has_another(compose: Any) -> None:
-    services = compose["services"]
-    assert services["agent"]["networks"] == ["agent"]
-    assert compose["networks"]["agent"] == {"internal": True}
-    assert [name for name, service in services.items() if "outside" in service["networks"]] == ["proxy"]
+def test_each_agent_is_alone_with_the_proxy_in_an_internal_network(compose: Any) -> None:
+    services, networks = compose["services"], compose["networks"]
+    inner = {name for name, network in networks.items() if network.get("internal") is True}
+    for name in AGENTS:
+        (network,) = services[name]["networks"]
+        assert network in inner
+        inside = {other for other, service in services.items() if network in service["networks"]}
+        assert inside == {name, "proxy"}
+    assert [name for name in services if not set(services[name]["networks"]) <= inner] == ["proxy"]
+    assert set(networks) - inner == {"outside"}
 
 
-def test_nothing_of_the_host_or_of_the_proxys_data_is_given_to_the_agent(compose: Any) -> None:
-    agent, proxy = compose["services"]["agent"], compose["services"]["proxy"]
-    for service in (agent, proxy):
+def test_each_agent_is_known_by_the_address_that_it_has(compose: Any, configuration: Configuration) -> None:
+    """Which is its alone: in its network there is nobody else, and nobody may forge packets."""
+    subnets = {
+        name: ip_network(network["ipam"]["config"][0]["subnet"])
+        for name, network in compose["networks"].items() if "ipam" in network
+    }  # fmt: skip
+    assert not any(one.overlaps(two) for one, two in itertools.combinations(subnets.values(), 2))
+    assert set(configuration.agents) == set(AGENTS)
+    for name, agent in configuration.agents.items():
+        ((network, given),) = compose["services"][name]["networks"].items()
+        assert agent.source is not None
+        assert agent.source.cidr == (ip_network(given["ipv4_address"]),)
+        assert ip_address(given["ipv4_address"]) in subnets[network]
+        assert (
+            ip_address(compose["services"]["proxy"]["networks"][network]["ipv4_address"]) in subnets[network]
+        )
+
+
+def test_the_proxy_listens_where_agents_are_and_its_console_does_not(configuration: Configuration) -> None:
+    settings = configuration.settings
+    assert (settings.listen.host, settings.listen.port) == ("0.0.0.0", 8080)
+    assert settings.console.host == "127.0.0.1"
+    assert settings.data == "/data/wharfinger"
+
+
+def test_nothing_of_the_host_or_of_the_proxys_data_is_given_to_an_agent(compose: Any) -> None:
+    for name, service in compose["services"].items():
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
-        assert not {"privileged", "network_mode", "pid", "ipc", "ports"} & set(service)
+        assert service["read_only"] is True
+        assert service["pids_limit"]
+        assert service["mem_limit"]
+        assert not {"privileged", "network_mode", "pid", "ipc", "ports", "cap_add", "devices"} & set(service)
         assert not any("docker.sock" in volume for volume in service["volumes"])
-    assert not any(volume.startswith(("data:", "./config")) for volume in agent["volumes"])
-    assert proxy["read_only"] is True
+        if name in AGENTS:
+            assert "secrets" not in service
+            assert service["dns"] == ["127.0.0.1"]
+            places = {volume.partition(":")[0]: volume for volume in service["volumes"]}
+            assert set(places) == {"certificates", f"./work/{name}"}
+            assert places["certificates"].endswith(":ro")
+
+
+def test_a_secret_lies_where_the_configuration_reads_it(compose: Any) -> None:
+    text = (FOLDER / "config" / "credentials.yaml").read_text()
+    (name,) = compose["services"]["proxy"]["secrets"]
+    assert f"file:/run/secrets/{name}" in text
+    assert set(compose["secrets"]) == {name}
 
 
 def test_in_kubernetes_agents_reach_the_proxys_port_alone(objects: list[Any]) -> None:
@@ -63,3 +120,10 @@ def test_in_kubernetes_agents_reach_the_proxys_port_alone(objects: list[Any]) ->
     assert pod["automountServiceAccountToken"] is False
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod)
+    assert named["Service", "wharfinger"]["selector"] == {"app": "wharfinger"}
+    (entrance,) = named["NetworkPolicy", "the-proxy-is-for-agents"]["ingress"]
+    assert entrance["from"] == [{"podSelector": {"matchLabels": {"wharfinger": "agent"}}}]
+    assert entrance["ports"] == [{"protocol": "TCP", "port": 8080}]
