@@ -17,6 +17,8 @@ HEAD: Final = 8
 """Bytes of each form that are looked for; more cost time to build, fewer are met in other text."""
 
 
+type Database = hyperscan.Database
+"""Patterns, ready to be searched for."""
 type Meet = Callable[[int, int, int, int, object], bool | None]
 """What is called for each match: its pattern's number, …, where it ends, …; true ends the search."""
 

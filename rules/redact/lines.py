@@ -28,8 +28,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
-import hyperscan
-from wharfinger.rules.redact.heads import compiled, scan
+from wharfinger.rules.redact.heads import Database, compiled, scan
 from wharfinger.rules.redact.matcher import Layers
 
 RUN: Final = 32
@@ -256,7 +255,7 @@ def _ends(whole: bytes) -> list[int]:
     return sorted(met)
 
 
-def _databases(whole: bytes) -> Iterator[hyperscan.Database]:
+def _databases(whole: bytes) -> Iterator[Database]:
     """What is to be looked for, each where it can be: together they take twenty times as long."""
     if b"\n" in whole:
         yield _database(_PLAIN)
@@ -267,7 +266,7 @@ def _databases(whole: bytes) -> Iterator[hyperscan.Database]:
 
 
 @functools.cache
-def _database(end: bytes) -> hyperscan.Database:
+def _database(end: bytes) -> Database:
     """A pattern for each last letter takes a third of the time where texts have short lines."""
     return compiled(
         [b"=" + end, *(_CLASS + b"{%d}\\x%02x" % (RUN - 1, last) + end for last in sorted(_LETTERS))]
