@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bypassing import bugs, namespace, report, trial
+from bypassing import bugs, doing, namespace, report, trial
 from bypassing.classes import every
 from bypassing.stage import Plain, Stage, Wharfinger
 from bypassing.trial import Result
@@ -35,7 +35,7 @@ def main(arguments: argparse.Namespace) -> int:
     rng = random.Random(arguments.seed)
     classes = [each for each in every() if not arguments.only or each.id in arguments.only]
     tried = trial.chosen(classes, arguments.share, rng)
-    method = (
+    method = (  # and deeds: see `bypassing/deeds`
         f"{len(tried)} vectors and look-alikes in {len(classes)} classes as raw bytes, {trial.WORKERS} at a "
         "time, through one proxy; judged by the records of origins and name server, and by the book"
     )
@@ -49,8 +49,11 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _run(stage: Stage, tried: trial.Tried, arguments: argparse.Namespace) -> int:
+    asked = doing.Asked(arguments.seed, arguments.share, tuple(arguments.only))
     if arguments.bugs is not None:
-        return bugs.run(stage, tried, arguments.bugs)
+        return bugs.run(stage, tried, asked, arguments.bugs)
+    if not tried:
+        return report.tell({}, doing.done(asked), verbose=arguments.verbose)
     results: dict[str, Result] = {}
     proxies: list[Wharfinger | Plain] = [Wharfinger(stage)]
     if arguments.against == "plain":
@@ -68,9 +71,10 @@ def _run(stage: Stage, tried: trial.Tried, arguments: argparse.Namespace) -> int
         if isinstance(proxy, Wharfinger):
             print(proxy.run("audit", "verify").strip().splitlines()[-1])
             report.spilled(results[proxy.name], stage, proxy)
+    done = [] if arguments.bytes else doing.done(asked)
     if arguments.table is not None:
-        report.write(arguments.table, results)
-    return report.tell(results, verbose=arguments.verbose)
+        report.write(arguments.table, results, done)
+    return report.tell(results, done, verbose=arguments.verbose)
 
 
 def read(argv: list[str]) -> argparse.Namespace:
@@ -81,6 +85,7 @@ def read(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of secrets and samples")
     parser.add_argument("--share", type=float, default=1.0, help="how much of each class to try")
     parser.add_argument("--only", nargs="+", default=(), metavar="ID", help="classes to try, such as P01")
+    parser.add_argument("--bytes", action="store_true", help="leave out what is no bytes on a socket")
     parser.add_argument("--against", choices=["plain"], help="what else to try it on")
     parser.add_argument("--bugs", nargs="*", type=int, metavar="NUMBER", help="try seeded bugs, all or these")
     parser.add_argument("--table", type=Path, metavar="FILE", help="where to write the table of counts")

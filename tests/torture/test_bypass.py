@@ -14,6 +14,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from bypassing import bugs, namespace, reflecting, spotting, vectors  # noqa: E402
 from bypassing.classes import every  # noqa: E402
+from bypassing.deeds.all import every as deeds  # noqa: E402
 from bypassing.permitted import permitted  # noqa: E402
 from bypassing.record import Connection  # noqa: E402
 from bypassing.wire import Odd, Seen, parsed  # noqa: E402
@@ -33,7 +34,7 @@ def trial(*arguments: str) -> tuple[int, str]:
 @NAMESPACES
 @pytest.mark.timeout(300)
 def test_of_a_sample_of_every_class_nothing_gets_through_and_nothing_harmless_is_kept_out() -> None:
-    code, said = trial("--share", "0.06", "--seed", "7")
+    code, said = trial("--share", "0.06", "--seed", "7", "--bytes")
     assert code == 0, said
     (row,) = re.findall(
         r"\*\*all (\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\*", said
@@ -43,6 +44,18 @@ def test_of_a_sample_of_every_class_nothing_gets_through_and_nothing_harmless_is
     assert tried > 200
     assert alike >= classes
     assert (through, kept) == (0, 0)
+
+
+@NAMESPACES
+@pytest.mark.timeout(300)
+def test_of_a_sample_of_what_is_done_to_it_nothing_comes() -> None:
+    code, said = trial("--share", "0.1", "--seed", "7", "--only", "A05", "A06", "A07", "D04")
+    assert code == 0, said
+    (row,) = re.findall(r"\*\*all 4\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)\*\*", said)
+    tried, alike, kept = map(int, row)
+    assert tried > 30
+    assert alike >= 4
+    assert kept == 0
 
 
 @NAMESPACES
@@ -61,6 +74,18 @@ def test_there_is_as_much_as_is_said() -> None:
     assert sum(len(each.alike) for each in classes) >= 500
     assert len(bugs.BUGS) >= 40
     assert all(each.vectors and each.alike for each in classes)
+
+
+def test_every_class_of_the_catalogue_is_tried() -> None:
+    """H, P, F, S, D and A, whole."""
+    wanted = {
+        f"{letter}{number:02}"
+        for letter, most in (("H", 23), ("P", 10), ("F", 10), ("S", 18), ("D", 7), ("A", 10))
+        for number in range(1, most + 1)
+    }
+    themes = deeds()
+    assert wanted <= {each.id for each in every()} | {theme.id for theme in themes}
+    assert {theme.id for theme in themes} <= {name for bug in bugs.BUGS for name in bug.classes}
 
 
 def test_every_vector_can_be_told_by_its_tag() -> None:

@@ -14,21 +14,41 @@ A look-alike has failed when it did not reach its origin, exactly once, and was 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
+from bypassing import minting, values
 from bypassing.agent import Heard
 from bypassing.permitted import SHARING, named, one_host, permitted, plain_fields
 from bypassing.record import Connection, Witnessed
 from bypassing.spotting import spot
-from bypassing.vectors import Class, Held, Vector
+from bypassing.vectors import Class, Held, Vector, marked
 from bypassing.wire import Odd, Seen, parsed, unmasked
-from bypassing.world import API, CDN, CHAT, EVIL, FILES, NUMBERS, OPEN, OTHER, PLAIN, QUERY, REBOUND, is_trap
+from bypassing.world import (
+    API,
+    BROKEN,
+    CDN,
+    CHAT,
+    EVIL,
+    FILES,
+    MUTE,
+    NUMBERS,
+    ODD,
+    OPEN,
+    OTHER,
+    PLAIN,
+    QUERY,
+    REBOUND,
+    is_trap,
+)
 
+_KEPT_OUT = re.compile(r"/pins/|/odd/\d+/path/")
+"""Paths that hold what the book must not: it has a digest of them."""
 TAG = re.compile(rb"v\d{5}[xk]", re.IGNORECASE)
 
 
@@ -133,6 +153,8 @@ class Judge:
             expected = "authorization"
         elif seen.host == OTHER:
             key, expected = self.secrets["OTHER"], "x-api-key"
+        elif seen.host == ODD:
+            target, fields = values.taken(seen)
         if expected is not None:
             if seen.values(expected) != [key]:
                 raise Odd("its own credential does not stand in its place")
@@ -142,12 +164,16 @@ class Judge:
             if keys != [self.secrets["QUERY"]]:
                 raise Odd("its own credential does not stand in its place")
             target = seen.path
-        if any(name in logins for name, _ in fields) and seen.host not in (OPEN, PLAIN, CDN, *SHARING):
+        if (
+            any(name in logins for name, _ in fields)
+            and seen.host not in (OPEN, PLAIN, CDN, *SHARING)
+            and not seen.host.endswith(BROKEN)
+        ):
             raise Odd("a credential of the agent's own, beside or for the one bound")
         rest = "\n".join([target, *(f"{name}: {value}" for name, value in fields)]).encode("latin-1")
         rest += b"\n" + seen.body + b"\n" + unmasked(seen.later)
         views = (rest, unquote_to_bytes(rest), unquote_to_bytes(unquote_to_bytes(rest)))
-        for secret in self.secrets.values():
+        for secret in (*self.secrets.values(), *values.FIT):
             if any(secret.encode() in view for view in views):
                 raise Odd("a secret where it must not be")
         mine = {text for held in self.held.values() for mark, text in held.items() if mark != "AUTH"}
@@ -155,7 +181,7 @@ class Judge:
             raise Odd("a placeholder, upstream")
 
     def _queries(self, queries: Sequence[str]) -> None:
-        known = {*NUMBERS.values(), *REBOUND} - {EVIL}
+        known = {*NUMBERS.values(), *REBOUND, MUTE} - {EVIL}
         for name in queries:
             if name.lower() not in known:
                 self._found(name.encode(), f"asked for the address of {name[:80]}")
@@ -164,24 +190,32 @@ class Judge:
 
     def _book(self, events: Sequence[Any]) -> None:
         intents = Counter(
-            (event["method"], event["host"], event["path"]) for event in events if event["kind"] == "intent"
+            (event["method"], event["host"], event.get("path", ""))
+            for event in events
+            if event["kind"] == "intent"
         )
         for sent, count in self._sent.items():
-            if intents[sent] < count:
+            if intents[sent] < count and not _KEPT_OUT.match(sent[2]):
                 self._found(sent[2].encode(), f"sent {count} times with {intents[sent]} intents in the book")
+        written = "\n".join(json.dumps(event, ensure_ascii=False) for event in events)
+        told = written + unquote(written)
+        for tag, (_, vector, _) in self.tried.items():
+            if vector.unwritten and marked(vector.unwritten, {}, tag, None).decode() in told:
+                self.verdict.succeeded[tag].append("the book tells what is to be kept out of it")
 
     # What the agent heard
 
     def _listen(self, tag: str, vector: Vector) -> None:
         heard = self.heard[tag]
-        secrets = [secret.encode() for secret in self.secrets.values()]
+        every = (*self.secrets.values(), *values.FIT, minting.token(f"{tag}x"))
+        secrets = [secret.encode() for secret in every]
         whole = heard.raw + b"\n" + heard.body
         if (
             spot(whole, secrets, deep=200 <= heard.status < 500 and b'"type":"wharfinger"' not in whole)
             is not None
         ):
             self.verdict.succeeded[tag].append("the agent heard a secret")
-        if vector.deaf_to and vector.deaf_to in whole:
+        if vector.deaf_to and (vector.deaf_to in whole or vector.deaf_to in whole.lower()):
             self.verdict.succeeded[tag].append(f"the agent heard {vector.deaf_to!r}")
 
     def _passed(self, tag: str) -> None:

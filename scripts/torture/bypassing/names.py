@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 
 from bypassing.record import Recorder
-from bypassing.world import ADDRESSES, API, EVIL, INTERNAL, SHIFTY
+from bypassing.world import ADDRESSES, API, EVIL, INTERNAL, MUTE, SHIFTY
 
 SERVER = ("127.0.0.53", 53)
 A, CNAME, AAAA = 1, 5, 28
@@ -94,6 +94,8 @@ def main(path: str) -> None:
             query, peer = server.recvfrom(4096)
             name, kind, answer = answered(zone, query)
             recorder.write(what="query", name=name, kind=kind)
+            if name.lower() == MUTE:
+                continue
             server.sendto(answer, peer)
 
 

@@ -14,10 +14,11 @@ import ssl
 import struct
 import sys
 import threading
+from pathlib import Path
 from typing import cast
 from urllib.parse import unquote
 
-from bypassing import reflecting
+from bypassing import broken, minting, reflecting
 from bypassing.record import Recorder
 from bypassing.world import CDN, TRAP_PORTS, is_trap
 
@@ -33,6 +34,7 @@ class Origin:
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(chain)
         self._context.sni_callback = self._note_name
+        self._folder = Path(chain).parent
         self._names: dict[int, str | None] = {}
 
     def _note_name(self, stream: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
@@ -58,13 +60,22 @@ class Origin:
         with contextlib.suppress(OSError, ValueError, struct.error), stream:
             stream.settimeout(60)
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if broken.serve(stream, address):
+                return
             if port in TLS_PORTS and not is_trap(address):
-                stream = self._context.wrap_socket(stream, server_side=True)
+                stream = self._context_of(address).wrap_socket(stream, server_side=True)
                 name = self._names.pop(id(stream), None)
                 self._recorder.write(what="tls", number=number, sni=name)
             Talk(stream, self._recorder, number).run()
             with contextlib.suppress(OSError):
                 stream.shutdown(socket.SHUT_WR)
+
+    def _context_of(self, address: str) -> ssl.SSLContext:
+        context = broken.context(self._folder, address)
+        if context is None:
+            return self._context
+        context.sni_callback = self._note_name
+        return context
 
 
 class Talk:
@@ -92,9 +103,14 @@ class Talk:
             if fields.get("upgrade", "").lower() == "websocket":
                 self._socket(fields)
                 return
+            if (half := broken.answer(fields.get("host", ""))) is not None:
+                self._stream.sendall(half[0])
+                if half[1]:
+                    return
+                continue
             for piece in reply(head, fields):
                 self._stream.sendall(piece)
-            if any(way in head for way in (b"~until-close/", b"~old/", b"/raw/")):
+            if any(way in head for way in (b"~until-close/", b"~old/", b"/raw/", b"/until-close/")):
                 return
 
     def _skip_body(self, fields: dict[str, str]) -> None:
@@ -166,6 +182,8 @@ def reply(head: bytes, fields: dict[str, str]) -> list[bytes]:
             made = _reflected(secret, how, fields)
         case ["raw", how, *_] if how in reflecting.RAW:
             made = [reflecting.RAW[how]]
+        case ["mint", how, tag] if how in minting.REPLIES:
+            made = [minting.REPLIES[how](minting.token(tag))]
         case ["fetch", tag]:
             made = [reflecting.message(b"", f"Location: https://{CDN}/pkg/{tag}", status="302 Found")]
         case ["masked", tag]:

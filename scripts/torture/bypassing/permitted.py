@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from bypassing.record import Connection
 from bypassing.wire import Odd, Seen
-from bypassing.world import ALIAS, API, CDN, CHAT, FILES, OPEN, OTHER, PLAIN, QUERY, REBOUND
+from bypassing.world import ALIAS, API, BROKEN, CDN, CHAT, FILES, ODD, OPEN, OTHER, PLAIN, QUERY, REBOUND
 
 _ACTING = re.compile(
     r"x[-_](http[-_])?method([-_]override)?|x[-_]http[-_](method|verb).*|x[-_](original|rewrite|override)[-_].*"
@@ -78,12 +78,14 @@ def _plain_path(seen: Seen) -> str:
 
 def permitted(seen: Seen) -> None:
     """Raises `Odd` for a request that policy does not allow."""
+    if seen.host == ODD:
+        return  # `values` has read it
     path = _plain_path(seen)
     query = parse_qsl(seen.target.partition("?")[2], keep_blank_values=True)
     names = [name.strip().lower().split("[")[0] for name, _ in query]
     if _OVERRIDES & set(names) - ({"key"} if seen.host in (QUERY, OPEN, PLAIN) else set()):
         raise Odd("a parameter that overrides or logs in")
-    host = "rebound" if seen.host in SHARING else seen.host
+    host = "rebound" if seen.host in SHARING or seen.host.endswith(f".{BROKEN}") else seen.host
     for where, methods, pattern, check in _TABLE:
         if where == host and seen.method in methods and re.fullmatch(pattern, path):
             if check is not None:
@@ -200,6 +202,9 @@ _TABLE: tuple[tuple[str, set[str], str, Callable[[Seen, Any], None] | None], ...
     (API, {"POST"}, r"/graphql/[^/]+", _graphql),
     (API, {"GET", "HEAD"}, r"/(reflect|raw)/[^/]+/[^/]+", None),
     (API, {"GET"}, r"/(masked|login)/[^/]+", None),
+    (API, {"POST"}, r"/mint/[^/]+/[^/]+", lambda seen, _: _json(seen) and None),
+    (API, {"POST"}, r"/pin/[^/]+", None),
+    (API, {"GET"}, r"/pins/[^/]+/[^/]+", None),
     (OTHER, {"GET"}, r"/things/[^/]+|/reflect/[^/]+/[^/]+", None),
     (QUERY, {"GET"}, r"/entries/[^/]+|/reflect/[^/]+/[^/]+", None),
     (FILES, {"PUT"}, r"/upload/[^/]+", None),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bypassing import doing
+from bypassing.deeds import Done
 from bypassing.spotting import spot
 from bypassing.stage import Stage, Wharfinger
 from bypassing.trial import Result
@@ -26,20 +28,26 @@ def spilled(result: Result, stage: Stage, proxy: Wharfinger) -> None:
             result.verdict.succeeded["?"].append(f"a secret stands in {path.relative_to(stage.root)}")
 
 
-def tell(results: Mapping[str, Result], *, verbose: bool) -> int:
+def tell(results: Mapping[str, Result], deeds: Sequence[Done], *, verbose: bool) -> int:
     """Print findings and counts; 1 if wharfinger let something through, or kept something harmless out."""
-    ours = results["wharfinger"]
     for name, result in results.items():
         if name == "wharfinger" or verbose:
             for line in list(_findings(result))[:SHOWN]:
                 print(f"{name}: {line}")
-    for line in table(results):
+    for one in deeds:
+        if one.wrong:
+            kind = "KEPT OUT: look-alike" if one.harmless else "GOT THROUGH:"
+            print(f"wharfinger: {kind} {one.theme}: {one.says}: {one.wrong}")
+    for line in table(results, deeds):
         print(line)
-    bad = len(ours.verdict.succeeded) + len(ours.verdict.failed)
-    if not ours.verdict.arrived:
-        print("nothing was shown: no request reached an origin")
-        return 1
-    return 1 if bad else 0
+    bad = sum(bool(one.wrong) for one in deeds)
+    if results:
+        ours = results["wharfinger"]
+        bad += len(ours.verdict.succeeded) + len(ours.verdict.failed)
+        if not ours.verdict.arrived:
+            print("nothing was shown: no request reached an origin")
+            return 1
+    return 1 if bad or not (results or deeds) else 0
 
 
 def _findings(result: Result) -> Iterator[str]:
@@ -59,27 +67,32 @@ def _described(result: Result, tag: str) -> str:
     return f"{tag} {kind}{each.name}: connect={vector.connect!r} sni={vector.sni!r} {sends[:400]!r}"
 
 
-def table(results: Mapping[str, Result]) -> Iterator[str]:
-    """The counts of each class, in Markdown."""
-    counts = {name: result.by_class() for name, result in results.items()}
+def table(results: Mapping[str, Result], deeds: Sequence[Done] = ()) -> Iterator[str]:
+    """The counts of each class, in Markdown; what is done on wharfinger alone has no count of others."""
+    counts = {name: dict(result.by_class()) for name, result in results.items()} or {"wharfinger": {}}
     ours = counts["wharfinger"]
-    heads = "".join(f" | through {_shown(name)}" for name in results)
+    ours.update(doing.by_class(deeds))
+    heads = "".join(f" | through {_shown(name)}" for name in counts)
     yield f"| class | vectors | look-alikes | kept out{heads} |"
-    yield "|---|--:|--:|--:|" + "--:|" * len(results)
-    for each, (vectors, _, alike, out) in ours.items():
-        through = "".join(f" | {counts[name][each][1]}" for name in results)
+    yield "|---|--:|--:|--:|" + "--:|" * len(counts)
+    for each, (vectors, _, alike, out) in sorted(ours.items(), key=_placed):
+        through = "".join(f" | {counts[name][each][1] if each in counts[name] else '–'}" for name in counts)
         yield f"| {each} | {vectors} | {alike} | {out}{through} |"
     vectors, alike, out = (sum(row[place] for row in ours.values()) for place in (0, 2, 3))
-    sums = "".join(f" | **{sum(row[1] for row in counts[name].values())}**" for name in results)
+    sums = "".join(f" | **{sum(row[1] for row in counts[name].values())}**" for name in counts)
     yield f"| **all {len(ours)}** | **{vectors}** | **{alike}** | **{out}**{sums} |"
+
+
+def _placed(row: tuple[str, object]) -> tuple[int, str]:
+    return "HPFSDAV".index(row[0][0]), row[0]
 
 
 def _shown(name: str) -> str:
     return "the plain addon" if name == "plain" else name
 
 
-def write(path: Path, results: Mapping[str, Result]) -> None:
+def write(path: Path, results: Mapping[str, Result], deeds: Sequence[Done]) -> None:
     """Put the table where the page has its marks."""
-    made = "\n".join([_BEGIN, "", *table(results), "", _END])
+    made = "\n".join([_BEGIN, "", *table(results, deeds), "", _END])
     text = path.read_text()
     path.write_text(re.sub(f"{_BEGIN}.*{_END}", lambda _: made, text, flags=re.DOTALL))

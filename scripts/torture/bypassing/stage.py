@@ -25,13 +25,15 @@ from urllib.parse import urlsplit
 
 from wharfinger.demo import certificates
 
+from bypassing import broken, values
 from bypassing.vectors import Held
-from bypassing.world import ADDRESSES, EVIL, PROXY, REBOUND
+from bypassing.world import ADDRESSES, BROKEN, EVIL, PROXY, REBOUND
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 PATIENCE = 120.0
 CREDENTIALS = {"API": "API_KEY", "OTHER": "OTHER_KEY", "QUERY": "QUERY_KEY", "LOGIN": "LOGIN_KEY"}
+ODDITIES = values.marks()
 """Marks, and the credentials whose placeholders they stand for."""
 AGENTS = ("bot", "second", "reader1", "reader2", "reader3")
 
@@ -50,8 +52,14 @@ class Stage:
     @classmethod
     def open(cls, root: Path, rng: random.Random) -> Stage:
         """Start them, in a folder of their own."""
-        names = [*ADDRESSES, f"*.{EVIL}", *REBOUND, "alias.example.com"]
+        names = [
+            *(name for name in ADDRESSES if not name.endswith(BROKEN)),
+            f"*.{EVIL}",
+            *REBOUND,
+            "alias.example.com",
+        ]
         ca = certificates.make(root, names)
+        ca.root.write_bytes(ca.root.read_bytes() + broken.make(root))
         secrets = {
             mark: f"sk_live_{rng.randbytes(18).hex()}+/{mark.lower()}{rng.randbytes(3).hex()}"
             for mark in CREDENTIALS
@@ -145,11 +153,15 @@ class Wharfinger:
         policy = self.folder / "policies" / "work.yaml"
         policy.write_text(policy.read_text().replace("@REBOUND@", ", ".join(REBOUND)))
         shutil.copy(self.stage.ca, self.folder / "stand-in-ca.pem")
+        with (self.folder / "credentials.yaml").open("a") as listed:
+            listed.writelines(values.credentials())
+        (self.folder / "tools" / "odd.yaml").write_text(values.tools())
         (self.folder / "secrets").mkdir(mode=0o700)
-        for mark, secret in self.stage.secrets.items():
-            file = self.folder / "secrets" / mark.lower()
+        odd = {f"odd{number}": value for number, value in enumerate(values.FIT)}
+        for name, secret in {**self.stage.secrets, **odd}.items():
+            file = self.folder / "secrets" / name.lower()
             file.touch(mode=0o600)
-            file.write_text(secret + "\n")
+            file.write_bytes(f"{secret}\n".encode())
 
     def resemble(self, other: Wharfinger) -> None:
         """Take over the configuration and the installation of another, which has ended."""
@@ -186,7 +198,11 @@ class Wharfinger:
     def _holding(environment: Mapping[str, str]) -> Held:
         url = urlsplit(environment["HTTPS_PROXY"])
         login = base64.b64encode(f"{url.username}:{url.password}".encode()).decode()
-        keys = {mark: environment[name] for mark, name in CREDENTIALS.items() if name in environment}
+        keys = {
+            mark: environment[name]
+            for mark, name in {**CREDENTIALS, **ODDITIES}.items()
+            if name in environment
+        }
         return {"AUTH": login, **keys}
 
     def logged(self) -> str:

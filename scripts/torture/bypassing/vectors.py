@@ -54,6 +54,8 @@ class Vector:
     """The streams of HTTP/2 that an answer is owed on."""
     deaf_to: bytes = b""
     """What the agent must not hear."""
+    unwritten: bytes = b""
+    """What must not stand in the book."""
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,33 @@ from typing import Final
 API, OTHER, QUERY = "api.example.com", "other.example.com", "query.example.com"
 OPEN, PLAIN, FILES = "open.example.com", "plain.example.com", "files.example.com"
 CDN, CHAT, EVIL = "cdn.example.com", "chat.example.com", "evil.example"
+ODD = "odd.example.com"
+"""Where keys go that are written oddly: see `values`."""
+BROKEN = "broken.example.com"
+"""Below it are origins that are not what they should be: see `broken`."""
+BAD_CERTIFICATES: Final = (
+    "expired", "early", "unknown", "self", "other", "suffix", "wild", "partial", "named", "purpose",
+)  # fmt: skip
+_KINDS: Final = (
+    *BAD_CERTIFICATES, "closes", "resets", "hangs", "babbles", "plain", "alerts", "silent", "gone", "half",
+    "half-gone", "short", "short-silent", "chunk", "chunks", "well",
+)  # fmt: skip
+BROKEN_ADDRESSES: Final[Mapping[str, str]] = {
+    f"93.184.215.{number}": f"{kind}.{BROKEN}" for number, kind in enumerate(_KINDS, 100)
+}
+MUTE = f"mute.{BROKEN}"
+"""A name that the name server never answers for."""
 PROXY: Final = ("127.0.0.1", 8080)
 CONSOLE: Final = ("127.0.0.1", 8081)
 
-ADDRESSES: Final[Mapping[str, str]] = {
-    name: f"93.184.215.{number}"
-    for number, name in enumerate((API, OTHER, QUERY, OPEN, PLAIN, FILES, CDN, CHAT), 10)
-} | {EVIL: "93.184.215.66"}
+ADDRESSES: Final[Mapping[str, str]] = (
+    {
+        name: f"93.184.215.{number}"
+        for number, name in enumerate((API, OTHER, QUERY, OPEN, PLAIN, FILES, CDN, CHAT, ODD), 10)
+    }
+    | {EVIL: "93.184.215.66"}
+    | {name: address for address, name in BROKEN_ADDRESSES.items()}
+)
 """What the name server answers for each host, and where its origin listens."""
 
 PRIVATE: Final = (

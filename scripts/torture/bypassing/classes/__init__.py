@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bypassing.classes import bodies, credentials, framing, hosts, http2, paths, reflections
+from bypassing.classes import bodies, credentials, framing, hosts, http2, keys, paths, reflections
 from bypassing.vectors import Class
 
 
 def every() -> tuple[Class, ...]:
     """All classes, in the order of the catalogue."""
-    modules = (hosts, paths, bodies, framing, credentials, reflections, http2)
+    modules = (hosts, paths, bodies, framing, credentials, reflections, keys, http2)
     return tuple(each for module in modules for each in module.classes())
