@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -106,6 +111,29 @@ def test_a_secret_lies_where_the_configuration_reads_it(compose: Any) -> None:
     (name,) = compose["services"]["proxy"]["secrets"]
     assert f"file:/run/secrets/{name}" in text
     assert set(compose["secrets"]) == {name}
+
+
+def test_the_environment_names_nothing_that_an_agent_does_not_have(tmp_path: Path) -> None:
+    """Written as the compose file says: with no token, and no path but of what is mounted there."""
+    shutil.copytree(FOLDER / "config", tmp_path / "config")
+    settings = tmp_path / "config" / "wharfinger.yaml"
+    settings.write_text(settings.read_text().replace("data: /data/wharfinger", f"data: {tmp_path}/data"))
+    ran = subprocess.run(
+        [
+            sys.executable, "-m", "wharfinger.cli.main", "env", "--agent", "one", "--format", "json",
+            "--config", str(tmp_path / "config"),
+        ],
+        env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    there = ran.stdout.replace(f"{tmp_path}/data", "/data/wharfinger")
+    lines = "\n".join(f"{name}={value}" for name, value in json.loads(there).items())
+    (change,) = re.findall(r"sed '([^']+)'", (FOLDER / "compose.yaml").read_text())
+    written = subprocess.run(["sed", change], input=lines, capture_output=True, text=True, check=True).stdout
+    assert "HTTPS_PROXY=http://proxy:8080\n" in written
+    assert "0.0.0.0" not in written
+    named = re.findall(r"/data/wharfinger/[a-z]+", written)
+    assert len(named) > 10
+    assert set(named) == {"/data/wharfinger/client"}
 
 
 def test_in_kubernetes_agents_reach_the_proxys_port_alone(objects: list[Any]) -> None:
