@@ -53,6 +53,7 @@ LIBRARIES = {
         "wharfinger.credentials.command",
         "wharfinger.demo",
         "wharfinger.doctor",
+        "wharfinger.isolation.entrances",
         "wharfinger.isolation.sandbox",
         "wharfinger.isolation.signals",
     ),

@@ -10,15 +10,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import wharfinger
 from wharfinger import certs, policies, rules, tools
 from wharfinger.authoring.places import Places
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.cli.control import Here
-from wharfinger.isolation import namespaces, sandbox
+from wharfinger.isolation import entrances, namespaces, sandbox
 from wharfinger.isolation.attaching import Hello, attach
 from wharfinger.isolation.choice import Choice, Kind
+from wharfinger.isolation.entrances import Entrances
 from wharfinger.isolation.sandbox import Sandbox
 from wharfinger.isolation.view import Wanted
 
@@ -29,6 +31,8 @@ class Isolation:
 
     read: tuple[Path, ...] = ()
     write: tuple[Path, ...] = ()
+    transparent: bool = False
+    """Whether connections to any address end at the proxy, for clients that know of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,13 @@ def notice(namespace: str) -> str:
 
 
 def attached(
-    place: Here, hello: Hello | None, listening: socket.socket | None
+    place: Here,
+    hello: Hello | None,
+    listening: socket.socket | None,
+    more: Mapping[socket.socket, str] = MappingProxyType({}),
 ) -> contextlib.AbstractContextManager[object]:
     """Tied to the proxy for as long as this is open; without a run there is nothing to tie."""
-    return contextlib.nullcontext() if hello is None else attach(place.data, hello, listening)
+    return contextlib.nullcontext() if hello is None else attach(place.data, hello, listening, more)
 
 
 def execute(place: Here, ways: Ways, variables: Mapping[str, str], command: tuple[str, ...]) -> int:
@@ -76,8 +83,13 @@ def execute(place: Here, ways: Ways, variables: Mapping[str, str], command: tupl
     wanted = _wanted(place, ways.asked, ways.files, variables, command[0])
     sandboxed = Sandbox(wanted, variables, command, namespace=ways.namespace)
 
+    ports = tuple(door.listen.port for door in place.configuration.settings.doors)
+
     def open_door(listening: socket.socket | None) -> contextlib.AbstractContextManager[object]:
-        return attached(place, ways.hello, listening)
+        if listening is None:
+            return attached(place, ways.hello, None)
+        with entrances.opened(listening, Entrances(ports, ways.asked.transparent)) as more:
+            return attached(place, ways.hello, listening, more)
 
     return sandbox.run(sandboxed, open_door)
 

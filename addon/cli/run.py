@@ -45,6 +45,11 @@ OWN_FAILURE = 125
 @click.option(
     "--write", "write", multiple=True, type=_FOLDER, metavar="DIR", help="Let the sandbox write here, too."
 )
+@click.option(
+    "--transparent",
+    is_flag=True,
+    help="Lead whatever the sandbox connects to, to the proxy: for clients that ignore its variables.",
+)
 @click.option("--shell", is_flag=True, help="Run a shell, and no COMMAND.")
 @click.option("--print", "only_print", is_flag=True, help="Show the environment, and run nothing.")
 @config_option
@@ -60,6 +65,7 @@ def run_command(
     no_isolate: bool,
     read: tuple[Path, ...],
     write: tuple[Path, ...],
+    transparent: bool,
     shell: bool,
     only_print: bool,
 ) -> None:
@@ -79,6 +85,11 @@ def run_command(
         _fail("name a COMMAND, or --shell")
     if (read or write) and not choice.in_sandbox:
         _fail("--read and --write are for a sandbox, and there is none", "leave out --no-isolate")
+    if transparent and choice.kind is not Kind.SANDBOX:
+        _fail(
+            "--transparent is for a sandbox with a network of its own",
+            "leave out --no-isolate and =netns:NAME",
+        )
     try:
         place = here(config)
     except SystemExit:  # it has said why
@@ -93,7 +104,8 @@ def run_command(
         )
     wanted = _Wanted(place, agent, reason, person, command, only_print)
     try:
-        code = _isolated(wanted, choice, Isolation(read, write)) if choice.in_sandbox else _unisolated(wanted)
+        asked = Isolation(read, write, transparent)
+        code = _isolated(wanted, choice, asked) if choice.in_sandbox else _unisolated(wanted)
     except (Fault, CertificateError) as fault:
         _fail(fault.message, fault.hint)
     sys.exit(code)

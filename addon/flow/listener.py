@@ -22,6 +22,7 @@ from mitmproxy.connection import Address
 from mitmproxy.proxy import mode_specs
 from wharfinger.faults import Fault
 from wharfinger.flow.handler import ClientHandler
+from wharfinger.flow.names import Names
 from wharfinger.flow.turns import Turns
 from wharfinger.flow.ways import Reverse, Transparent, Way
 from wharfinger.isolation import attaching
@@ -73,7 +74,7 @@ class Listener(proxyserver.Proxyserver):
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
         self._strangers: dict[ClientHandler, None] = {}
         """Those of them that have not said who they are, the oldest first."""
-        self._doors: dict[str, list[asyncio.Server]] = {}
+        self._doors: dict[str, list[asyncio.Server | Names]] = {}
         self._reserved: set[int] = set()
 
     def configure(self, updated: set[str]) -> None:
@@ -95,9 +96,12 @@ class Listener(proxyserver.Proxyserver):
 
     async def open_door(self, sock: socket.socket, door: Hello, entrance: str = attaching.PROXY) -> None:
         """Accept on a socket of an isolated run, whose connections are all its own. Raises `Fault`."""
-        way = self._way(sock, entrance)
-        serve = functools.partial(self._serve, door=door, way=way)
-        self._doors.setdefault(door.run, []).append(await self._accept(sock, serve))
+        opened = self._doors.setdefault(door.run, [])
+        if entrance == attaching.NAMES:
+            opened.append(Names(sock, door.agent, self._turns))
+        else:
+            serve = functools.partial(self._serve, door=door, way=self._way(sock, entrance))
+            opened.append(await self._accept(sock, serve))
 
     def _way(self, sock: socket.socket, entrance: str) -> Way:
         """How what comes in at an entrance of a run comes."""
@@ -113,8 +117,8 @@ class Listener(proxyserver.Proxyserver):
 
     def close_door(self, run_id: str) -> None:
         """Accept nothing more there, and end what is open."""
-        for server in self._doors.pop(run_id, []):
-            server.close()
+        for opened in self._doors.pop(run_id, []):
+            opened.close()
         for handler in tuple(self._open):
             if handler.door is not None and handler.door.run == run_id:
                 handler.cut()

@@ -126,7 +126,9 @@ IDENTITIES = {
     "the agent alone": lambda proxy: "/wharfinger-agent/bot",
     "its prefix encoded": lambda proxy: doors.login_path("bot", proxy.token()).replace("-", "%2D", 1),
     "a control byte": lambda proxy: doors.login_path("bot", proxy.token() + "%00"),
-    "the self-test's name": lambda proxy: "/wharfinger-agent/(self-test)/" + proxy.runtime.live.probe[1],
+    "the self-test's name": lambda proxy: (
+        "/wharfinger-agent/(self-test)/" + proxy.runtime.live.callers.probe[1]
+    ),
     "twice": lambda proxy: doors.login_path("second", proxy.token("bot")) + doors.login_path("bot", "x"),
 }
 
@@ -141,8 +143,8 @@ async def test_without_its_own_token_nobody_passes(proxy: Any, origin: Any, port
 
 async def test_a_run_token_is_good_here_and_one_of_an_isolated_run_is_not(proxy: Any, door: AtDoor) -> None:
     live = proxy.runtime.live
-    live.begin_run("r2", "bot", None)
-    live.begin_run("r3", "bot", None, confinement="isolated")
+    live.callers.begin_run("r2", "bot", None)
+    live.callers.begin_run("r3", "bot", None, confinement="isolated")
     assert (await door.ask(login=doors.login_path("bot", run_token(proxy, "r2")))).status == 200
     other = await AtDoor.opened(proxy, door.port)
     assert (await other.ask(login=doors.login_path("bot", run_token(proxy, "r3")))).status == 407
@@ -284,7 +286,7 @@ async def test_a_request_that_no_hook_has_let_in_goes_nowhere(
 
 async def test_inside_of_a_run_the_socket_says_who_asks(proxy: Any, origin: Any, port: int) -> None:
     live, listener = proxy.runtime.live, proxy.runtime.master.listener
-    live.begin_run("r1", "bot", None, confinement="isolated")
+    live.callers.begin_run("r1", "bot", None, confinement="isolated")
     sock = socket.create_server(("127.0.0.2", port))
     sock.setblocking(False)
     await listener.open_door(sock, Hello("r1", "bot", run_token(proxy)), attaching.API)
