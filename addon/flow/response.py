@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from mitmproxy import http
 from wharfinger.flow.held import Room
+from wharfinger.rules.detecting.masking import masked
 from wharfinger.rules.redact.answer import AnswerRedactor, Wanted
 from wharfinger.rules.redact.decode import Undecodable
 from wharfinger.rules.redact.fields import Fields, Unredactable
@@ -151,6 +152,14 @@ class Incoming:
         self._header_findings.update(found)
         return cleaned
 
+    def _masked(self, value: bytes) -> bytes:
+        """The value of a field without what the detectors find."""
+        if not self._rules.detectors:
+            return value
+        clean, found = masked(value, self._rules.detectors)
+        self._header_findings.update(found)
+        return clean
+
     def _fields(self, response: http.Response, *, has_body: bool) -> list[tuple[bytes, bytes]]:
         listed = {
             part.strip().lower()
@@ -172,6 +181,8 @@ class Incoming:
         # What stands in none of them together stands in none of them: one look instead of one for each.
         if self._secrets.within(b"\n".join([text for field in fields for text in field])):
             fields = [(self._clean(name), self._clean(value)) for name, value in fields]
+        if self._rules.detectors:
+            fields = [(name, self._masked(value)) for name, value in fields]
         fields.append((b"Wharfinger-Decision", self._decision_id.encode("ascii")))
         if has_body:
             fields.extend(self._framing)
@@ -185,7 +196,7 @@ class Incoming:
             if (low := name.decode("latin-1").lower()) not in _STRIPPED | _REFRAMED
             and not low.startswith(("wharfinger-", "proxy-", "set-cookie"))
         ]
-        return http.Headers([(self._clean(name), self._clean(value)) for name, value in fields])
+        return http.Headers([(self._clean(name), self._masked(self._clean(value))) for name, value in fields])
 
     def data(self, chunk: bytes) -> bytes:
         """What may go to the agent now; what may be the beginning of a secret waits. Raises `Withheld`."""

@@ -64,6 +64,7 @@ class Switching:
             limits=self._parts.limits,
             room=self._passages.room(passage),
             secrets=lambda: live.secrets_for(who),
+            pseudonyms=live.pseudonyms(who),
         )
         yield from self._board.give(agent, events.DataReceived(context.client, b""))  # what it sent ahead
 

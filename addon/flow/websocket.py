@@ -22,8 +22,9 @@ from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Ending, Gate, Permit, Withdrawn
 from wharfinger.flow.held import Room
 from wharfinger.flow.parts import Limits
+from wharfinger.flow.websocket_cleaning import Cleaning
 from wharfinger.flow.websocket_frames import MESSAGES, Broken, ConnectionType, Frames, Heard, Kind, closing
-from wharfinger.rules.redact.fields import Unredactable, redact_fields
+from wharfinger.rules.redact.fields import Unredactable
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.types import Message, Request
 from wsproto.frame_protocol import CloseReason
@@ -93,16 +94,18 @@ class Relay(layer.Layer):
         limits: Limits,
         room: Room,
         secrets: Callable[[], SecretSet],
+        pseudonyms: bytes = b"",
     ) -> None:
         super().__init__(context)
         self.flow = flow
-        self.counts = Counts()
+        self._cleaning = Cleaning(
+            permit.decision.response, secrets, parse_limit=limits.parse, pseudonyms=pseudonyms
+        )
+        self.counts = Counts(findings=self._cleaning.findings)
         self.ended: tuple[Outcome, str] | None = None
         self.stream_id = stream_id
         self._permit = permit
         self._gate = gate
-        self._parse_limit = limits.parse
-        self._secrets = secrets
         self._agent = Frames(ConnectionType.SERVER, limits.body, room)
         self._server = Frames(ConnectionType.CLIENT, limits.body, room)
         self._waiting: Said | None = None
@@ -110,8 +113,6 @@ class Relay(layer.Layer):
         """The pause in which others have their turn."""
         self._deadline: commands.Command | None = None
         """When the answer to a Close frame is no longer waited for."""
-        self._tail = b""
-        """The end of what the upstream has said, if a secret may begin there."""
 
     @property
     def waits(self) -> bool:
@@ -247,32 +248,14 @@ class Relay(layer.Layer):
         if heard.kind in MESSAGES:
             self.counts.heard += 1
             self.counts.heard_bytes += len(heard.data)
-            yield self._to_agent(replace(heard, data=self._clean_message(heard.data)))
+            yield self._to_agent(replace(heard, data=self._cleaning.message(heard)))
             return
-        clean, found = self._secrets().redact(heard.data)
-        self.counts.findings.update(found)
+        clean = self._cleaning.control(heard.data)
         if heard.kind is Kind.CLOSE:
             yield self._to_agent(closing(heard.code, clean.decode("utf-8", "replace")))
             yield from self._closing()
         else:
             yield self._to_agent(replace(heard, data=clean[:125]))
-
-    def _clean_message(self, data: bytes) -> bytes:
-        """A message without secrets, and without the rest of one that began in the message before it."""
-        rules = self._permit.decision.response
-        if rules.redact:
-            data, count = redact_fields(data, rules.redact, self._parse_limit)
-            if count:
-                self.counts.findings["fields"] += count
-        whole = self._tail + data
-        stream = self._secrets().stream()
-        clean = stream.feed(whole)
-        held = stream.held
-        clean += stream.finish()
-        self.counts.findings.update(stream.findings)
-        told = _common(self._tail, clean)
-        self._tail = whole[-held:] if held else b""
-        return clean[told:]
 
     # The end
 
@@ -324,9 +307,3 @@ class Relay(layer.Layer):
 
     def _to_server(self, heard: Heard) -> commands.Command:
         return SendHttp(RequestData(self.stream_id, self._server.say(heard)), self.flow.server_conn)
-
-
-def _common(one: bytes, other: bytes) -> int:
-    """How many bytes both begin with."""
-    length = min(len(one), len(other))
-    return next((at for at in range(length) if one[at] != other[at]), length)

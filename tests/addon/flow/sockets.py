@@ -50,6 +50,14 @@ tools:
     effect: read
     run: {type: websocket, url: /masked}
     redact: ["$.owner.email"]
+  - tool: found
+    effect: read
+    run: {type: websocket, url: /found}
+    redact: [{find: email}, {find: card}]
+  - tool: pseudonymous
+    effect: read
+    run: {type: websocket, url: /pseudonymous}
+    redact: [{hash: $.id}]
   - tool: closed_room
     effect: read
     run: {type: websocket, url: /closed}
@@ -69,6 +77,8 @@ allow:
   - tool: say
     when: input.text.size() < 100
   - tool: masked
+  - tool: found
+  - tool: pseudonymous
   - tool: get_other
 ask:
   - tool: pay

@@ -68,6 +68,19 @@ async def test_the_agent_gets_what_tool_and_policy_leave(
     assert "DE8937" not in str(ended)
 
 
+async def test_what_detectors_find_is_taken_out_of_fields_of_the_head_too(
+    crm: Any, origin: Any, reply: Any
+) -> None:
+    fields = [
+        ("Content-Type", "application/json"),
+        ("X-Paid-With", "4111 1111 1111 1111, by alice@example.com"),
+    ]
+    origin.answer = lambda _seen: reply(200, b"{}", fields)
+    answered = await crm.request("GET", "/customer")
+    assert answered.headers["x-paid-with"] == "[redacted:card], by alice@example.com"
+    assert (await crm.events(answered.decision))[-1]["findings"] == {"card": 1}
+
+
 CSV = b"note,iban\nn,DE89370400440532013000\n"
 
 

@@ -668,6 +668,38 @@ async def test_fields_of_messages_are_masked_where_the_tool_says_so(live: Proxy,
     assert (await outcome(live))["outcome"] == "withheld"
 
 
+async def test_what_detectors_find_in_texts_is_masked_where_the_tool_says_so(
+    live: Proxy, server: Server
+) -> None:
+    """Not in binary messages, which are no text."""
+
+    async def tell(connection: Any) -> None:
+        await connection.send(f"a@example.com paid with 4111111111111111 by {SECRET}")
+        await connection.send(b"a@example.com")
+        await connection.send("4111111111111112 is none")
+
+    server.handler = tell
+    async with dial(live, "/found") as socket:
+        assert await socket.recv() == f"[redacted:email] paid with [redacted:card] by {live.placeholder()}"
+        assert await socket.recv() == b"a@example.com"
+        assert await socket.recv() == "4111111111111112 is none"
+    assert (await outcome(live))["findings"] == {"email": 1, "card": 1, "EXAMPLE_KEY": 1}
+
+
+async def test_pseudonyms_stand_in_messages_too(live: Proxy, server: Server) -> None:
+    """Equal values look equal to one agent."""
+
+    async def tell(connection: Any) -> None:
+        for number in ("1", "1", "2"):
+            await connection.send(json.dumps({"id": number}))
+
+    server.handler = tell
+    async with dial(live, "/pseudonymous") as socket:
+        one, same, other = [json.loads(await socket.recv())["id"] for _ in range(3)]
+    assert one.startswith("[hash:")
+    assert one == same != other
+
+
 # Changes while it is open
 
 
