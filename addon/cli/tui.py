@@ -47,7 +47,8 @@ def tui_command(config: Path | None, person: str | None, keep: int) -> None:
             return f'the proxy has ended; see "{place.data / LOG}"' if process.poll() is not None else ""
 
         source = following.Here(place.data / "audit", _BEFORE)
-        watch.show(source, asking.Here(place.data, key), EVERYTHING, keep, ended)
+        questions, retell = asking.Here(place.data, key), watch.Retelling(config).retell
+        watch.show(source, questions, EVERYTHING, keep, retell=retell, ended=ended)
     if process.returncode:
         fail(f"the proxy ended with {process.returncode}", f'see "{place.data / LOG}"')
 

@@ -15,11 +15,18 @@ from wharfinger.watching.drawing import STYLES
 _LONGEST: Final = 4096
 _NAME: Final = 16
 _BODY: Final = ("calls", "hmac", "cut", "version", "prev", "leaf", "mono_ns")
-_TRACE: Final = (
-    "agent", "agent_id", "run", "identified_by", "confinement", "method", "scheme", "host", "port", "path",
-    "query", "verdict", "code", "reason", "rules", "observed", "observed_reason", "observed_rules", "review",
-    "credentials", "grants", "approval", "approvers", "policy_digest", "request_digest", "trace",
+_FIRST: Final = (
+    "verdict", "code", "reason", "rules", "observed", "observed_reason", "observed_rules", "review",
+    "approval", "approvers", "grants", "credentials",
 )  # fmt: skip
+"""What stands before what was asked for, and the steps to the decision."""
+_THEN: Final = (
+    "agent", "agent_id", "run", "identified_by", "confinement", "method", "scheme", "host", "port", "path",
+    "query", "policy_digest", "request_digest", "trace",
+)  # fmt: skip
+
+type Told = Mapping[str, Any]
+"""`steps` as `explain` has them, and a `note` of what they rest on, or why there are none."""
 
 
 class Tab(enum.StrEnum):
@@ -31,10 +38,13 @@ class Tab(enum.StrEnum):
     EVENTS = "events"
 
 
-def show(entry: Entry, tab: Tab, signed: int | None) -> Text:
-    """A tab's text. `signed`: how many events the newest checkpoint is over; None where that is not known."""
+def show(entry: Entry, tab: Tab, signed: int | None, told: Told | None) -> Text:
+    """A tab's text. `signed`: how many events the newest checkpoint is over; None where that is not known.
+
+    `told` are the steps to the decision: None while they are not known.
+    """
     lines = {
-        Tab.DECISION: lambda: _decision(entry),
+        Tab.DECISION: lambda: _decision(entry, told),
         Tab.REDACTIONS: lambda: _redactions(entry),
         Tab.AUDIT: lambda: _position(entry, signed),
         Tab.EVENTS: lambda: _events(entry),
@@ -42,18 +52,27 @@ def show(entry: Entry, tab: Tab, signed: int | None) -> Text:
     return Text("\n").join(lines)
 
 
-def _decision(entry: Entry) -> Iterator[Text]:
-    """From who asked for what, over the rules, to how it ended."""
-    decided = [event for event in entry.events if "verdict" in event]
-    for number, event in enumerate(decided):
+def decided(entry: Entry) -> Mapping[str, Any] | None:
+    """The event that tells what policy answered: of several the first."""
+    return next((event for event in entry.events if "verdict" in event), None)
+
+
+def _decision(entry: Entry, told: Told | None) -> Iterator[Text]:
+    """What was decided and why, for whom and where, and how it ended."""
+    for number, event in enumerate(event for event in entry.events if "verdict" in event):
         if number:
             yield Text("")
         yield _head(event)
-        for name in _TRACE:
+        for name in _FIRST:
             if name in event:
                 yield _line(name, event[name], STYLES.get(str(event[name]), "") if name == "verdict" else "")
         for call in _list(event.get("calls")):
             yield from _call(call)
+        if not number:
+            yield from _steps(told)
+        for name in _THEN:
+            if name in event:
+                yield _line(name, event[name])
     for event in entry.events:
         if "verdict" not in event:
             yield Text("")
@@ -61,6 +80,26 @@ def _decision(entry: Entry) -> Iterator[Text]:
             for name in ("state", "person", "outcome", "status", "address", "timings_ms", "reason"):
                 if name in event:
                     yield _line(name, event[name])
+
+
+def _steps(told: Told | None) -> Iterator[Text]:
+    """Every step to the decision, as `explain` has them; nothing where nobody was asked for them."""
+    if told is not None and not told:
+        return
+    yield Text("every step", "bold underline")
+    if told is None:
+        yield Text("being worked out", "dim")
+        return
+    several = len({step.get("call") for step in _list(told.get("steps"))}) > 1
+    for step in _list(told.get("steps")):
+        result = str(step.get("result") or "")
+        line = _line(str(step.get("kind") or ""), f"{step['call']}: " if several and "call" in step else "")
+        line.append(printable(str(step.get("text") or "")[:_LONGEST]))
+        if rule := step.get("rule"):
+            line.append(f"  {printable(str(rule)[:200])}", "dim")
+        line.append(f"  {printable(result[:200])}", STYLES.get(result, "bold"))
+        yield line
+    yield Text(printable(str(told.get("note") or "")[:_LONGEST]), "dim")
 
 
 def _call(call: Mapping[str, Any]) -> Iterator[Text]:

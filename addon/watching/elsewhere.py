@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -30,8 +32,11 @@ _MESSAGE_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of one message: 200 events of 16 KiB, and what each line has besides."""
 
 
-def client(url: str, token: str) -> httpx2.Client:
-    """A client of the API at `url`. Raises `Fault` where the token would go in the clear."""
+def client(url: str, token: str, ca: Path | None = None) -> httpx2.Client:
+    """A client of the API at `url`, which must show a certificate of `ca`, if there is one.
+
+    Raises `Fault` where the token would go in the clear, or `ca` is no authority.
+    """
     address = httpx2.URL(url)
     if address.scheme not in {"http", "https"} or not address.host or address.userinfo:
         raise Fault("this is no address of a console", "write it like https://console.example.com")
@@ -46,7 +51,16 @@ def client(url: str, token: str) -> httpx2.Client:
         trust_env=False,
         follow_redirects=False,
         timeout=_SECONDS,
+        verify=True if ca is None else _trusting(ca),
     )
+
+
+def _trusting(ca: Path) -> ssl.SSLContext:
+    """TLS that goes by one file of authorities, and by no other."""
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ValueError):
+        raise Fault(f'"{ca}" holds no certificate that can be read', "it must be PEM") from None
 
 
 def _is_loopback(host: str) -> bool:
@@ -164,6 +178,11 @@ class Api:
     def signed(self) -> int | None:
         """See `Questions.signed`."""
         return size_of(self._do("GET", "/status"))
+
+    def retell(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The steps to a decision, as the office there tells them. Raises `Fault`."""
+        told = self._do("GET", f"/audit/{quote(str(event.get('decision', '')), safe='')}/steps")
+        return told if isinstance(told, dict) else {}
 
     def _do(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         try:

@@ -26,11 +26,12 @@ from wharfinger.faults import Fault
 from wharfinger.watching import drawing, filters
 from wharfinger.watching.asking import Move, Questions
 from wharfinger.watching.board import Board, Wish
-from wharfinger.watching.calls import Calls
+from wharfinger.watching.calls import Calls, Entry
 from wharfinger.watching.detail import Tab, show
 from wharfinger.watching.filters import EVERYTHING, Filter
 from wharfinger.watching.following import News, Refused, Source
 from wharfinger.watching.layout import CSS, KEYS, Help
+from wharfinger.watching.steps import Retell, Steps
 from wharfinger.watching.typed import End, Typed
 from wharfinger.watching.window import Window
 
@@ -61,6 +62,7 @@ class View(App[None]):
         *,
         ended: Callable[[], str] = str,
         limits: str = "",
+        retell: Retell | None = None,
     ) -> None:
         """`ended` says why there is nothing more to come, if so; `limits` which calls are followed only."""
         super().__init__()
@@ -69,6 +71,7 @@ class View(App[None]):
         self._questions = questions
         self._ended = ended
         self._limits = limits
+        self._steps = Steps(retell)
         self._board = Board()
         self._window = Window()
         self._seen: Filter = EVERYTHING
@@ -247,7 +250,14 @@ class View(App[None]):
         for number, tab in enumerate(_TABS):
             tabs.append(f" {tab.value} ", "reverse bold" if number == self._tab else "")
         self._tabs.update(tabs)
-        self._text.update(show(entry, _TABS[self._tab], self._signed))
+        tab = _TABS[self._tab]
+        if tab is Tab.DECISION and self._steps.lack(entry):
+            self.run_worker(self._tell(entry), group="tell", exclusive=True)
+        self._text.update(show(entry, tab, self._signed, self._steps.of(entry)))
+
+    async def _tell(self, entry: Entry) -> None:
+        await self._steps.ask(entry)
+        self._changed = True
 
     # Keys: questions.
 

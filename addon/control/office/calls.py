@@ -224,6 +224,15 @@ CALLS: tuple[Call, ...] = (
         (Field("reference", Place.PATH, "what it is called", required=True),),
     ),
     Call(
+        "GET",
+        "/audit/{reference}/steps",
+        "Every step to a recorded decision, worked out by the configuration that made it; a note says what "
+        "that rests on, or why there are none.",
+        "viewer",
+        worked_out.steps,
+        (Field("reference", Place.PATH, "the decision (d_…), or its approval or event", required=True),),
+    ),
+    Call(
         "POST",
         "/stop",
         "Stop everything at once, for everyone.",

@@ -23,6 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from wharfinger.audit.reader import Record
 from wharfinger.control.office.api import PREFIX, problem, token_of
+from wharfinger.control.office.openapi import STREAM
 from wharfinger.control.office.pages.page import STATUS
 from wharfinger.control.office.streams import OpenStreams
 from wharfinger.control.office.visit import Office, whoever
@@ -60,7 +61,7 @@ def routes(office: Office) -> list[Route]:
             return problem(429, Code.TOO_MANY.value, "too many streams are open", "close some of them")
         return streams.answer(person.session, _told(office, token, after, before))
 
-    return [Route(f"{PREFIX}/events", stream, methods=["GET"])]
+    return [Route(PREFIX + STREAM, stream, methods=["GET"])]
 
 
 def _asked(request: Request, newest: int) -> tuple[int, int]:

@@ -31,11 +31,20 @@ _ERROR = {
 }
 
 
+STREAM = "/events"
+_MESSAGES = """\
+Server-sent events. `before` and `events` have a list of events of the audit log as data (those that were
+there already, those that came since), and the number of the last as id; `missed` has the number of events
+that could not be told; `signed-out` is the end of the token, and of the stream. At least every ten seconds
+there is a comment."""
+
+
 def document(calls: Iterable[Call], prefix: str) -> dict[str, Any]:
     """The document."""
     paths: dict[str, dict[str, Any]] = {}
     for call in calls:
         paths.setdefault(prefix + call.path, {})[call.method.lower()] = _operation(call)
+    paths[prefix + STREAM] = {"get": _stream()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -58,6 +67,46 @@ def document(calls: Iterable[Call], prefix: str) -> dict[str, Any]:
     }
 
 
+def _problems() -> dict[str, Any]:
+    return {
+        status: {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        for status, text in _PROBLEMS.items()
+    }
+
+
+def _stream() -> dict[str, Any]:
+    """The one thing that is no call: `wharfinger.control.office.events`."""
+    events = {"schema": {"type": "string"}}
+    return {
+        "operationId": "getEvents",
+        "summary": "Events of the audit log as they come.",
+        "description": "Needs the role viewer. It does not keep a session alive.",
+        "parameters": [
+            {
+                "name": "last",
+                "in": "query",
+                "required": False,
+                "description": "how many of those that are there already are told first; 1000 at most",
+                "schema": {"type": "integer", "minimum": 0},
+            },
+            {
+                "name": "Last-Event-ID",
+                "in": "header",
+                "required": False,
+                "description": "go on after this event; `last` then does not count",
+                "schema": {"type": "integer", "minimum": 0},
+            },
+        ],
+        "responses": {
+            "200": {"description": _MESSAGES, "content": {"text/event-stream": events}},
+            **_problems(),
+        },
+    }
+
+
 def _operation(call: Call) -> dict[str, Any]:
     described: dict[str, Any] = {
         "operationId": _name(call),
@@ -65,13 +114,7 @@ def _operation(call: Call) -> dict[str, Any]:
         "description": f"Needs the role {call.role}.",
         "responses": {
             "200": {"description": "done", "content": {"application/json": {"schema": {}}}},
-            **{
-                status: {
-                    "description": text,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-                }
-                for status, text in _PROBLEMS.items()
-            },
+            **_problems(),
         },
     }
     parameters = [_parameter(field) for field in call.fields if field.place is not Place.BODY]

@@ -12,9 +12,12 @@ from wharfinger.control.office.pages.graph import ways_of
 from wharfinger.control.office.pages.playground import live
 from wharfinger.control.office.pages.preflight import findings_of, known_of
 from wharfinger.control.office.playing import Typed, answer, asked
-from wharfinger.control.office.visit import Office
+from wharfinger.control.office.visit import Office, whoever
 from wharfinger.control.protocol import Code, ControlError
 from wharfinger.faults import Fault
+from wharfinger.replaying import retold
+from wharfinger.rules.configuration import Configuration, Sources, load
+from wharfinger.rules.documents.problems import ConfigurationError
 from wharfinger.rules.types import JSON
 
 
@@ -71,3 +74,27 @@ async def explain(office: Office, token: str, given: Mapping[str, Any]) -> JSON:
     now = await live(ask, loaded, given["agent"])
     told: JSON = await run_in_threadpool(answer, loaded.configuration, what, now)
     return told
+
+
+async def steps(office: Office, token: str, given: Mapping[str, Any]) -> JSON:
+    """Every step to a recorded decision, by the configuration that made it, if that is known here."""
+    await whoever(office, token)
+    found = await run_in_threadpool(office.tail.life, given["reference"])
+    event = next((record.members for record in found if retold.decides(record.members)), None)
+    if event is None:
+        raise ControlError(Code.UNKNOWN, "no decision by policy is known under this reference")
+    loaded = await _loaded(office, asking(office, token))
+    digest = retold.digest_of(event)
+    configuration: Configuration | None = loaded.configuration
+    if loaded.configuration.digest != digest:
+        files = office.configurations.files(digest)
+        configuration = None if files is None else await run_in_threadpool(_read, files, office)
+    told: JSON = await run_in_threadpool(retold.retell, configuration, event)
+    return told
+
+
+def _read(files: Mapping[str, bytes], office: Office) -> Configuration | None:
+    try:
+        return load(Sources(files, office.configurations.catalogue))
+    except ConfigurationError:
+        return None

@@ -53,7 +53,7 @@ def entry(told) -> Entry:
     ids=[tab.value for tab in Tab],
 )  # fmt: skip
 def test_each_tab_tells_its_part(entry: Entry, tab: Tab, parts: tuple[str, ...]):
-    text = show(entry, tab, 2).plain
+    text = show(entry, tab, 2, {}).plain
     for part in parts:
         assert part in text
 
@@ -61,8 +61,47 @@ def test_each_tab_tells_its_part(entry: Entry, tab: Tab, parts: tuple[str, ...])
 def test_where_nothing_was_hidden_it_says_so(told):
     calls = Calls()
     calls.take([told("denied")], None)
-    assert show(calls.newest()[0], Tab.REDACTIONS, None).plain == "nothing was found, hidden, cut or left out"
+    assert (
+        show(calls.newest()[0], Tab.REDACTIONS, None, {}).plain
+        == "nothing was found, hidden, cut or left out"
+    )
 
 
 def test_what_the_checkpoint_is_over_may_be_unknown(entry: Entry):
-    assert "checkpoint" not in show(entry, Tab.AUDIT, None).plain
+    assert "checkpoint" not in show(entry, Tab.AUDIT, None, {}).plain
+
+
+STEP = {"kind": "rule", "text": "pay, when amount > 4", "result": "ask", "rule": "policies/things.yaml:3"}
+
+
+def test_every_step_is_told_below_the_decision(entry: Entry):
+    told = {"steps": [STEP, STEP | {"result": "deny", "rule": None}], "note": "decided again"}
+    text = show(entry, Tab.DECISION, 2, told).plain
+    lines = text.splitlines()
+    assert [line.split("  ")[-1] for line in lines if "pay, when amount > 4" in line] == ["ask", "deny"]
+    assert "policies/things.yaml:3  ask" in text
+    assert (
+        lines.index("every step")
+        < lines.index("decided again")
+        < text[: text.rindex("approval 20")].count("\n")
+    )
+
+
+def test_steps_that_are_worked_out_or_not_asked_for(entry: Entry):
+    assert "every step\nbeing worked out" in show(entry, Tab.DECISION, 2, None).plain
+    assert "every step" not in show(entry, Tab.DECISION, 2, {}).plain
+
+
+def test_steps_of_several_calls_say_of_which(entry: Entry):
+    told = {"steps": [STEP | {"call": "pay"}, STEP | {"call": "read"}], "note": ""}
+    text = show(entry, Tab.DECISION, 2, told).plain
+    assert "pay: pay, when" in text
+    assert "read: pay, when" in text
+
+
+@pytest.mark.parametrize(
+    "steps", [3, [3, None, "x"], [{"kind": 1, "text": ["\x1b]0;owned\x07"], "rule": {}}]]
+)
+def test_what_another_proxy_says_of_steps_is_believed_in_nothing(entry: Entry, steps: Any):
+    text = show(entry, Tab.DECISION, 2, {"steps": steps, "note": "\x1b[2J\u202e"}).plain
+    assert not set(text) & {"\x1b", "\x07", "\u202e"}

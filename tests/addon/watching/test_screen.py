@@ -123,6 +123,29 @@ async def test_calls_come_newest_first_and_one_is_shown_in_full(told: Any) -> No
         assert "deny 50" in text(view, "head")
 
 
+async def test_the_steps_to_a_decision_are_asked_for_once(told: Any) -> None:
+    asked: list[str] = []
+
+    def retell(event: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked.append(event["decision"])
+        if event["decision"] == "d_1":
+            raise Fault("the proxy does not answer")
+        return {"steps": [{"kind": "verdict", "text": "no rule", "result": "deny"}], "note": "decided again"}
+
+    view = View(Calls(), Script(events(told, 3)), Desk(), retell=retell)
+    async with view.run_test(size=(140, 60)) as pilot:
+        await until(pilot, lambda: "agent-2" in text(view, "calls"))
+        await pilot.press("enter")
+        await until(pilot, lambda: "decided again" in text(view, "text"))
+        assert "no rule  deny" in text(view, "text")
+        await pilot.press("right", "left")
+        await until(pilot, lambda: "decided again" in text(view, "text"))
+        assert asked == ["d_2"]
+        await pilot.press("down")
+        await until(pilot, lambda: "does not answer" in text(view, "text"))
+        assert asked == ["d_2", "d_1"]
+
+
 async def test_a_filter_is_typed_and_one_that_is_none_says_why(told: Any) -> None:
     view = View(Calls(), Script(events(told, 30)), Desk())
     async with view.run_test(size=(140, 40)) as pilot:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from wharfinger.audit import events
+from wharfinger.authoring import explaining
 from wharfinger.control.office.api import PREFIX
 from wharfinger.control.office.calls import CALLS
+from wharfinger.rules.requests.placeholders import Placeholders
 
 
 class Machine:
@@ -168,13 +172,71 @@ async def test_the_document_describes_every_call(house) -> None:
     described = (await house.browser().http.get(f"{PREFIX}/openapi.json")).json()
     assert described["openapi"] == "3.1.0"
     there = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
-    assert there == {(call.method, PREFIX + call.path) for call in CALLS}
+    assert there == {(call.method, PREFIX + call.path) for call in CALLS} | {("GET", f"{PREFIX}/events")}
     names = [each["operationId"] for methods in described["paths"].values() for each in methods.values()]
     assert len(set(names)) == len(names)
     for call in CALLS:
         operation = described["paths"][PREFIX + call.path][call.method.lower()]
         in_path = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "path"}
         assert in_path == {part[1:-1] for part in call.path.split("/") if part.startswith("{")}
+
+
+async def test_every_route_is_described(house) -> None:
+    """Also those that are no call of the table: nothing is offered that the document does not name."""
+    described = (await house.browser().http.get(f"{PREFIX}/openapi.json")).json()["paths"]
+    offered = {route.path for route in house.app.routes if getattr(route, "path", "").startswith(PREFIX)}
+    assert offered - {f"{PREFIX}/openapi.json", f"{PREFIX}/{{rest:path}}"} == described.keys()
+
+
+async def test_the_stream_is_described_as_it_is(house) -> None:
+    described = (await house.browser().http.get(f"{PREFIX}/openapi.json")).json()
+    stream = described["paths"][f"{PREFIX}/events"]["get"]
+    assert [*stream["responses"]["200"]["content"]] == ["text/event-stream"]
+    client = await machine(house, "vera", "viewer")
+    for each in stream["parameters"]:
+        where = {"params": {each["name"]: "x"}} if each["in"] == "query" else {}
+        headers = {each["name"]: "x"} if each["in"] == "header" else {}
+        answer = await client.http.get(f"{PREFIX}/events", headers=client.headers | headers, **where)
+        assert (answer.status_code, each["name"] in answer.json()["error"]["message"]) == (400, True)
+    assert "400" in stream["responses"]
+
+
+PAY = b'{"amount": 5, "to": "Ann", "note": "x"}'
+
+
+async def held(house, name: str = "d_1", **other) -> None:
+    """Write a decision to the log, as the gate does."""
+    request = explaining.request_of("bot", "POST", "https://api.example.com/pay", body=PAY)
+    decision = explaining.offline(house.overlaid._configuration, request, Placeholders({}), datetime.now(UTC))
+    event = events.held(name, events.Who("bot"), request, replace(decision, **other), approval=f"a_{name}")
+    await house.desk.book.write(event)
+
+
+async def test_every_step_to_a_recorded_decision_is_told(house) -> None:
+    client = await machine(house, "vera", "viewer")
+    asked = {"method": "POST", "url": "https://api.example.com/pay", "body": PAY.decode()}
+    explained = (await client.post("/agents/bot/explain", asked)).json()
+    await held(house)
+    async for _ in until(client, q="d_1"):
+        told = (await client.get("/audit/d_1/steps")).json()
+        assert told["steps"] == explained["steps"]
+        assert "the same verdict" in told["note"]
+        assert (await client.get("/audit/a_d_1/steps")).json() == told
+        assert (await client.get("/audit/d_2/steps")).status_code == 404
+
+
+async def test_the_steps_are_of_the_configuration_that_decided(house) -> None:
+    """The office knows those that it has had; of one that it has not, nothing is told."""
+    client = await machine(house, "vera", "viewer")
+    await held(house)
+    async for _ in until(client, q="d_1"):
+        before = (await client.get("/audit/d_1/steps")).json()
+        await house.reload(policies__main="policy: main\ndeny: [{tool: pay}]\n")
+        assert (await client.get("/audit/d_1/steps")).json() == before
+    await held(house, "d_2", policy_digest="f" * 64)
+    async for _ in until(client, q="d_2"):
+        told = (await client.get("/audit/d_2/steps")).json()
+        assert (told["steps"], f"{'f' * 16}, which is not in force" in told["note"]) == ([], True)
 
 
 async def test_what_is_not_there_is_told_in_json(house) -> None:
