@@ -63,12 +63,12 @@ async def opened(
         links=links,
         buttons=Buttons(desk.keys.derive(Purpose.BUTTONS)),
         configuration=lambda: live.configuration,
-        conceal=live.conceal,
+        conceal=live.secrets.conceal,
         record=desk.book.write,
         url=url,
         peer=beside,
     )
-    await live.conceal(links.concealed())
+    await live.secrets.conceal(links.concealed())
     return Channels(courier, beside, Alarming(lambda: live.configuration, beside))
 
 

@@ -262,7 +262,7 @@ class Gate:
         return Admission(decision_id, refusal=answer(decision_id, decision, request))
 
     def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
-        return tuple(self.live.secret(placement) for placement in decision.placements)
+        return tuple(self.live.secrets.at(placement) for placement in decision.placements)
 
     async def _intend(self, permit: Permit, approvers: tuple[str, ...]) -> Admission:
         """Make the intent durable, and what was counted for it; then the permit holds."""
@@ -306,7 +306,7 @@ class Gate:
             permit.secrets = self._secrets(permit.decision)  # which may have been replaced in the meantime
         except CredentialUnavailable as error:
             raise Withdrawn(str(error)) from None
-        permit.cookies = self.live.cookies(permit.session, permit.request, permit.decision)
+        permit.cookies = self.live.secrets.cookies(permit.session, permit.request, permit.decision)
         if not self.grants.stands(permit.decision_id):
             raise Withdrawn("the grant has ended")
         if permit.approval and not self.hold.sent(permit.approval):

@@ -118,9 +118,11 @@ class Identity:
         if door is not None:
             if login not in {None, (door.agent, door.token)}:
                 return None
-            return live.identify_at_door(door.run, door.agent, door.token)
+            return live.callers.identify_at_door(door.run, door.agent, door.token)
         address = str(client.peername[0])
-        return live.identify_by_address(address) if login is None else live.identify(*login, address)
+        if login is None:
+            return live.callers.identify_by_address(address)
+        return live.callers.identify(*login, address)
 
     def _refuse(self, flow: http.HTTPFlow, answer: Answer, session: Session | None) -> Answer:
         who = session.who if session is not None else None

@@ -87,7 +87,7 @@ class Inward:
             return
         head = incoming.begin(event.response, end_stream=event.end_stream)
         if is_grpc(head) and not event.end_stream:
-            secrets = self._parts.live.secrets_for(permit.session.who.agent)
+            secrets = self._parts.live.secrets.kept_from(permit.session.who.agent)
             passage.messages = Messages(head, incoming, secrets)
         passage.head = replace(event, response=head)
         if not incoming.waits:
@@ -113,7 +113,7 @@ class Inward:
             http_version=stream.flow.request.http_version,
             parse_limit=self._parts.limits.parse,
             room=self._passages.room(passage),
-            pseudonyms=self._parts.live.pseudonyms(permit.session.who.agent),
+            pseudonyms=self._parts.live.secrets.pseudonyms(permit.session.who.agent),
             ranged=any(name.lower() == "range" for name, _ in permit.decision.forward),
         )
         return passage.incoming

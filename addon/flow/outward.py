@@ -236,7 +236,7 @@ class Outward:
             passage.address = f"{peer[0]}:{peer[1]}"
         if permit.request.body is None:
             scan = MessageScan if is_grpc(stream.flow.request) else StreamScan
-            passage.scan = scan(self._parts.live.placeholders)
+            passage.scan = scan(self._parts.live.secrets.placeholders)
             passage.chunks = sealed.chunks
         if permit.decision.response.switch:
             passage.asked = sealed.head

@@ -23,7 +23,7 @@ from wharfinger.rules.types import Returns
 def incoming(permit: Permit, live: Live, made: Callable[..., Incoming], **more: Any) -> Incoming:
     """What an answer to `permit` comes in by; `made` makes one, of the rules, the secrets and `more`."""
     rules, agent = permit.decision.response, permit.session.who.agent
-    secrets = live.secrets_for(agent)
+    secrets = live.secrets.kept_from(agent)
     if rules.returns is None and not rules.kept and not permit.made:
         return made(rules, secrets, **more)
     return Resealing(permit, live, made(rules, secrets, **more), more["parse_limit"])  # type: ignore[return-value]
@@ -56,7 +56,7 @@ class Resealing:
         permit, returns = self._permit, self._permit.decision.response.returns
         cookies = response.headers.get_all("set-cookie")
         if cookies:
-            self._live.keep_cookies(permit.session, permit.request, permit.decision, cookies)
+            self._live.secrets.keep_cookies(permit.session, permit.request, permit.decision, cookies)
         if returns is not None and 200 <= response.status_code < 300 and not end_stream:
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise Withheld(
@@ -94,7 +94,7 @@ class Resealing:
             return self._fleeting.feed(self._inner.finish()) + self._fleeting.finish()
         sealed = self._sealed(bytes(self._held), returns)
         # What was sealed may stand elsewhere in the body, and the other was made before it was known.
-        secrets = self._live.secrets_for(self._permit.session.who.agent)
+        secrets = self._live.secrets.kept_from(self._permit.session.who.agent)
         clean, _ = secrets.redact(sealed)
         if self._head is not None:
             head = self._head.data
@@ -108,7 +108,9 @@ class Resealing:
         who = self._permit.session.who
         try:
             return taken_out(
-                body, returns, lambda parts, until: self._live.seal(who, returns.credential, parts, until)
+                body,
+                returns,
+                lambda parts, until: self._live.secrets.seal(who, returns.credential, parts, until),
             )
         except Unsealable as error:
             raise Withheld(f"the answer holds a new secret that cannot be taken out: {error}") from None

@@ -63,8 +63,8 @@ class Switching:
             gate=self._parts.gate,
             limits=self._parts.limits,
             room=self._passages.room(passage),
-            secrets=lambda: live.secrets_for(who),
-            pseudonyms=live.pseudonyms(who),
+            secrets=lambda: live.secrets.kept_from(who),
+            pseudonyms=live.secrets.pseudonyms(who),
         )
         yield from self._board.give(agent, events.DataReceived(context.client, b""))  # what it sent ahead
 

@@ -89,7 +89,7 @@ class Tls:
         context = _upstream_context(roots)
         if route.certificate is not None:
             try:
-                context = _certified(roots, self._parts.live.current(route.certificate[0]))
+                context = _certified(roots, self._parts.live.secrets.current(route.certificate[0]))
             except CredentialUnavailable:
                 return
         ssl_conn = SSL.Connection(context)

@@ -33,7 +33,7 @@ _HAS_ONE = b"this run has its door already"
 
 
 class Runs(Protocol):
-    """What knows of runs: `wharfinger.deciding.live.Live`."""
+    """What knows of runs: `wharfinger.deciding.callers.Callers`."""
 
     def has_run(self, run_id: str, *, isolated: bool) -> bool:
         """Whether this run is open, and is isolated or not."""

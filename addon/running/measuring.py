@@ -56,7 +56,7 @@ def _runtime(runtime: Runtime, *, self_test: bool, reload_refused: bool) -> Iter
         "wharfinger_reload_refused", "Whether the last reload was refused, and is not mended.", reload_refused
     )
     yield gauge("wharfinger_configuration", "What the configuration in force declares.", declared, ("what",))
-    yield gauge("wharfinger_runs", "Runs that are open.", live.runs)
+    yield gauge("wharfinger_runs", "Runs that are open.", live.callers.runs)
     yield gauge("wharfinger_emergency_denials", "Entries of the emergency deny list.", len(live.denials))
 
 

@@ -124,7 +124,7 @@ class SelfTest:
 
     async def _secrets(self) -> str:
         """Every credential in use would be found in an answer."""
-        credentials, everything = self._runtime.credentials, self._runtime.live.all_secrets()
+        credentials, everything = self._runtime.credentials, self._runtime.live.secrets.all()
         shown = [
             name
             for name in credentials.names()
@@ -161,7 +161,7 @@ class SelfTest:
             sock.bind(("", 0))
             with runtime.master.listener.reserved(sock.getsockname()[1]):
                 await asyncio.get_running_loop().sock_connect(sock, where)
-                name, token = runtime.live.probe
+                name, token = runtime.live.callers.probe
                 return await probe.refusal(sock, name, token, runtime.authority.certificate_file)
         except (OSError, asyncio.IncompleteReadError) as error:
             return f"the proxy gave no answer to a forbidden request: {type(error).__name__}"

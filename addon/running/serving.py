@@ -72,7 +72,7 @@ class Serving:
         control = ControlServer(
             runtime.desk.data.root, actions.dispatcher(self._services(), runtime.desk.record)
         )
-        doors = Doors(runtime.desk.data.root, runtime.live, runtime.master.listener, self._end_run)
+        doors = Doors(runtime.desk.data.root, runtime.live.callers, runtime.master.listener, self._end_run)
         ready = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -194,8 +194,8 @@ class Serving:
         while True:
             await asyncio.sleep(0.25)
             live = self._runtime.live
-            idle = 0.0 if live.runs else idle + 0.25
-            if idle >= (_LAST_RUN_GRACE if live.begun else _FIRST_RUN_GRACE):
+            idle = 0.0 if live.callers.runs else idle + 0.25
+            if idle >= (_LAST_RUN_GRACE if live.callers.begun else _FIRST_RUN_GRACE):
                 self._stop("the last run has ended")
                 return
 
@@ -219,7 +219,7 @@ class Serving:
             configuration=lambda: runtime.live.configuration,
             agent_changed=runtime.live.update_agent,
             tools_changed=runtime.live.approve_tools,
-            run_began=runtime.live.begin_run,
+            run_began=runtime.live.callers.begin_run,
             run_ended=runtime.live.end_run,
             status=self._status,
             metrics=self._metrics,
@@ -260,7 +260,7 @@ class Serving:
             "credentials": list(runtime.credentials.names()),
             "self_test": list(self._selftest.missed),
             "connections": len(runtime.sessions),
-            "runs": runtime.live.runs,
+            "runs": runtime.live.callers.runs,
             "channels_down": self._channels_down(),
             "credentials_down": self._credentials_down(),
             "misuse": [
@@ -297,7 +297,7 @@ class Serving:
         return given
 
     def _screen(self, values: Mapping[str, str]) -> list[str]:
-        secrets = self._runtime.live.all_secrets()
+        secrets = self._runtime.live.secrets.all()
         return [name for name, value in values.items() if secrets.redact(value.encode())[1]]
 
     async def _end_run(self, run_id: str) -> JSON:

@@ -86,7 +86,7 @@ class Probe:
     heard: list[bytes] = field(default_factory=list)
 
     def held(self, credential: str) -> str:
-        placeholder = self.runtime.live.placeholders.of("bot", credential)
+        placeholder = self.runtime.live.secrets.placeholders.of("bot", credential)
         assert placeholder is not None
         return placeholder
 

@@ -221,7 +221,7 @@ class Proxy:
         return self.runtime.desk.keys.agent_token(known.id, known.generation)
 
     def placeholder(self, credential: str = "EXAMPLE_KEY", agent: str | None = None) -> str:
-        held = self.runtime.live.placeholders.of(agent or self.agent, credential)
+        held = self.runtime.live.secrets.placeholders.of(agent or self.agent, credential)
         assert held is not None
         return held
 

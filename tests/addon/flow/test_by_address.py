@@ -28,33 +28,33 @@ def who(session: Any) -> tuple[str, str] | None:
 
 
 async def test_its_address_says_who_it_is(live: Any) -> None:
-    assert who(live.identify_by_address(PLACE)) == ("bot", "address")
-    assert live.identify_by_address(ELSEWHERE) is None
-    assert live.identify_by_address("127.0.0.1") is None
+    assert who(live.callers.identify_by_address(PLACE)) == ("bot", "address")
+    assert live.callers.identify_by_address(ELSEWHERE) is None
+    assert live.callers.identify_by_address("127.0.0.1") is None
 
 
 async def test_a_token_is_good_where_it_does_not_disagree(live: Any) -> None:
     bot, second = live.token_of("bot"), live.token_of("second")
-    assert who(live.identify("bot", bot, PLACE)) == ("bot", "token")
-    assert live.identify("bot", bot, ELSEWHERE) is None
-    assert live.identify("bot", bot) is None
-    assert who(live.identify("second", second, ELSEWHERE)) == ("second", "token")
-    assert live.identify("second", second, PLACE) is None
+    assert who(live.callers.identify("bot", bot, PLACE)) == ("bot", "token")
+    assert live.callers.identify("bot", bot, ELSEWHERE) is None
+    assert live.callers.identify("bot", bot) is None
+    assert who(live.callers.identify("second", second, ELSEWHERE)) == ("second", "token")
+    assert live.callers.identify("second", second, PLACE) is None
 
 
 async def test_it_has_no_run_at_a_door(live: Any) -> None:
     for agent in ("bot", "second"):
-        live.begin_run(f"run-{agent}", agent, None, confinement="isolated")
-    live.knows_token = lambda *_: True
-    assert live.identify_at_door("run-bot", "bot", "") is None
-    assert who(live.identify_at_door("run-second", "second", "")) == ("second", "socket")
+        live.callers.begin_run(f"run-{agent}", agent, None, confinement="isolated")
+    live.callers.knows_token = lambda *_: True
+    assert live.callers.identify_at_door("run-bot", "bot", "") is None
+    assert who(live.callers.identify_at_door("run-second", "second", "")) == ("second", "socket")
 
 
 async def test_one_whose_network_is_taken_away_may_do_nothing_any_more(live: Any) -> None:
-    session = live.identify_by_address(PLACE)
+    session = live.callers.identify_by_address(PLACE)
     assert live.barred(session) is None
     moved = AgentsFile.model_validate(
         {"agents": {"bot": {"owner": "alice", "policies": ["everyday"], "from": {"cidr": ["10.9.0.0/16"]}}}}
     )
-    live._origins = type(live._origins)(moved.agents)
+    live.callers._origins = type(live._origins)(moved.agents)
     assert "its own network" in live.barred(session)

@@ -17,7 +17,7 @@ TEXTS = {LINK: "approval link", CODE: "approval code"}
 
 @pytest.fixture
 async def hiding(proxy: Any) -> Any:
-    await proxy.runtime.live.conceal(TEXTS)
+    await proxy.runtime.live.secrets.conceal(TEXTS)
     return proxy
 
 
@@ -84,7 +84,7 @@ async def test_in_the_head_too(hiding: Any, origin: Any, target: str, headers: l
 
 async def test_what_is_no_longer_in_use_is_not_looked_for(hiding: Any, origin: Any):
     """A code is an ordinary number again once its link has ended; a link's mark stays one."""
-    await hiding.runtime.live.conceal({LINK: "approval link"})
+    await hiding.runtime.live.secrets.conceal({LINK: "approval link"})
     body = json.dumps({"name": CODE}).encode()
     headers = [("Content-Type", "application/json")]
     assert (await hiding.request("POST", "/items", headers, body)).status == 200

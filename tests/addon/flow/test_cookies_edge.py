@@ -120,7 +120,7 @@ async def test_a_jar_does_not_grow_without_end(signing_in: Any, origin: Any, rep
     for part in range(4):
         origin.answer = sets(reply, *(f"c{part}_{i}=v" for i in range(30)))
         await ask(signing_in, "/login", "POST")
-    jars = signing_in.runtime.live.jars._jars
+    jars = signing_in.runtime.live.secrets.jars._jars
     assert all(len(jar) <= 64 for jar in jars.values())
 
 
@@ -128,6 +128,6 @@ async def test_they_are_forgotten_with_the_agent(signing_in: Any, origin: Any, r
     origin.answer = sets(reply, f"sid={SESSION}")
     await ask(signing_in, "/login", "POST")
     live = signing_in.runtime.live
-    assert len(live.jars._jars) == 1
+    assert len(live.secrets.jars._jars) == 1
     live.retire_agent(live.agents["bot"])
-    assert not live.jars._jars
+    assert not live.secrets.jars._jars

@@ -17,7 +17,7 @@ RUN = "r1"
 
 def token(proxy: Any, run: str | None = RUN, agent: str = "bot") -> str:
     known = proxy.runtime.live.agents[agent]
-    given: str = proxy.runtime.live._keys.agent_token(known.id, known.generation, run)
+    given: str = proxy.runtime.live.callers._keys.agent_token(known.id, known.generation, run)
     return given
 
 
@@ -39,7 +39,7 @@ async def answered(address: tuple[str, int], login: tuple[str, str] | None) -> i
 async def door(proxy: Any) -> AsyncIterator[Ask]:
     """Ask at the door of an isolated run of `bot`."""
     live = proxy.runtime.live
-    live.begin_run(RUN, "bot", None, confinement="isolated")
+    live.callers.begin_run(RUN, "bot", None, confinement="isolated")
     sock = socket.create_server(("127.0.0.1", 0))
     sock.setblocking(False)
     address = sock.getsockname()
@@ -66,7 +66,7 @@ async def test_the_runs_own_are_taken_and_nobody_elses(proxy: Any, door: Ask) ->
 
 
 async def test_its_token_is_good_nowhere_else(proxy: Any, door: Ask) -> None:
-    proxy.runtime.live.begin_run("r2", "bot", None)
+    proxy.runtime.live.callers.begin_run("r2", "bot", None)
     assert await answered(proxy.address, ("bot", token(proxy, "r2"))) == 200
     assert await answered(proxy.address, ("bot", token(proxy))) == 407
 
@@ -85,9 +85,9 @@ async def test_a_door_that_is_closed_accepts_nothing(proxy: Any, door: Ask) -> N
 
 async def test_only_a_session_of_a_door_is_called_isolated(proxy: Any, door: Ask) -> None:
     live = proxy.runtime.live
-    inside = live.identify_at_door(RUN, "bot", token(proxy))
-    outside = live.identify("bot", proxy.token())
+    inside = live.callers.identify_at_door(RUN, "bot", token(proxy))
+    outside = live.callers.identify("bot", proxy.token())
     assert (inside.who.confinement, inside.who.identified_by, inside.who.run) == ("isolated", "socket", RUN)
     assert outside.who.confinement == "none"
-    live.begin_run("r2", "bot", None)
-    assert live.identify_at_door("r2", "bot", token(proxy, "r2")) is None
+    live.callers.begin_run("r2", "bot", None)
+    assert live.callers.identify_at_door("r2", "bot", token(proxy, "r2")) is None

@@ -146,7 +146,7 @@ async def test_a_permit_is_used_once_and_for_its_request_only(proxy: Any, origin
 
     from wharfinger.deciding.gate import Withdrawn
 
-    gate, session = proxy.runtime.gate, proxy.runtime.live.identify("bot", proxy.token())
+    gate, session = proxy.runtime.gate, proxy.runtime.live.callers.identify("bot", proxy.token())
     decided = []
     real = type(gate).redeem
 

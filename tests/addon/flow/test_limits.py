@@ -29,7 +29,7 @@ class Here:
 def session(proxy: Any, run: str = "") -> Session:
     from dataclasses import replace
 
-    known = proxy.runtime.live.identify("bot", proxy.token())
+    known = proxy.runtime.live.callers.identify("bot", proxy.token())
     assert known is not None
     return replace(known, who=replace(known.who, run=run)) if run else known
 
@@ -142,7 +142,7 @@ async def test_a_run_is_counted_for_itself_and_none_is_denied(start: Any) -> Non
         assert "counts by run" in answered.json["message"]
         gate = proxy.runtime.gate
         for run in ("r1", "r2"):
-            proxy.runtime.live.begin_run(run, "bot", None)
+            proxy.runtime.live.callers.begin_run(run, "bot", None)
             opened = [await gate.admit(asked(proxy), session(proxy, run), Here()) for _ in range(2)]
             assert [one.permit is not None for one in opened] == [True, False]
 

@@ -232,7 +232,7 @@ async def test_it_ends_when_its_api_says(minting: Any, origin: Any, reply: Any, 
     origin.answer = answering(reply, {"said": TOKEN})
     live, sent = minting.runtime.live, len(origin.requests)
     ahead = time.time() + 700
-    monkeypatch.setattr(live.sealed, "_now", lambda: ahead)
+    monkeypatch.setattr(live.secrets.sealed, "_now", lambda: ahead)
     answered = await use(minting, made)
     assert answered.code == "unavailable"
     live.pass_time()

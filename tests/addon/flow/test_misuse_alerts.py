@@ -46,7 +46,7 @@ async def in_a_streamed_body(proxy: Any) -> Any:
 
 
 async def a_link(proxy: Any) -> Any:
-    await proxy.runtime.live.conceal({"wl_AAAAAAAAAAAAAAAAAAAA": "a link"})
+    await proxy.runtime.live.secrets.conceal({"wl_AAAAAAAAAAAAAAAAAAAA": "a link"})
     return await proxy.request("GET", "/items/1?note=wl_AAAAAAAAAAAAAAAAAAAA")
 
 

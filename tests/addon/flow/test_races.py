@@ -133,11 +133,11 @@ async def test_an_agent_that_was_taken_out_comes_back_as_another(proxy: Any) -> 
     both, token, reloader = path.read_text(), proxy.token(), Reloader(proxy.runtime)
     path.write_text(both.replace("  bot: {owner: alice, policies: [everyday]}\n", ""))
     await reloader.reload(snapshot.read(proxy.folder), "alice")
-    assert proxy.runtime.live.identify("bot", token) is None
+    assert proxy.runtime.live.callers.identify("bot", token) is None
     path.write_text(both)
     await reloader.reload(snapshot.read(proxy.folder), "alice")
-    assert proxy.runtime.live.identify("bot", token) is None
-    assert proxy.runtime.live.identify("bot", proxy.token()) is not None
+    assert proxy.runtime.live.callers.identify("bot", token) is None
+    assert proxy.runtime.live.callers.identify("bot", proxy.token()) is not None
 
 
 async def test_a_suspension_during_a_reload_is_not_undone_by_it(proxy: Any, monkeypatch: Any) -> None:

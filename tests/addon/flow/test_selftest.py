@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mitmproxy import http
 from wharfinger.audit.errors import BookUnavailable
-from wharfinger.deciding.live import PROBE
+from wharfinger.deciding.callers import PROBE
 from wharfinger.flow.dispatch import Table
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.running import selftest
@@ -55,7 +55,7 @@ def _guard(proxy: Any) -> None:
 
 def _secrets(proxy: Any) -> None:
     nothing = SecretSet.of({})
-    proxy.runtime.live.all_secrets = lambda: nothing
+    proxy.runtime.live.secrets.all = lambda: nothing
 
 
 def _store_closed(proxy: Any) -> None:
@@ -103,7 +103,7 @@ def _only_for_hooks(proxy: Any, first: object) -> None:
 
 
 def _unknown(proxy: Any) -> None:
-    proxy.runtime.live.identify = lambda *_presented: None
+    proxy.runtime.live.callers.identify = lambda *_presented: None
 
 
 def _listener_gone(proxy: Any) -> None:
@@ -267,6 +267,6 @@ async def test_it_writes_to_the_book_only_where_nobody_else_has(tested: SelfTest
 
 
 async def test_nobody_else_can_speak_as_the_self_test(proxy: Any) -> None:
-    assert proxy.runtime.live.identify(PROBE, "guessed") is None
-    assert proxy.runtime.live.identify(PROBE, "") is None
+    assert proxy.runtime.live.callers.identify(PROBE, "guessed") is None
+    assert proxy.runtime.live.callers.identify(PROBE, "") is None
     assert PROBE not in proxy.runtime.live.agents
