@@ -56,5 +56,5 @@ async def test_one_whose_network_is_taken_away_may_do_nothing_any_more(live: Any
     moved = AgentsFile.model_validate(
         {"agents": {"bot": {"owner": "alice", "policies": ["everyday"], "from": {"cidr": ["10.9.0.0/16"]}}}}
     )
-    live.callers._origins = type(live._origins)(moved.agents)
+    live.callers._origins = type(live.callers._origins)(moved.agents)
     assert "its own network" in live.barred(session)

@@ -7,7 +7,6 @@ import ssl
 import threading
 from typing import Any
 
-import h11
 import pytest
 from wharfinger.deciding.live import ASIDE, LARGE_BODY
 from wharfinger.flow import dial, held
@@ -97,8 +96,7 @@ async def test_answers_that_are_held_to_be_redacted_have_an_end_too(
     async with asyncio.timeout(5):
         while room.total < 150_000:
             await asyncio.sleep(0.01)
-    with pytest.raises(h11.RemoteProtocolError, match="without sending complete message body"):
-        await second.request("GET", "/masked/1")
+    assert (await second.request("GET", "/masked/1")).status == 502
     assert (await first.receive()).status == 200, "who was first goes on"
     origin.answer = lambda _seen: reply(
         headers=[("Content-Type", "application/json")], chunks=[b"{", chunk, b"}"]
