@@ -74,6 +74,7 @@ HANDLED = frozenset(
         ("requestheaders", "Identity"),
         ("next_layer", "Tunnel"),
         ("tls_clienthello", "Tunnel"),
+        ("tls_failed_client", "Tunnel"),
         ("tls_start_client", "Tls"),
         ("tls_start_server", "Tls"),
         ("requestheaders", "Admission"),

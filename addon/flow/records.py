@@ -9,6 +9,7 @@ Overrides internals of mitmproxy 12.3.1 (`TLSLayer.receive_data`, `TunnelLayer.e
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from logging import WARNING
 from typing import Any
@@ -116,7 +117,27 @@ class _Gathered(tls.TLSLayer):
 
 
 class AgentTls(_Gathered, tls.ClientTLSLayer):
-    """TLS towards the agent."""
+    """TLS towards the agent, who may fail at it as often as it likes: that is no line each on the terminal.
+
+    What fails is counted, and told in events that count: see `tunnel`.
+    """
+
+    def start_tls(self) -> layer.CommandGenerator[None]:
+        """As mitmproxy has it, without a word."""
+        yield from _silently(super().start_tls())
+
+    def on_handshake_error(self, err: str) -> layer.CommandGenerator[None]:
+        """The same."""
+        yield from _silently(super().on_handshake_error(err))
+
+
+def _silently(told: layer.CommandGenerator[None]) -> layer.CommandGenerator[None]:
+    """The commands, but for those to log."""
+    reply: Any = None
+    with contextlib.suppress(StopIteration):
+        while True:
+            command = told.send(reply)
+            reply = None if isinstance(command, commands.Log) else (yield command)
 
 
 class UpstreamTls(_Gathered, tls.ServerTLSLayer):

@@ -18,14 +18,29 @@ from wharfinger.deciding.answers import Answer
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.records import AgentTls
 from wharfinger.flow.sealed import SealedHttpLayer
+from wharfinger.flow.sessions import Link
 from wharfinger.flow.ways import UNNAMED, Reverse, Transparent, is_address
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
 
+_LEFT_EARLY = "connection closed early"
+_FAILURES = {
+    "The client does not trust": "trust",
+    "The client disconnected": "left",
+    "Cannot parse ClientHello": "hello",
+}
+"""By how mitmproxy's words for it begin."""
+_REASONS = {
+    "trust": "the agent does not trust the certificate of this proxy",
+    "left": "the agent broke off the TLS handshake: it may not trust the certificate of this proxy",
+    "hello": "what came for a TLS handshake is none",
+    "failed": "the TLS handshake with the agent failed",
+}
+
 
 class Tunnel:
-    """Hooks `next_layer` and `tls_clienthello`."""
+    """Hooks `next_layer`, `tls_clienthello` and `tls_failed_client`."""
 
     name = "nextlayer"
 
@@ -81,9 +96,21 @@ class Tunnel:
             link.name_fits = self._fits(data.client_hello.sni, link.tunnel)
             wrong = "the TLS server name is not the host of the CONNECT"
         if not link.name_fits:
-            self._parts.gate.reject_soon(
-                Answer(Code.BAD_REQUEST, wrong), link.session.who if link.session is not None else None
-            )
+            self._tell(link, "name", wrong)
+
+    def tls_failed_client(self, data: mitm_tls.TlsData) -> None:
+        """A handshake came to nothing: those alike are one event a second, as other refusals are."""
+        link = self._parts.sessions.link(data.context.client)
+        error = data.conn.error or ""
+        if link is None or error == _LEFT_EARLY:  # it said nothing that could be refused, or was told already
+            return
+        why = next((why for beginning, why in _FAILURES.items() if error.startswith(beginning)), "failed")
+        self._tell(link, why, _REASONS[why])
+
+    def _tell(self, link: Link, why: str, reason: str) -> None:
+        who = link.session.who if link.session is not None else None
+        self._parts.gate.meter.unshaken(who.agent if who is not None else "", why)
+        self._parts.gate.reject_soon(Answer(Code.BAD_REQUEST, reason), who)
 
     def _fits(self, sni: str | None, tunnel: tuple[str, int] | None) -> bool:
         if tunnel is None:

@@ -57,6 +57,11 @@ class Meter:
             "Requests refused before they could be decided: malformed, not identified, over a limit.",
             ("agent", "code"),
         )
+        self.handshakes = Counter(
+            "wharfinger_tls_failures",
+            "TLS handshakes with agents that came to nothing: `name`, `trust`, `left`, `hello`, `failed`.",
+            ("agent", "why"),
+        )
         self.outcomes = Counter(
             "wharfinger_outcomes", "How requests ended that were let through.", ("agent", "outcome")
         )
@@ -98,6 +103,10 @@ class Meter:
         """A request was refused before it came to the gate."""
         self.refusals.add((agent, code.value))
 
+    def unshaken(self, agent: str, why: str) -> None:
+        """A TLS handshake with an agent came to nothing."""
+        self.handshakes.add((agent, why))
+
     def ended(self, agent: str, outcome: Outcome, sent: Sent | None) -> None:
         """A request that had a permit has ended."""
         self.outcomes.add((agent, outcome.value))
@@ -126,7 +135,7 @@ class Meter:
     def as_json(self) -> list[JSON]:
         """Everything that was counted so far."""
         counted = (
-            self.decisions, self.refusals, self.outcomes, self.responses, self.bytes, self.findings,
-            self.approvals, self.reloads, self.durations, self.syncs, self.written,
+            self.decisions, self.refusals, self.handshakes, self.outcomes, self.responses, self.bytes,
+            self.findings, self.approvals, self.reloads, self.durations, self.syncs, self.written,
         )  # fmt: skip
         return [family.as_json() for family in counted]
