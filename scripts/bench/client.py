@@ -25,7 +25,7 @@ WARM_UP = 20
 
 @dataclass(frozen=True)
 class Job:
-    """What to do: `work` is `load`, `fresh`, `download`, `upload` or `events`."""
+    """What to do: `work` is `load`, `fresh`, `download`, `firsts`, `upload`, `events` or `streams`."""
 
     work: str
     address: tuple[str, int]
@@ -41,6 +41,8 @@ class Job:
     seconds: float = 3.0
     amount: int = 0
     """Bytes of a download or upload."""
+    times: int = 1
+    """How often, on one connection."""
 
 
 def connect(job: Job, context: ssl.SSLContext) -> ssl.SSLSocket:
@@ -191,6 +193,26 @@ def download(job: Job, context: ssl.SSLContext) -> dict[str, object]:
         }
 
 
+def firsts(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """Seconds from the origin's beginning of each large answer to the first byte of its body here."""
+    taken = []
+    with connect(job, context) as stream:
+        for _ in range(job.times):
+            stream.sendall(job.requests[0].encode())
+            answer, end = b"", -1
+            while end < 0 or len(answer) == end + 4:
+                answer += stream.recv(65536)
+                end = answer.find(b"\r\n\r\n")
+            now = time.monotonic_ns()
+            head = answer[:end].lower()
+            taken.append((now - int(head.partition(b"\r\nx-at:")[2].partition(b"\r\n")[0])) / 1e9)
+            chunked, received, tail = b"chunked" in head, len(answer) - end - 4, answer[-5:]
+            while not tail.endswith(b"0\r\n\r\n") if chunked else received < job.amount:
+                data = stream.recv(1 << 18)
+                received, tail = received + len(data), (tail + data)[-5:]
+    return {"latencies": taken}
+
+
 def upload(job: Job, context: ssl.SSLContext) -> dict[str, object]:
     """Send one large request, and read its answer."""
     piece = b"0123456789abcdef" * 4096
@@ -210,6 +232,15 @@ def upload(job: Job, context: ssl.SSLContext) -> dict[str, object]:
         return {"seconds": time.perf_counter() - begin, "head": answer[:200].decode("latin-1")}
 
 
+def under_way(buffer: bytes) -> tuple[list[float], bytes]:
+    """For how many seconds each of the events was under way that has come whole, and what is left."""
+    now, taken = time.monotonic_ns(), []
+    while (at := buffer.find(b'"at":')) >= 0 and (end := buffer.find(b"}", at)) >= 0:
+        taken.append((now - int(buffer[at + 5 : end])) / 1e9)
+        buffer = buffer[end:]
+    return taken, buffer
+
+
 def events(job: Job, context: ssl.SSLContext) -> dict[str, object]:
     """Seconds from the instant that stands in each event to its coming here."""
     taken = []
@@ -218,13 +249,39 @@ def events(job: Job, context: ssl.SSLContext) -> dict[str, object]:
         buffer = b""
         while not buffer.endswith(b"0\r\n\r\n"):
             data = stream.recv(65536)
-            now = time.monotonic_ns()
             if not data:
                 break
-            buffer += data
-            while (at := buffer.find(b'"at":')) >= 0 and (end := buffer.find(b"}", at)) >= 0:
-                taken.append((now - int(buffer[at + 5 : end])) / 1e9)
-                buffer = buffer[end:]
+            come, buffer = under_way(buffer + data)
+            taken += come
+    return {"latencies": taken}
+
+
+def streams(job: Job, context: ssl.SSLContext) -> dict[str, object]:
+    """The same of many streams at a time, which begin one after another within `seconds`."""
+    taken: list[float] = []
+    everyone = [connect(job, context) for _ in range(job.connections)]
+    buffers = dict.fromkeys(everyone, b"")
+    waiting, begin = list(everyone), time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        for stream in everyone:
+            stream.setblocking(False)
+            selector.register(stream, selectors.EVENT_READ)
+        while buffers:
+            due = (time.monotonic() - begin) / job.seconds * job.connections
+            while waiting and job.connections - len(waiting) < due:
+                waiting.pop().sendall(job.requests[0].encode())
+            for key, _ in selector.select(job.seconds / job.connections if waiting else 20):
+                one: ssl.SSLSocket = key.fileobj  # type: ignore[assignment]
+                try:
+                    data = one.recv(65536)
+                except ssl.SSLWantReadError:
+                    continue
+                come, buffers[one] = under_way(buffers[one] + data)
+                taken += come
+                if not data or buffers[one].endswith(b"0\r\n\r\n"):
+                    selector.unregister(one)
+                    one.close()
+                    del buffers[one]
     return {"latencies": taken}
 
 
@@ -234,7 +291,8 @@ def main() -> None:
     job = Job(**{**given, "address": tuple(given["address"])})
     context = ssl.create_default_context(cafile=job.ca)
     context.set_alpn_protocols(["http/1.1"])
-    work = {"load": load, "fresh": fresh, "download": download, "upload": upload, "events": events}[job.work]
+    works = (load, fresh, download, firsts, upload, events, streams)
+    work = next(one for one in works if one.__name__ == job.work)
     print(json.dumps(work(job, context)))
 
 

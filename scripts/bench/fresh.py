@@ -40,7 +40,9 @@ def main() -> None:
     chosen = options.parse_args()
     rounds, seconds = (3, 1.5) if chosen.short else (chosen.rounds, chosen.seconds)
     print(f"machine: {machine()}, load {os.getloadavg()[0]:.1f}")
-    print(f"method: {rounds} rounds of {seconds:g} s each, in turns; medians of the rounds (lowest to highest)")
+    print(
+        f"method: {rounds} rounds of {seconds:g} s each, in turns; medians of the rounds (lowest to highest)"
+    )
     found: dict[str, Measured] = defaultdict(Measured)
     with standing() as bench:
         contenders = [bench.ours, bench.stock, bench.direct]

@@ -4,8 +4,8 @@
 
 Prints its port. By the last part of the path:
 
-- `download/BYTES`: that many bytes
-- `events/COUNT`: server-sent events, 10 ms apart, each with the instant it left (CLOCK_MONOTONIC, in ns)
+- `download/BYTES`: that many bytes; the field `X-At` tells when they began to leave (CLOCK_MONOTONIC, in ns)
+- `events/COUNT`: server-sent events, 10 ms apart, or `?gap=MS`; each tells when it left
 - anything else: a small JSON object, once the request has come whole
 
 Speaks just the HTTP/1.1 that a proxy sends; not a server for anything else.
@@ -39,7 +39,7 @@ class Origin(asyncio.Protocol):
         self._buffer = b""
         self._left: int | None = None
         self._chunked = False
-        self._path = b""
+        self._path = self._query = b""
         self._tasks: set[asyncio.Task[None]] = set()
         self._writable = asyncio.Event()
         self._writable.set()
@@ -71,7 +71,7 @@ class Origin(asyncio.Protocol):
                 self._begin(head, rest)
 
     def _begin(self, head: bytes, rest: bytes) -> None:
-        self._path = head.split(b" ", 2)[1].partition(b"?")[0]
+        self._path, _, self._query = head.split(b" ", 2)[1].partition(b"?")
         low = head.lower()
         if b"\r\ntransfer-encoding: chunked" in low:
             self._chunked = True
@@ -109,8 +109,9 @@ class Origin(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     async def _download(self, amount: int) -> None:
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n"
-        self._transport.write(head % amount)
+        kind = b"Content-Type: application/octet-stream"
+        head = b"HTTP/1.1 200 OK\r\n%b\r\nContent-Length: %d\r\nX-At: %d\r\n\r\n"
+        self._transport.write(head % (kind, amount, time.monotonic_ns()))
         while amount > 0:
             await self._writable.wait()
             self._transport.write(_PIECE[:amount])
@@ -120,8 +121,9 @@ class Origin(asyncio.Protocol):
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
+        _, _, gap = self._query.partition(b"gap=")
         for _ in range(count):
-            await asyncio.sleep(EVENT_GAP)
+            await asyncio.sleep(int(gap) / 1000 if gap else EVENT_GAP)
             event = b'data: {"choices":[{"delta":{"content":" hello"}}],"at":%d}\n\n' % time.monotonic_ns()
             self._transport.write(b"%x\r\n%b\r\n" % (len(event), event))
         self._transport.write(b"0\r\n\r\n")

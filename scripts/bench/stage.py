@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import platform
@@ -29,7 +30,8 @@ from wharfinger.demo.processes import Operator, Running
 HERE = Path(__file__).resolve().parent
 AGENT = "bot"
 SECRET = "sk_live_Zk3vQ8m1X5b7N2c4R6t9Zk3vQ8m1X5b7"
-API, FILES = "api.example.com", "files.example.com"
+API, FILES, OPEN = "api.example.com", "files.example.com", "open.example.com"
+HOSTS = (API, FILES, OPEN, "localhost")
 
 _FILE_TOOLS = f"""
 api: files
@@ -46,6 +48,18 @@ tools:
     effect: read
     run: {{method: GET, url: "/events/${{count}}"}}
 """
+_OPEN_TOOLS = f"""
+api: open
+base: https://{OPEN}
+tools:
+  - tool: open_download
+    effect: read
+    run: {{method: GET, url: "/download/${{size}}"}}
+  - tool: open_events
+    effect: read
+    run: {{method: GET, url: "/events/${{count}}"}}
+"""
+_MORE = ("upload", "download", "events", "open_download", "open_events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +77,18 @@ class Contender:
     proxy_authorization: str = ""
     proxy: bool = True
 
-    def head(self, method: str, target: str, length: int | None = None, *, files: bool = False) -> str:
-        """The head of a request, with the fields that an SDK sends."""
-        host = self.host if self.host == "localhost" else FILES if files else API
+    def head(
+        self, method: str, target: str, length: int | None = None, *, files: bool = False, free: bool = False
+    ) -> str:
+        """The head of a request, with the fields that an SDK sends; `free` of a credential."""
+        host = self.host if self.host == "localhost" else OPEN if free else FILES if files else API
         port = f":{self.authority.partition(':')[2]}" if host == "localhost" else ""
+        login = "" if free else f"Authorization: Bearer {self.key}\r\n"
         size = "" if length is None else f"Content-Type: application/json\r\nContent-Length: {length}\r\n"
         return (
             f"{method} {target} HTTP/1.1\r\nHost: {host}{port}\r\nAccept-Encoding: identity\r\n"
             f"Accept: application/json\r\nConnection: keep-alive\r\n"
-            f"User-Agent: Example/v1 PythonBindings/16.0.0\r\nAuthorization: Bearer {self.key}\r\n"
+            f"User-Agent: Example/v1 PythonBindings/16.0.0\r\n{login}"
             f"Idempotency-Key: 5f4dcc3b-5aa7-65d6-1d83-27deb882cf99\r\n{size}\r\n"
         )
 
@@ -82,14 +99,15 @@ class Contender:
         return [self.head("POST", target, len(body)) + body for target in targets]
 
     def job(
-        self, work: str, requests: list[str], *, files: bool = False, **more: object
+        self, work: str, requests: list[str], *, files: bool = False, free: bool = False, **more: object
     ) -> dict[str, object]:
-        """What the client is told to do; `files` for the host of large bodies."""
-        local = self.host == "localhost"
+        """What the client is told to do; `files` for the host of large bodies, `free` for the open one."""
+        local = self.host == "localhost" or not (files or free)
+        there = OPEN if free else FILES
         return {
             "work": work, "address": self.address, "ca": str(self.ca), "proxy": self.proxy,
-            "authority": f"{FILES}:443" if files and not local else self.authority,
-            "host": FILES if files and not local else self.host,
+            "authority": self.authority if local else f"{there}:443",
+            "host": self.host if local else there,
             "proxy_authorization": self.proxy_authorization, "requests": requests, **more,
         }  # fmt: skip
 
@@ -142,7 +160,7 @@ def standing(*, rules: bool = True) -> Iterator[Bench]:
         root = Path(name)
         stack.callback(processes.stop_all)
         environment = processes.bare_environment(root / "home")
-        ca = certificates.make(root, [API, FILES, "localhost"])
+        ca = certificates.make(root, list(HOSTS))
         port = _origin(root, environment, ca.chain)
         direct = Contender(
             "direct", ("127.0.0.1", port), os.getpid(), f"localhost:{port}", "localhost", ca.root, SECRET,
@@ -160,7 +178,7 @@ def variants(settings: Mapping[str, str]) -> Iterator[tuple[dict[str, Contender]
         root = Path(name)
         stack.callback(processes.stop_all)
         environment = processes.bare_environment(root / "home")
-        ca = certificates.make(root, [API, FILES, "localhost"])
+        ca = certificates.make(root, list(HOSTS))
         port = _origin(root, environment, ca.chain)
         ours = {}
         for variant, more in settings.items():
@@ -186,35 +204,47 @@ def _until(tried: Any, running: Running) -> Any:
     return found
 
 
-def write_configuration(folder: Path, root: Path, port: int, more: str = "") -> None:
-    """1,000 tools and 100 rules (those of `decide.py`), a credential, an agent; `more` settings."""
+def write_configuration(folder: Path, root: Path, port: int, more: str = "", secrets: int = 1) -> None:
+    """1,000 tools and 100 rules (those of `decide.py`), an agent, so many credentials; `more` settings."""
     policy = "\n".join(decide.rules()).replace(
-        "allow:", "allow:\n  - tool: upload\n  - tool: download\n  - tool: events", 1
+        "allow:", "allow:" + "".join(f"\n  - tool: {name}" for name in _MORE), 1
     )
     files = {
         "wharfinger.yaml": (
             "version: 1\nlisten: 127.0.0.1:0\nconsole: 127.0.0.1:0\ndata: ./data\n"
-            f'resolve: {{"{API}:443": "127.0.0.1:{port}", "{FILES}:443": "127.0.0.1:{port}"}}\n'
+            f"resolve: {{{', '.join(f'"{host}:443": "127.0.0.1:{port}"' for host in HOSTS[:3])}}}\n"
             f'upstream: {{ca: {{"*": "{root}"}}}}\n{more}'
         ),
         "agents.yaml": f"agents: {{{AGENT}: {{owner: alice, policies: [main], environment: prod}}}}\n",
         "people.yaml": "people: {alice: {email: a@example.com, role: admin}, bob: {email: b@example.com}}\n",
         "credentials.yaml": (
-            f'credentials: {{API_KEY: {{from: "file:api.key", hosts: [{API}, {FILES}],'
-            ' placeholder: "sk_test_"}}\n'
+            f'credentials:\n  API_KEY: {{from: "file:api.key", hosts: [{API}, {FILES}],'
+            ' placeholder: "sk_test_"}\n'
+            + "".join(
+                f'  KEY_{number}: {{from: "file:{number}.key", hosts: [{API}]}}\n'
+                for number in range(1, secrets)
+            )
         ),
         "tools/many.yaml": f"api: many\nbase: https://{API}\nauth: {{secret: API_KEY}}\ntools:"
         + "".join(decide.tool(number) for number in range(decide.TOOLS)),
         "tools/files.yaml": _FILE_TOOLS,
+        "tools/open.yaml": _OPEN_TOOLS,
         "policies/main.yaml": f"policy: main\n{policy}\n",
     }
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(text)
-    key = folder / "api.key"
-    key.touch(mode=0o600)
-    key.write_text(SECRET)
+    values = {"api": SECRET} | {str(number): f"sk_live_{secret(number)}" for number in range(1, secrets)}
+    for name, value in values.items():
+        key = folder / f"{name}.key"
+        key.touch(mode=0o600)
+        key.write_text(value)
+
+
+def secret(number: int) -> str:
+    """What looks random, and is the same each time."""
+    return base64.urlsafe_b64encode(hashlib.sha256(f"secret {number}".encode()).digest()[:30]).decode()
 
 
 @contextlib.contextmanager
@@ -226,9 +256,10 @@ def _ours(
     *,
     name: str = "wharfinger",
     more: str = "",
+    secrets: int = 1,
 ) -> Iterator[Contender]:
     folder = root / "config"
-    write_configuration(folder, ca, port, more)
+    write_configuration(folder, ca, port, more, secrets)
     operator = Operator(folder, environment, root)
     with processes.proxy(operator):
         ready = json.loads((root / "ready.json").read_text())
