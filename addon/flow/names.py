@@ -45,8 +45,8 @@ def answer(asked: bytes) -> bytes | None:
 def _answered(message: dns.DNSMessage, question: dns.Question) -> dns.DNSMessage:
     """An address for what may be a host; that there is none of another kind, or no such name."""
     try:
-        spelling.host(question.name)
-    except Refused:
+        spelling.host(question.name.encode("idna").decode())  # which it was decoded from
+    except (Refused, UnicodeError):
         return message.fail(response_codes.NXDOMAIN)
     if question.class_ == classes.IN and question.type in {types.A, types.ANY}:
         return message.succeed([dns.ResourceRecord.A(question.name, ADDRESS, ttl=LIFE)])
@@ -79,7 +79,9 @@ class Names:
             self._rest = self._loop.call_later(left, self._listen)
 
     def close(self) -> None:
-        """Answer nothing more."""
+        """Answer nothing more, from now on; a second time is none too many."""
+        if self._sock.fileno() < 0:
+            return
         if self._rest is not None:
             self._rest.cancel()
         self._loop.remove_reader(self._sock)
