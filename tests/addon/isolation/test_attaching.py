@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from wharfinger.faults import Fault
 from wharfinger.isolation import attaching
 from wharfinger.isolation.attaching import Hello, NotAttached, attach
 from wharfinger.running.doors import Doors
@@ -148,6 +149,53 @@ async def test_a_socket_of_this_machine_is_no_door(house: House, data: Path) -> 
         with pytest.raises(NotAttached, match="network namespace of its own"):
             await said_to(data, HELLO, sock)
     assert house.opened == []
+
+
+async def test_a_run_hands_over_all_its_sockets_at_once(house: House, data: Path) -> None:
+    socks = [listening(elsewhere=True) for _ in range(3)]
+    kinds = {socks[1]: attaching.API, socks[2]: attaching.TRANSPARENT}
+    connection = await asyncio.to_thread(attach, data, HELLO, socks[0], kinds)
+    assert house.entrances == [attaching.PROXY, attaching.API, attaching.TRANSPARENT]
+    connection.close()
+    await until(lambda: house.ended == ["r1"])
+    for sock in socks:
+        sock.close()
+
+
+async def test_where_one_of_them_is_none_nothing_is_taken(house: House, data: Path) -> None:
+    first = listening(elsewhere=True)
+    for kind, other in (
+        (attaching.API, listening(elsewhere=False)),
+        (attaching.TRANSPARENT, listening(elsewhere=True, listens=False)),
+        (attaching.NAMES, listening(elsewhere=True)),
+    ):
+        with other, pytest.raises(NotAttached, match="network namespace of its own"):
+            await asyncio.to_thread(attach, data, HELLO, first, {other: kind})
+    assert house.opened == []
+    first.close()
+
+
+async def test_more_sockets_than_were_told_of_are_refused(house: House, data: Path) -> None:
+    socks = [listening(elsewhere=True) for _ in range(2)]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        sock.settimeout(5)
+        await asyncio.to_thread(sock.connect, str(data / attaching.SOCKET))
+        socket.send_fds(sock, [HELLO.as_bytes()], [one.fileno() for one in socks])
+        assert b"network namespace of its own" in await asyncio.to_thread(sock.recv, 200)
+    assert house.opened == []
+    for one in socks:
+        one.close()
+
+
+async def test_a_door_that_cannot_be_opened_closes_the_others(house: House, data: Path) -> None:
+    async def refuse(sock: socket.socket, door: Hello, entrance: str) -> None:
+        raise Fault("there is no such door")
+
+    house.open_door = refuse  # type: ignore[method-assign]
+    with pytest.raises(NotAttached, match="there is no such door"):
+        await said_to(data, HELLO, listening(elsewhere=True))
+    assert house.closed == ["r1"]
+    assert house.ended == []
 
 
 async def test_what_is_no_hello_is_refused(house: House, data: Path) -> None:
