@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,20 +20,19 @@ from wharfinger.audit import events, retention, salts
 from wharfinger.audit.errors import BookBusy, BookFull, BookUnavailable
 from wharfinger.audit.events import Event, EventKind, Outcome, Who
 from wharfinger.audit.folder import Folder, System, segment_name
+from wharfinger.audit.intake import Intake
 from wharfinger.audit.notes import Signed, SigningKey, origin_of
 from wharfinger.audit.placing import Placing
 from wharfinger.audit.published import Position
 from wharfinger.audit.recovery import Tail, recover
 from wharfinger.audit.render import SIZE_LIMIT
 from wharfinger.audit.signer import Signer
-from wharfinger.audit.writer import FAILED, Entry, Receipt, Waiter, Writer
+from wharfinger.audit.writer import FAILED, Receipt, Waiter, Writer
 from wharfinger.clock import Clock
 from wharfinger.rules.types import JSON
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 BACKLOG = 4096
-PATIENCE = 0.01
-"""Seconds that events nobody waits for are kept for company, so that they cost no sync of their own."""
 _ENDS = 2
 """Ends of requests already under way are taken up to this many times the backlog."""
 _DAY = timedelta(days=1)
@@ -72,12 +70,7 @@ class Book:
         self._path = path
         self._terms = terms
         self._system = system
-        self._lock = threading.Lock()
-        self._waiting: list[Entry] = []
-        """Taken, and not yet handed to the writer: what one turn of the event loop brings goes together."""
-        self._handed = 0
-        self._soon: tuple[asyncio.AbstractEventLoop, bool] | None = None
-        """Where a handing over is scheduled, and whether it is for the next turn."""
+        self._intake = Intake()
         self._closed = False
         self._stopped = True
         """Whether nothing is open."""
@@ -116,6 +109,7 @@ class Book:
             )
             self._writer = Writer(folder, system, at, durable=terms.durable)
             self._writer.took = terms.took or self._writer.took
+            self._intake.lead_to(self._writer)
         except OSError as error:
             folder.close()
             raise BookUnavailable(f"the book in '{self._path}' cannot be opened: {error.strerror}") from error
@@ -152,9 +146,9 @@ class Book:
     def _begin_anew(self) -> None:
         """Begin another file, after one that was not to be gone on with."""
         header: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
-        with self._lock:
-            self._waiting.append(self._placing.begin(header))
-            self._give_waiting()
+        with self._intake.lock:
+            self._intake.add(self._placing.begin(header))
+            self._intake.give()
         header.result()
         self._folder.remove(FAILED)
 
@@ -186,7 +180,7 @@ class Book:
     @property
     def backlog(self) -> int:
         """How many events were taken and are not written yet."""
-        return len(self._waiting) + self._handed - self._writer.taken
+        return self._intake.backlog
 
     @property
     def unsettled(self) -> int:
@@ -213,49 +207,28 @@ class Book:
         future: asyncio.Future[Receipt] = loop.create_future()
         future.add_done_callback(_looked_at)
         try:
-            with self._lock:
+            with self._intake.lock:
                 self._take(event, future)
-                self._hand_over_later(loop, urgent=urgent)
+                self._intake.give_later(loop, urgent=urgent)
         except Exception as error:  # noqa: BLE001 - whoever looks at the future is told
             future.set_exception(error)
         return future
 
-    def _hand_over_later(self, loop: asyncio.AbstractEventLoop, *, urgent: bool) -> None:
-        """See to it that what was taken gets to the writer: in the next turn, or when patience ends."""
-        if self._soon == (loop, True) or (not urgent and self._soon == (loop, False)):
-            return
-        self._soon = (loop, urgent)
-        if urgent:
-            loop.call_soon(self._hand_over)
-        else:
-            loop.call_later(PATIENCE, self._hand_over)
-
-    def _hand_over(self) -> None:
-        with self._lock:
-            self._soon = None
-            self._give_waiting()
-
-    def _give_waiting(self) -> None:
-        if self._waiting:
-            self._handed += len(self._waiting)
-            self._writer.queue.put(self._waiting)
-            self._waiting = []
-
     def record(self, event: Event) -> Receipt:
         """As `write`, for callers without an event loop: blocks until `event` is durable."""
         future: concurrent.futures.Future[Receipt] = concurrent.futures.Future()
-        with self._lock:
+        with self._intake.lock:
             self._take(event, future)
-            self._give_waiting()
+            self._intake.give()
         return future.result()
 
     def close(self, timeout: float = 30) -> None:
         """Write what was taken, then let go of the files; blocks, at most `timeout` seconds."""
-        with self._lock:
+        with self._intake.lock:
             if self._closed:
                 return
             self._closed = True
-            self._give_waiting()
+            self._intake.give()
         self._stop(timeout)
 
     def _stop(self, timeout: float) -> None:
@@ -275,8 +248,8 @@ class Book:
         self._accepting(event)
         age = None if self._terms.keep is None else min(self._terms.keep, _DAY)
         if self._placing.full(self._terms.segment_bytes, age) and (self._placing.fresh or not self.full):
-            self._waiting.append(self._placing.begin())
-        self._waiting.append(self._placing.event(event, waiter))
+            self._intake.add(self._placing.begin())
+        self._intake.add(self._placing.event(event, waiter))
 
     def _accepting(self, event: Event) -> None:
         if (trouble := self._writer.trouble) is not None:
@@ -318,11 +291,11 @@ class Book:
             for decision, agent in open_.items()
         ]
         waiters: list[concurrent.futures.Future[Receipt]] = []
-        with self._lock:
+        with self._intake.lock:
             for event in (found, *unknown):
                 waiters.append(concurrent.futures.Future())
                 self._take(event, waiters[-1])
-            self._give_waiting()
+            self._intake.give()
         for waiter in waiters:
             waiter.result()
 
@@ -333,16 +306,16 @@ class Book:
 
         Raises `BookUnavailable` where there is no trouble, or it is there still; then nothing has changed.
         """
-        with self._lock:
+        with self._intake.lock:
             trouble = self._writer.trouble
             if trouble is None or self._closed:
                 raise BookUnavailable("the book is not stopped: there is nothing to resume")
             self._resuming = True
-            self._give_waiting()  # to the writer, which tells them that they were not written
+            self._intake.give()  # to the writer, which tells them that they were not written
         try:
             with contextlib.suppress(OSError, BookUnavailable):
                 self._stop(30)
-            self._handed, self._signer = 0, None
+            self._signer = None
             tail = self._start(anew=True)
         except BookUnavailable:
             self._writer.fail(trouble)
