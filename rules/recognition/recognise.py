@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Final
 
 from wharfinger.rules.documents import kinds
 from wharfinger.rules.documents.problems import Problems
@@ -155,20 +156,34 @@ class Toolset:
                 lambda inner: self.recognise(inner, limit),
             )
         if not found:
-            return _unmatched(request, fields, host, target)
+            return self._unmatched(request, fields, host, target)
         body, problem = _body(request, fields, found, limit)
         read = reading(fields, host, target, body)
         if problem is not None:
             return Recognised((), problem, host, target, body, reason=read.reason, fields=fields)
         fits = [one for entry in found if (one := fit(entry.tool, entry.endpoint, read)) is not None]
         if not fits:
-            return _unmatched(request, fields, host, target)
+            return self._unmatched(request, fields, host, target)
         winner = fits[0]
         refusal = winner.refusal
         if refusal is None and (fields.names.special or fields.names.acting):
             refusal = head_refusal(winner.tool, fields)
         parts = (Part(winner.call, tuple(fits)),)
         return Recognised(parts, refusal, host, target, body, not body.problem, read.reason, fields)
+
+    def _unmatched(
+        self, request: Request, fields: headers.Fields, host: str, target: spelling.Target
+    ) -> Recognised:
+        """No tool's; nor may it be one to a server that takes `%2F` for a slash."""
+        read = _unmatched(request, fields, host, target)
+        if not target.path.encoded or read.refusal is not None:
+            return read
+        apart = target.path.apart
+        if any(self._index.find(request.scheme, host, request.port, request.method, apart)):
+            return replace(read, refusal=_ANOTHER)
+        (part,) = read.parts  # rules hear of both readings, and the stricter verdict holds
+        inputs = {**part.call.inputs, "path": apart.canonical}
+        return replace(read, parts=(part, Part(replace(part.call, inputs=inputs))))
 
 
 def recognise(toolset: Toolset, request: Request, limit: int = bodies.DEFAULT_LIMIT) -> Recognised:
@@ -197,6 +212,13 @@ def _body(
         problem = "the body is not of a kind that the tool reads"
     types = " or ".join(sorted(_TYPES[media] for media in frozenset[Media]().union(*readers)))
     return body, Refusal(Code.DENIED, problem, f"Send the body as {types}, and say so in Content-Type.")
+
+
+_ANOTHER: Final = Refusal(
+    Code.DENIED,
+    "the path has an encoded slash, and would be another call to a server that decodes it first",
+    "Send the slash as it is; or, if it belongs to a name, use a tool whose template has `:encoded` there.",
+)
 
 
 def _unmatched(request: Request, fields: headers.Fields, host: str, target: spelling.Target) -> Recognised:
