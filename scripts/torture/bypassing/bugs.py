@@ -142,6 +142,7 @@ BUGS: Final = (
     Bug("the lock is not taken", "addon/keeping/lock.py", "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", ("A05",)),
     Bug("events have no second clock", "addon/audit/placing.py", "int(self._clock.monotonic() * 1e9),", "now.microsecond,", ("A07",)),
     Bug("syncs are not waited for", "addon/audit/writer.py", "            self.system.fdatasync(self._fd)", "            threading.Thread(target=self.system.fdatasync, args=(self._fd,)).start()", ("A10",)),
+    Bug("of an encoded slash one reading counts", "rules/recognition/recognise.py", "parts=(part, Part(replace(part.call, inputs=inputs))))", "parts=(part,))", ("P02",)),
     Bug("checkpoints from outside are not looked at", "addon/audit/claims.py", "claims = [Claim(name, 0, signed) for name, signed in outside]", "claims = []", ("A06",)),
 )  # fmt: skip
 

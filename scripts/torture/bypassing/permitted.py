@@ -85,6 +85,8 @@ def permitted(seen: Seen) -> None:
     names = [name.strip().lower().split("[")[0] for name, _ in query]
     if _OVERRIDES & set(names) - ({"key"} if seen.host in (QUERY, OPEN, PLAIN) else set()):
         raise Odd("a parameter that overrides or logs in")
+    if path.startswith("/open/closed/"):
+        raise Odd("a path that is closed")
     host = "rebound" if seen.host in SHARING or seen.host.endswith(f".{BROKEN}") else seen.host
     for where, methods, pattern, check in _TABLE:
         if where == host and seen.method in methods and re.fullmatch(pattern, path):

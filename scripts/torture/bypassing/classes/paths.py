@@ -65,7 +65,8 @@ def classes() -> tuple[Class, ...]:
         ),
         Class(
             "P02 slashes and escapes",
-            tuple(get(target) for target in ODD) + tuple(plain(f"http://{PLAIN}{target.replace('items', 'open', 1)}") for target in ODD if target.startswith("/items") and not target.endswith(("/", "/x", "%2f2", "%2F2")) and "a" * 99 not in target),
+            tuple(get(target) for target in ODD) + tuple(plain(f"http://{PLAIN}{target.replace('items', 'open', 1)}") for target in ODD if target.startswith("/items") and not target.endswith(("/", "/x", "%2f2", "%2F2")) and "a" * 99 not in target)
+            + tuple(to(OPEN, f"/open{path}") for path in ("/closed/@TAG@", "/closed%2F@TAG@", "/closed%2f@TAG@", "%2Fclosed%2F@TAG@", "%2fclosed/@TAG@", "/%63losed%2F@TAG@", "/closed%2Fa%2F@TAG@", "/closed%5C@TAG@", "/closed%252F@TAG@", "/x%2F..%2Fclosed/@TAG@")),
             passing(
                 get(f"/items/{name}")
                 for name in (
@@ -74,7 +75,8 @@ def classes() -> tuple[Class, ...]:
                 )
             )
             + passing(get(target) for target in ("/items?tag=@TAG@", "/items/@TAG@?", "/items/@TAG@?a=b"))
-            + passing(plain(f"http://{PLAIN}/open/{name}") for name in ("@TAG@%20x", "%C3%A9@TAG@", "@TAG@/a/b/c/d")),
+            + passing(plain(f"http://{PLAIN}/open/{name}") for name in ("@TAG@%20x", "%C3%A9@TAG@", "@TAG@/a/b/c/d"))
+            + passing(to(OPEN, f"/open/{name}") for name in ("@scope%2F@TAG@", "@scope%2f@TAG@", "group%2Fsub%2F@TAG@", "closed@TAG@%2Fa")),
         ),
         Class(
             "P03 query pollution",
