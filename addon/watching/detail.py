@@ -13,7 +13,8 @@ from wharfinger.watching.calls import Entry
 from wharfinger.watching.drawing import STYLES
 
 _LONGEST: Final = 4096
-_NAME: Final = 16
+NAME: Final = 17
+"""Columns that the name of a line takes."""
 _BODY: Final = ("calls", "hmac", "cut", "version", "prev", "leaf", "mono_ns")
 _FIRST: Final = (
     "verdict", "code", "reason", "rules", "observed", "observed_reason", "observed_rules", "review",
@@ -173,8 +174,9 @@ def _head(event: Mapping[str, Any]) -> Text:
 
 
 def _line(name: str, value: Any, style: str = "") -> Text:
-    shown = value if isinstance(value, str) else _json(value)
-    text = Text(f"{printable(name[:80]):<{_NAME}} ", "cyan")
+    texts = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    shown = value if isinstance(value, str) else ", ".join(value) if texts else _json(value)
+    text = Text(f"{printable(name[:80]):<{NAME - 1}} ", "cyan")
     text.append(printable(shown[:_LONGEST]), style or "default")
     return text
 

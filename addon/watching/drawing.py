@@ -6,11 +6,13 @@ agent, or of a proxy elsewhere, reaches the terminal.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from wharfinger.audit.reader import printable
@@ -20,6 +22,10 @@ from wharfinger.watching.rates import sparkline
 STYLES: Final = {"allow": "green", "ask": "yellow", "deny": "red"}
 _LONGEST: Final = 200
 """Characters of a field that are drawn at most."""
+_WIDE: Final = 118
+"""From here on there is room for all columns, and for rules with their folder."""
+_MEASURE: Final = Console(width=80, file=io.StringIO())
+"""What lines are folded by; nothing is printed on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +38,13 @@ class Column:
     """None: it shares what the others leave."""
     share: int = 1
     from_width: int = 0
+    to_width: int = 100_000
     right: bool = False
 
 
 def columns(width: int) -> list[Column]:
     """Those that a terminal of this width has room for."""
-    return [column for column in COLUMNS if width >= column.from_width]
+    return [column for column in COLUMNS if column.from_width <= width <= column.to_width]
 
 
 def table(entries: Sequence[Entry], chosen: str, width: int) -> Table:
@@ -78,9 +85,9 @@ def _rates(calls: Calls, second: int, width: int) -> Text:
     for verdict, style in STYLES.items():
         counts.append(f"  {verdict} ")
         counts.append(str(calls.counted[verdict]), style)
-    counts.append(f"  out {size(calls.sent_bytes)} in {size(calls.received_bytes)}", "dim")
     if calls.findings:
         counts.append(f"  found {calls.findings}", "magenta")
+    counts.append(f"  out {size(calls.sent_bytes)} in {size(calls.received_bytes)}", "dim")
     rate, denials = f"{_rate(every)}/s ", f"  denied {_rate(denied)}/s "
     bars = max(5, min(30, (width - len(rate) - len(denials) - len(counts)) // 2))
     line = Text.assemble(
@@ -109,6 +116,29 @@ def _rate(counts: Sequence[int]) -> str:
     """Calls a second over the last ten whole ones."""
     whole = counts[-11:-1]
     return f"{sum(whole) / len(whole):.1f}" if whole else "0.0"
+
+
+def folded(text: Text, width: int, under: int) -> Text:
+    """Lines that are too long go on below themselves, indented to where their second word begins."""
+    room = max(width - under, 10)
+    lines: list[Text] = []
+    for line in text.split("\n", allow_blank=True):
+        if line.cell_len <= width:
+            lines.append(line)
+            continue
+        first, rest = line.divide([under])
+        if first.cell_len > under:  # wide characters
+            lines.extend(line.wrap(_MEASURE, width))
+            continue
+        for number, part in enumerate(rest.wrap(_MEASURE, room)):
+            part.rstrip()
+            lines.append(Text.assemble(first if number == 0 else " " * under, part))
+    return Text("\n").join(lines)
+
+
+def _short(rules: str) -> str:
+    """Rules without the folder that all of them are in."""
+    return ", ".join(rule.removeprefix("policies/") for rule in rules.split(", "))
 
 
 def _plain(text: str, style: str = "") -> Text:
@@ -159,8 +189,9 @@ COLUMNS: Final = (
     Column("agent", lambda entry: _plain(entry.agent), share=2),
     Column("tool", lambda entry: _plain(entry.tool or entry.where), share=4),
     Column("verdict", _verdict, 9),
-    Column("rule", lambda entry: _plain(entry.rule), share=4, from_width=76),
-    Column("approval", lambda entry: _plain(entry.approval, "yellow"), 10, from_width=118),
+    Column("rule", lambda entry: _plain(_short(entry.rule)), share=4, from_width=76, to_width=_WIDE - 1),
+    Column("rule", lambda entry: _plain(entry.rule), share=4, from_width=_WIDE),
+    Column("approval", lambda entry: _plain(entry.approval, "yellow"), 10, from_width=_WIDE),
     Column("result", _result, share=3, from_width=56),
     Column("time spent", _duration, 10, from_width=92, right=True),
     Column("out/in", _bytes, 11, from_width=104, right=True),

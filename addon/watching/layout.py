@@ -15,8 +15,8 @@ CSS: Final = """
 Screen { layers: base; background: $background; }
 #head { height: 2; padding: 0 1; }
 #question { height: auto; display: none; border: round $warning; padding: 0 1; }
-#calls { height: 1fr; padding: 0 1; }
-#detail { height: 1fr; display: none; border-top: solid $primary; padding: 0 1; }
+#calls { height: 1fr; min-height: 3; padding: 0 1; }
+#detail { height: 2fr; display: none; border-top: solid $primary; padding: 0 1; }
 #tabs { height: 1; }
 #said { height: 1; padding: 0 1; }
 Help { align: center middle; }
@@ -48,14 +48,14 @@ HELP: Final = """\
 a          approve the question that is shown, once
 d          deny it: Enter sends the reason, Escape takes it back
 j k        the next question, the one before
-space      more of the question: it is approved only when all of it was shown
+space      more of it: approved is only what was shown to its end
 
 ↑ ↓        choose a call; Home goes back to the newest
 Enter      the chosen call in full; Escape closes it
 ← →        decision, redactions, audit position, events
 PgUp PgDn  further in it, or in the calls
-/          show only some calls: agent=bot verdict=deny ms>500 word
-           (a field, then = != > <; * stands for anything; nothing: all of them)
+/          show only some: agent=bot verdict=deny ms>500 word
+           (a field, then = != > <; * for anything; nothing: all)
 c          clear the calls; what was counted stays
 q          end
 

@@ -27,7 +27,7 @@ from wharfinger.watching import drawing, filters
 from wharfinger.watching.asking import Move, Questions
 from wharfinger.watching.board import Board, Wish
 from wharfinger.watching.calls import Calls, Entry
-from wharfinger.watching.detail import Tab, show
+from wharfinger.watching.detail import NAME, Tab, show
 from wharfinger.watching.filters import EVERYTHING, Filter
 from wharfinger.watching.following import News, Refused, Source
 from wharfinger.watching.layout import CSS, KEYS, Help
@@ -253,7 +253,8 @@ class View(App[None]):
         tab = _TABS[self._tab]
         if tab is Tab.DECISION and self._steps.lack(entry):
             self.run_worker(self._tell(entry), group="tell", exclusive=True)
-        self._text.update(show(entry, tab, self._signed, self._steps.of(entry)))
+        shown = show(entry, tab, self._signed, self._steps.of(entry))
+        self._text.update(drawing.folded(shown, max(self._scroll.size.width - 2, 20), NAME))
 
     async def _tell(self, entry: Entry) -> None:
         await self._steps.ask(entry)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 from wharfinger.watching import drawing
 from wharfinger.watching.calls import Calls
 from wharfinger.watching.detail import Tab, show
@@ -60,7 +61,7 @@ def test_no_control_character_reaches_the_terminal(told, name: str, width: int):
     calls = poisoned(told, value)
     (entry,) = calls.newest()
     parts = [drawing.table([entry], "", width), drawing.head(calls, value, value, 0, width)]
-    parts += [show(entry, tab, 1) for tab in Tab]
+    parts += [show(entry, tab, 1, {}) for tab in Tab]
     for part in parts:
         text = drawn(part, width)
         assert "a" in text or name in {"wide", "long", "nul"}
@@ -73,7 +74,7 @@ def test_no_control_character_reaches_the_terminal(told, name: str, width: int):
 
 def test_markup_is_text(told):
     (entry,) = poisoned(told, HOSTILE["markup"]).newest()
-    assert "[red]a[/red]" in drawn(show(entry, Tab.DECISION, None))
+    assert "[red]a[/red]" in drawn(show(entry, Tab.DECISION, None, {}))
     assert "[red]a" in drawn(drawing.table([entry], "", 300), 300)
 
 
@@ -125,3 +126,28 @@ def test_the_head_tells_of_trouble_rates_and_what_was_missed(told):
 )
 def test_sizes_are_short(count: float | None, text: str):
     assert drawing.size(count) == text
+
+
+def test_long_lines_go_on_below_themselves():
+    text = Text("name    one two three four\nshort\n\nother   " + "x" * 30)
+    shown = drawing.folded(text, 20, 8).plain.splitlines()
+    assert shown == [
+        "name    one two", "        three four", "short", "", "other   xxxxxxxxxxxx", "        xxxxxxxxxxxx",
+        "        xxxxxx",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_folding_loses_nothing(told, name: str):
+    shown = show(poisoned(told, HOSTILE[name]).newest()[0], Tab.DECISION, None, {})
+    folded = drawing.folded(shown, 60, 17)
+    assert folded.plain.replace(" ", "").replace("\n", "") == shown.plain.replace(" ", "").replace("\n", "")
+    assert max(line.cell_len for line in folded.split("\n")) <= 60
+
+
+@pytest.mark.parametrize(("width", "said"), [(80, "things.yaml:3"), (140, "policies/things.yaml:3")])
+def test_the_line_of_a_rule_is_seen_on_a_narrow_terminal(told, width: int, said: str):
+    calls = Calls()
+    calls.take([told("denied")], None)
+    words = drawn(drawing.table(calls.newest(), "", width), width).split()
+    assert said in words
