@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from mitmproxy.proxy.layer import NextLayer
+from wharfinger.flow import http2_agent
 from wharfinger.flow.sealed import SealedHttpLayer
 
 from tests.addon.flow.conftest import SECRET
@@ -37,6 +38,21 @@ async def test_bodies_are_read_whole_before_anything_is_sent(proxy: Any, origin:
     got = await agent.answer(stream_id)
     assert got.status == 200
     assert origin.requests[-1].body == b'{"name": "x"}'
+    await agent.close()
+
+
+async def test_many_small_bodies_do_not_use_up_the_window(proxy: Any, origin: Any) -> None:
+    """Each is too small for a credit of its own: those that have ended, and those that have not."""
+    agent, size = await http2(proxy), 12_000
+    body = b'{"name": "%b"}' % (b"x" * size)
+    async with asyncio.timeout(60):
+        for _ in range(4 * http2_agent.WINDOW // size + 10):
+            stream_id = agent.begin(agent.fields("POST", "/items", [JSON]))
+            await agent.upload(stream_id, body)
+            assert (await agent.answer(stream_id)).status == 200
+        for _ in range(4 * http2_agent.WINDOW // size + 5):
+            await agent.upload(agent.begin(agent.fields("POST", "/items", [JSON])), body[:-2], end=False)
+        assert (await agent.request("GET", "/items/1")).status == 200
     await agent.close()
 
 

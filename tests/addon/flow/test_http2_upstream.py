@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from h2.errors import ErrorCodes
+from wharfinger.flow import http2_upstream
 
 from tests.addon.flow.conftest import OTHERS, POLICY, SECRET, SETTINGS
 from tests.addon.flow.http2_ends import Asked, Http2Origin, Speaker, comes_to_rest, http2, serving
@@ -144,6 +145,23 @@ async def test_a_large_upload_waits_for_its_upstream(proxy: Any, upstream: Http2
     await task
     assert (await agent.answer(stream_id)).status == 200
     assert len(asked.body) == size
+    await agent.close()
+
+
+async def test_many_small_answers_do_not_use_up_the_window(proxy: Any, upstream: Http2Origin) -> None:
+    """More than four times the window of one, in answers for each of which alone no credit is worth it."""
+    size, count = 15_000, 4 * http2_upstream.WINDOW // 15_000 + 20
+
+    async def answer(speaker: Speaker, asked: Asked) -> None:
+        await speaker.reply(asked.stream_id, 200, body=b"x" * size)
+
+    upstream.handler = answer
+    agent = await http2(proxy)
+    for _ in range(0, count, 50):
+        asked = [agent.begin(agent.fields("GET", "/items/1"), end=True) for _ in range(50)]
+        async with asyncio.timeout(60):
+            assert {len((await agent.answer(stream_id)).body) for stream_id in asked} == {size}
+    assert upstream.connections == 1
     await agent.close()
 
 
