@@ -103,6 +103,24 @@ async def test_without_a_name_there_is_no_handshake(origin: Any, enter: Enter) -
     assert origin.connections == 0
 
 
+def test_what_names_a_host() -> None:
+    """An address in its place is none (RFC 6066 section 3), however it is written."""
+    named = Transparent(443).named
+    assert named("Api.Example.com.") == ("api.example.com", 443)
+    for name in (
+        None,
+        "",
+        "192.0.2.1",
+        "[2001:db8::1]",
+        "2001:db8::1",
+        "0x7f.1",
+        "127.1",
+        "a..example",
+        "a b",
+    ):
+        assert named(name) is None, name
+
+
 async def test_the_name_and_the_host_agree(proxy: Any, origin: Any, enter: Enter) -> None:
     vectors = {
         "another host with a key": ("api.example.com", "other.example.com"),
