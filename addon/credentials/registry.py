@@ -128,6 +128,10 @@ class Credentials:
         """The credentials that have a value, sorted."""
         return tuple(sorted(self._current))
 
+    def held(self) -> tuple[Secret, ...]:
+        """All values in hand, and those of them that have ended: they are not to be shown, either."""
+        return tuple(each.fetched.secret for each in self._current.values())
+
     def current(self, name: str) -> Secret:
         """The value to put in now; raises `CredentialUnavailable`."""
         found, trouble = self._current.get(name), self._troubles.get(name)

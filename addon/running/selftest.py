@@ -125,11 +125,8 @@ class SelfTest:
     async def _secrets(self) -> str:
         """Every credential in use would be found in an answer."""
         credentials, everything = self._runtime.credentials, self._runtime.live.secrets.all()
-        shown = [
-            name
-            for name in credentials.names()
-            if not everything.redact(credentials.current(name).reveal().encode())[1]
-        ]
+        held = credentials.held()
+        shown = [each.name for each in held if not everything.redact(each.reveal().encode())[1]]
         return f"answers would show the value of {', '.join(shown)}" if shown else ""
 
     async def _store(self) -> str:

@@ -78,3 +78,13 @@ async def test_whoever_behaves_is_answered_while_another_attacks() -> None:
     code, said = await trial("neighbours.py", "1", "1", "slow headers", "connections", "denials")
     assert code == 0, said
     assert "140 well-behaved requests" in said
+
+
+@pytest.mark.timeout(300)
+async def test_rotating_at_four_sources_fails_no_request_and_shows_no_value() -> None:
+    pytest.importorskip("authlib")
+    code, said = await trial("rotation.py", "2", "50")
+    assert code == 0, said
+    used = re.search(r"values used: file 3, command 3, vault 3, oauth (\d+); 0 refused .* 0 wrong", said)
+    assert used is not None, said
+    assert int(used[1]) >= 3  # its tokens end by themselves, while the others are waited for

@@ -13,7 +13,9 @@ import pytest
 from wharfinger.credentials import registry
 from wharfinger.credentials.keeper import Keeper
 from wharfinger.credentials.own_store import OwnStore
+from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.running import wiring
+from wharfinger.running.selftest import SelfTest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # tests are imported without packages, stand-ins too
 
@@ -193,6 +195,31 @@ async def until_failed(proxy: Any) -> None:
         assert time.monotonic() < end
         assert (await proxy.request("GET", "/items/1")).status == 200
         await asyncio.sleep(0.05)
+
+
+async def test_what_has_ended_while_nobody_used_it_stops_nobody_and_is_still_kept_from_agents(
+    start: Any, vault: Vault, api: Api, origin: Any, reply: Any
+) -> None:
+    """As over a night. The self-test goes on to look for it, and the first request has another fetched."""
+    put(vault, 0)
+    vault.expiring["stripe"] = soon(30)
+    async with start(of_vault(vault)) as proxy:
+        tested = SelfTest(proxy.runtime)
+        await tested.begin()
+        proxy.runtime.credentials._now = lambda: time.time() + 60
+        with pytest.raises(registry.CredentialUnavailable, match="has expired"):
+            proxy.runtime.credentials.current("EXAMPLE_KEY")
+        assert await tested.examine() == ()
+        proxy.runtime.live.secrets._all = (proxy.runtime.credentials.version, SecretSet.of({}))
+        assert "EXAMPLE_KEY" in str(await tested.examine())
+        proxy.runtime.live.secrets._all = None
+        vault.expiring.clear()
+        api.good.append(value(1))
+        put(vault, 1)
+        assert (await proxy.request("GET", "/items/1")).status == 200
+        assert api.seen == [value(1)]
+        origin.answer = lambda _: reply(body=f'{{"before": "{value(0)}"}}'.encode())
+        assert value(0).encode() not in (await proxy.request("GET", "/items/1")).body
 
 
 GARBAGE = {
