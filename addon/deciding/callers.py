@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from wharfinger.audit.events import Who
 from wharfinger.clock import Clock
-from wharfinger.deciding.gate import Session
 from wharfinger.deciding.origins import Origins
+from wharfinger.deciding.permits import Session
 from wharfinger.isolation.choice import ISOLATED, UNCONFINED
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.types import Origin

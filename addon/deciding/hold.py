@@ -25,8 +25,8 @@ from wharfinger.rules.types import Code, Decision, Request, Verdict
 if TYPE_CHECKING:
     from wharfinger.approvals.approvals import Approvals
     from wharfinger.audit.book import Book
-    from wharfinger.deciding.gate import Presence, Session
     from wharfinger.deciding.live import Live
+    from wharfinger.deciding.permits import Presence, Session
 
 AGAIN = "Ask the person to decide, then send exactly the same request again; it goes through once approved."
 LEFT = "the agent left"

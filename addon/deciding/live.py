@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from wharfinger.clock import Clock
 from wharfinger.deciding.callers import Callers
 from wharfinger.deciding.echoes import Echoes
-from wharfinger.deciding.gate import Session
+from wharfinger.deciding.permits import Session
 from wharfinger.deciding.redirects import Redirects
 from wharfinger.deciding.secrets_in_use import SecretsInUse
 from wharfinger.rules import decide as deciding

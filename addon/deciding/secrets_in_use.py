@@ -22,7 +22,7 @@ from wharfinger.secret import Secret
 
 if TYPE_CHECKING:
     from wharfinger.credentials.registry import Credentials
-    from wharfinger.deciding.gate import Session
+    from wharfinger.deciding.permits import Session
     from wharfinger.keeping.agents import Agent
     from wharfinger.keeping.keys import Keys
 

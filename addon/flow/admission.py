@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mitmproxy import http
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import MASKED
+from wharfinger.deciding.permits import MASKED
 from wharfinger.flow import adapter
 from wharfinger.flow.grpc import is_grpc
 from wharfinger.flow.identity import as_response

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from mitmproxy.proxy import commands, events, layer
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Permit
+from wharfinger.deciding.permits import Permit
 from wharfinger.flow.passages import Passage, Passages
 from wharfinger.flow.sessions import Stage
 from wharfinger.rules.types import Code

@@ -17,7 +17,7 @@ from mitmproxy import http
 from mitmproxy.connection import Client
 from mitmproxy.proxy import layer
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Session
+from wharfinger.deciding.permits import Session
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.sessions import Link
 from wharfinger.flow.ways import Reverse, Transparent

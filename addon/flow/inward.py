@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Permit
+from wharfinger.deciding.permits import Permit
 from wharfinger.flow import resealing
 from wharfinger.flow.grpc import Messages, is_grpc
 from wharfinger.flow.parts import Parts

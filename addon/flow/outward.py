@@ -23,7 +23,7 @@ from mitmproxy.proxy.layers.http._events import (
 from wharfinger.audit.events import Outcome
 from wharfinger.credentials.chunks import Misshapen
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Withdrawn
+from wharfinger.deciding.permits import Withdrawn
 from wharfinger.flow import adapter, upstream
 from wharfinger.flow.deadlines import Deadlines
 from wharfinger.flow.grpc import MessageScan, is_grpc

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from wharfinger.audit.events import Outcome, Sent
 from wharfinger.credentials.chunks import Chunks
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Ending, Permit
+from wharfinger.deciding.permits import Ending, Permit
 from wharfinger.flow.sessions import Exchange, Link, Stage
 from wharfinger.rules.types import Code
 

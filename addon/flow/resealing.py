@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from mitmproxy import http
-from wharfinger.deciding.gate import Permit
 from wharfinger.deciding.live import Live
+from wharfinger.deciding.permits import Permit
 from wharfinger.flow.response import Incoming, Withheld
 from wharfinger.rules.redact.fleeting import Fleeting
 from wharfinger.rules.redact.minted import Unsealable, taken_out

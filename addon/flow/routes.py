@@ -17,7 +17,7 @@ from mitmproxy.proxy import commands, events, layer, tunnel
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers import http as base
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
-from wharfinger.deciding.gate import Permit
+from wharfinger.deciding.permits import Permit
 from wharfinger.flow.http1_upstream import UpstreamSide
 from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
 from wharfinger.flow.http2_agent import Http2AgentSide

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from mitmproxy.connection import Client, Connection
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Admission, Ending, Permit, Session
+from wharfinger.deciding.permits import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held
 from wharfinger.flow.kept import Kept
 from wharfinger.flow.turns import Turns

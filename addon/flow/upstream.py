@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from mitmproxy import http
 from wharfinger.credentials import kinds, signing
 from wharfinger.credentials.chunks import Chunks, Misshapen
-from wharfinger.deciding.gate import Permit, Withdrawn
+from wharfinger.deciding.permits import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
 from wharfinger.rules import hmacs, sigv4
 from wharfinger.rules.redact.accepting import pinned

@@ -19,7 +19,8 @@ from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._events import RequestData, ResponseData
 from wharfinger.audit.events import Outcome, Sent
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Ending, Gate, Permit, Withdrawn
+from wharfinger.deciding.gate import Gate
+from wharfinger.deciding.permits import Ending, Permit, Withdrawn
 from wharfinger.flow.held import Room
 from wharfinger.flow.parts import Limits
 from wharfinger.flow.websocket_cleaning import Cleaning

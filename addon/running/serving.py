@@ -28,7 +28,7 @@ from wharfinger.control.server import ControlServer
 from wharfinger.control.services import Services
 from wharfinger.credentials import issued
 from wharfinger.credentials.keeper import Keeper
-from wharfinger.deciding.gate import Session
+from wharfinger.deciding.permits import Session
 from wharfinger.faults import Fault
 from wharfinger.isolation.choice import ISOLATED
 from wharfinger.keeping import agents, people, private

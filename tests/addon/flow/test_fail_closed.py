@@ -144,7 +144,7 @@ async def test_an_exception_in_the_gate_is_a_deny(proxy: Any, origin: Any, monke
 async def test_a_permit_is_used_once_and_for_its_request_only(proxy: Any, origin: Any) -> None:
     from dataclasses import replace
 
-    from wharfinger.deciding.gate import Withdrawn
+    from wharfinger.deciding.permits import Withdrawn
 
     gate, session = proxy.runtime.gate, proxy.runtime.live.callers.identify("bot", proxy.token())
     decided = []

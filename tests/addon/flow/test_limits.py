@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from wharfinger.deciding.gate import Session
+from wharfinger.deciding.permits import Session
 from wharfinger.rules.types import Request, Verdict
 
 from tests.addon.flow.conftest import POLICY

@@ -10,7 +10,7 @@ import pytest
 from mitmproxy.connection import Client, Server
 from wharfinger.audit.events import Outcome, Sent, Who
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import Admission, Ending, Permit, Session
+from wharfinger.deciding.permits import Admission, Ending, Permit, Session
 from wharfinger.flow.sessions import TRANSITIONS, Broken, Exchange, Route, Sessions, Stage
 from wharfinger.rules.types import Code
 
