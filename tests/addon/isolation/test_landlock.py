@@ -22,6 +22,7 @@ HIDDEN = {
     "write a file": "echo x >> conf/key",
     "write a file anew": "echo x > conf/key",
     "truncate a file": "truncate -s 0 conf/key",
+    "truncate a file by its name": "perl -e 'truncate($ARGV[0], 0) or exit 1' conf/key",
     "remove a file": "rm -f conf/key",
     "make a file": "echo x > conf/made",
     "make a folder": "mkdir conf/made",
