@@ -180,10 +180,11 @@ def _breaks(whole: bytes, known: int) -> _Breaks:
         if end <= known:
             continue
         start = _start(whole, end)
-        after = _indented(whole, end) if whole[end - 1] == ord("\n") else end
+        quoted = whole[start] == ord("=")
+        after = _indented(whole, end) if whole[end - 1] == ord("\n") and not quoted else end
         if after == len(whole):
             return _Breaks(tuple(places), max(start, known))
-        soft = whole[after] not in b"\r\n" if whole[start] == ord("=") else whole[after] in _LETTERS
+        soft = whole[after] not in b"\r\n" if quoted else whole[after] in _LETTERS
         if soft:
             places.append((max(start, known), after))
     return _Breaks(tuple(places), _open(whole, known))

@@ -14,7 +14,8 @@ from wharfinger.rules.redact.secrets import SecretSet
 
 SECRET = "sk_live_Zk3vQ8m1X5b7N2c4R6t9"
 LOGIN = "user@example.com:pa/ss+word=&more"
-KNOWN = SecretSet.of({SECRET: "KEY", LOGIN: "LOGIN"})
+WORDS = "correct horse battery staple"
+KNOWN = SecretSet.of({SECRET: "KEY", LOGIN: "LOGIN", WORDS: "WORDS"})
 ENDS = {
     "LF": b"\n",
     "CRLF": b"\r\n",
@@ -49,6 +50,13 @@ def test_quoted_printable_in_lines_is_found_wherever_it_is_broken(end: bytes) ->
         out, found = KNOWN.redact(text)
         assert found == {"LOGIN": 1}, before
         assert b"[redacted:LOGIN]" in out
+
+
+def test_a_space_after_a_soft_break_of_quoted_printable_belongs_to_it() -> None:
+    assert KNOWN.redact(b"<" + WORDS.replace(" ", "=\n ").encode() + b">") == (
+        b"<[redacted:WORDS]>",
+        {"WORDS": 1},
+    )
 
 
 def test_what_stands_around_it_stays_as_it_was() -> None:
