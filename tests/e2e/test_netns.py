@@ -72,10 +72,12 @@ def answering(host: str, port: int) -> Iterator[None]:
 
     thread = threading.Thread(target=serve)
     thread.start()
-    yield
-    server.shutdown(socket.SHUT_RDWR)  # wakes accept(2), which keeps a closed socket
-    thread.join()
-    server.close()
+    try:
+        yield
+    finally:
+        server.shutdown(socket.SHUT_RDWR)  # wakes accept(2), which keeps a closed socket
+        thread.join()
+        server.close()
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,8 @@ def test_it_is_the_runs_own(tmp_path: Path, around: str, begun: str, said: str |
     clock, keys = SystemClock(), Keys.open(tmp_path)
     callers = Callers(keys, clock, around)
     callers.swap(load(Sources(FILES)), {"bot": Agent("ag_1", "bot", 1, None, clock.now(), clock.now())})
-    callers.begin_run("r_1", "bot", None, confinement=begun)
-    session = callers.identify("bot", keys.agent_token("ag_1", 1, "r_1", clock.now() + timedelta(days=1)))
+    callers.begin_run("r1", "bot", None, confinement=begun)
+    session = callers.identify("bot", keys.agent_token("ag_1", 1, "r1", clock.now() + timedelta(days=1)))
     assert (None if session is None else session.who.confinement) == said
     plain = callers.identify("bot", keys.agent_token("ag_1", 1))
     assert plain is not None
