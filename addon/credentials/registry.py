@@ -18,14 +18,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from wharfinger.credentials.fetching import Fetched, Unusable, fetch
-from wharfinger.credentials.kinds import traces
+from wharfinger.credentials import loading
+from wharfinger.credentials.concealed import Concealed
+from wharfinger.credentials.fetching import Fetched
+from wharfinger.credentials.loading import Prepared, recipe
 from wharfinger.credentials.sources import Asked, Environment, Means
 from wharfinger.credentials.standings import CredentialProblem, Happened, Standing, Turn
-from wharfinger.faults import Fault
 from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.types import Placement
@@ -36,33 +36,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 4
-"""Sources asked at the same time: each may be a command that asks a person."""
-_LEAST = 8
-"""Characters of what stands beside a value: shorter texts are found in answers that have nothing of it."""
 _AGAIN = 5.0
 """Seconds after a failed fetch in which no other is tried."""
 
 
 class CredentialUnavailable(Exception):
     """A credential has no value at the moment; the message is one line, fit for the agent's eyes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Values that have been fetched and not been put in place."""
-
-    declared: Mapping[str, Credential]
-    asked: Asked
-    placements: Mapping[str, tuple[Placement, ...]]
-    fetched: Mapping[str, Fetched]
-    problems: tuple[CredentialProblem, ...]
-    """Everything that is wrong, by name; a credential with a problem is not among `values`."""
-
-    @property
-    def values(self) -> Mapping[str, Secret]:
-        """The values alone."""
-        return {name: each.secret for name, each in self.fetched.items()}
 
 
 @dataclass(slots=True)
@@ -95,11 +74,10 @@ class Credentials:
         self._flights: dict[str, asyncio.Task[tuple[CredentialProblem, ...]]] = {}
         self._declared: Mapping[str, Credential] = {}
         self._asked = Asked(Path(), self.means)
-        self._placements: Mapping[str, tuple[Placement, ...]] = {}
         self._current: dict[str, _Current] = {}
         self._troubles: dict[str, _Trouble] = {}
         self._used: dict[str, float] = {}
-        self._shown_by: dict[str, str] = {}
+        self._concealed = Concealed()
         self._generations = 0
         self._watchers: list[Callable[[Happened], None]] = []
         self.failures: Counter[str] = Counter()
@@ -111,18 +89,18 @@ class Credentials:
     @property
     def version(self) -> int:
         """Changes when, and only when, `redactions` does."""
-        return len(self._shown_by)
+        return len(self._concealed)
 
     def redactions(self) -> Mapping[str, str]:
         """Every text that gives a secret away, past values included, to the name of its credential.
 
         What `SecretSet.of` takes. Build a new one when `version` has changed.
         """
-        return MappingProxyType(self._shown_by)
+        return self._concealed.texts
 
     def conceal(self, secret: Secret) -> None:
         """Never show this value either: a secret that is no credential of agents."""
-        self._shown_by.setdefault(secret.reveal(), secret.name)
+        self._concealed.add(secret)
 
     def names(self) -> tuple[str, ...]:
         """The credentials that have a value, sorted."""
@@ -226,12 +204,12 @@ class Credentials:
 
     async def _refetch(self, name: str) -> tuple[CredentialProblem, ...]:
         declared, asked = self._declared[name], self._asked
-        fetched = await asyncio.to_thread(self._fetch, name, declared, asked)
+        fetched = await asyncio.to_thread(loading.attempt, name, declared, asked)
         if self._declared.get(name) is not declared:  # a reload has decided on it meanwhile
             return ()
         if isinstance(fetched, Fetched):
             self._put(name, fetched)
-            self._hide(fetched)
+            self._concealed.hide(fetched)
             return ()
         self._failed(name, fetched[0].message)
         return fetched
@@ -255,22 +233,7 @@ class Credentials:
 
         `folder` is the configuration's, `placements` are those of all its tools, `sources` its `sources:`.
         """
-        asked = Asked(folder, self.means, sources or {})
-        gate = asyncio.Semaphore(_AT_ONCE)
-        values: dict[str, Fetched] = {}
-        problems: list[CredentialProblem] = []
-
-        async def one(name: str, credential: Credential) -> None:
-            async with gate:
-                fetched = await asyncio.to_thread(self._fetch, name, credential, asked)
-            if isinstance(fetched, Fetched):
-                values[name] = fetched
-            else:
-                problems.extend(fetched)
-
-        await asyncio.gather(*(one(name, credential) for name, credential in declared.items()))
-        problems.sort(key=lambda problem: problem.name)
-        return Prepared(dict(declared), asked, _by_credential(placements), values, tuple(problems))
+        return await loading.prepare(declared, Asked(folder, self.means, sources or {}), placements)
 
     def adopt(self, prepared: Prepared) -> None:
         """Put prepared values in place, in one step.
@@ -279,18 +242,19 @@ class Credentials:
         down for a moment stops nothing); else it has none.
         """
         before, asked_before = self._declared, self._asked
-        self._declared, self._asked, self._placements = prepared.declared, prepared.asked, prepared.placements
+        self._declared, self._asked = prepared.declared, prepared.asked
         for name in set(self._current) - set(prepared.fetched):
             declared = prepared.declared.get(name)
-            if declared is None or _recipe(declared, self._asked) != _recipe(before[name], asked_before):
+            if declared is None or recipe(declared, self._asked) != recipe(before[name], asked_before):
                 del self._current[name]
         self._troubles = {name: held for name, held in self._troubles.items() if name in prepared.declared}
         for name, fetched in prepared.fetched.items():
             self._put(name, fetched)
         for problem in {problem.name: problem for problem in reversed(prepared.problems)}.values():
             self._failed(problem.name, problem.message)
+        self._concealed.placements = prepared.placements
         for held in self._current.values():
-            self._hide(held.fetched)
+            self._concealed.hide(held.fetched)
 
     async def load(
         self,
@@ -317,18 +281,6 @@ class Credentials:
             await asyncio.wait([under_way])  # it may have read the value that was there before
         return await self._flight(name)
 
-    @staticmethod
-    def _fetch(name: str, credential: Credential, asked: Asked) -> Fetched | tuple[CredentialProblem, ...]:
-        try:
-            return fetch(name, credential, asked)
-        except Unusable as unusable:
-            return tuple(CredentialProblem(name, *each) for each in unusable.found)
-        except Fault as fault:
-            return (CredentialProblem(name, fault.message, fault.hint),)
-        except Exception as error:  # noqa: BLE001 - whatever failed may hold the value in its message
-            kind = type(error).__name__
-            return (CredentialProblem(name, f"its source failed: {kind}", "see that the source works"),)
-
     def _put(self, name: str, fetched: Fetched) -> None:
         held, trouble = self._current.get(name), self._troubles.pop(name, None)
         if held is not None and held.fetched.secret.same_as(fetched.secret):
@@ -340,22 +292,3 @@ class Credentials:
                 self._tell(name, Turn.CHANGED)
         if trouble is not None:
             self._tell(name, Turn.RECOVERED)
-
-    def _hide(self, fetched: Fetched) -> None:
-        name = fetched.secret.name
-        beside = (text for text in fetched.hidden if len(text) >= _LEAST)
-        for text in (*traces(fetched.secret, self._placements.get(name, ())), *beside):
-            self._shown_by.setdefault(text, name)
-
-
-def _recipe(credential: Credential, asked: Asked) -> object:
-    """What a value is made by: while it is the same, a value made before is still good."""
-    written = credential.model_dump(exclude={"hosts", "placeholder", "weak", "multi_tenant", "env"})
-    return written, [asked.declared.get(origin.scheme) for origin in credential.origins.values()]
-
-
-def _by_credential(placements: Iterable[Placement]) -> dict[str, tuple[Placement, ...]]:
-    found: dict[str, dict[Placement, None]] = {}
-    for placement in placements:
-        found.setdefault(placement.credential, {})[placement] = None
-    return {name: tuple(own) for name, own in found.items()}
