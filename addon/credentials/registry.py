@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_SOON = 2.0
+"""Seconds before its end in which a value is not relied on: a request may take as long to be sent."""
 _AGAIN = 5.0
 """Seconds after a failed fetch in which no other is tried."""
 
@@ -164,21 +166,24 @@ class Credentials:
         for told in self._watchers:
             told(happened)
 
-    def _is_usable(self, name: str) -> bool:
+    def _is_usable(self, name: str, seconds: float = 0.0) -> bool:
+        """Whether there is a value that holds for so long."""
         held = self._current.get(name)
-        return held is not None and (held.fetched.expires is None or held.fetched.expires > self._now())
+        if held is None:
+            return False
+        return held.fetched.expires is None or held.fetched.expires > self._now() + seconds
 
     async def ready(self, names: Iterable[str]) -> None:
-        """Have those of `names` fetched again that are due; wait for those that have no value. Never raises.
+        """Have those of `names` fetched again that are due; wait for those without a value that lasts.
 
-        They are about to be used.
+        They are about to be used. Never raises.
         """
         now = self._now()
         for name in dict.fromkeys(names):
             self._used[name] = now
             if name in self._flights or self._is_due(name, now):
                 flight = self._flight(name)
-                if not self._is_usable(name):
+                if not self._is_usable(name, _SOON):
                     await asyncio.wait([flight])
 
     def keep(self) -> None:

@@ -265,6 +265,7 @@ class Proxy:
     process: subprocess.Popen[bytes] | None = None
 
     def command(self, *arguments: str) -> list[str]:
+        """One of wharfinger's commands on this configuration."""
         return [sys.executable, "-m", "wharfinger.cli.main", *arguments, "--config", str(self.folder)]
 
     def run(self, *arguments: str) -> str:

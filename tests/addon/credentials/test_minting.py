@@ -291,6 +291,19 @@ async def test_a_token_is_replaced_ahead_of_its_end_by_one_flight(
     assert {first, credentials.current("K").reveal(), SECRET} <= set(credentials.redactions())
 
 
+async def test_one_that_is_about_to_end_is_not_relied_on(
+    declare: Any, folder: Path, server: Server, clock: Clock
+) -> None:
+    """Between the decision and the first byte it would end, and the request be refused for that."""
+    credentials = Credentials(Environment({}), clock)
+    await credentials.load({"K": declare("oauth2")}, folder)
+    first = credentials.current("K").reveal()
+    clock.ahead = 3599
+    assert credentials.current("K").reveal() == first
+    await credentials.ready(["K"])
+    assert credentials.current("K").reveal() != first
+
+
 async def test_one_that_has_ended_is_waited_for(
     declare: Any, folder: Path, server: Server, clock: Clock
 ) -> None:
