@@ -41,14 +41,16 @@ class Identity:
         self._parts = parts
 
     def next_layer(self, pending: layer.NextLayer) -> None:
-        """Where a namespace is led here, know whose the connection is before anything of it is read."""
+        """Where a namespace is led here, know whose the connection is before anything of it is read.
+
+        Else nothing is: `Tunnel` closes a connection of nobody's.
+        """
         link = self._parts.sessions.link(pending.context.client)
         if link is None or link.session is not None or not isinstance(link.way, Transparent):
             return
         refusal = self._speaks(link, self._session([], link, pending.context.client))
         if refusal is not None:
             self._parts.gate.reject_soon(refusal, None)
-            link.close()
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Accept a CONNECT from a known agent to a well-formed authority; nothing is opened by that."""

@@ -95,12 +95,13 @@ async def test_policy_decides(origin: Any, enter: Enter) -> None:
 NAMES = [None, "192.0.2.1", "::1", "0x7f000001", "2130706433", "a" * 64 + ".example"]
 
 
-async def test_without_a_name_there_is_no_handshake(origin: Any, enter: Enter) -> None:
+async def test_without_a_name_there_is_no_handshake(proxy: Any, origin: Any, enter: Enter) -> None:
     for name in NAMES:
         inside = await enter()
         with pytest.raises((OSError, ssl.SSLError, UnicodeError)):
             await inside.encrypt(name)
     assert origin.connections == 0
+    assert "the TLS connection names no host" in str(await proxy.settled())
 
 
 def test_what_names_a_host() -> None:
@@ -208,6 +209,7 @@ async def test_nothing_is_read_of_whom_nobody_knows(proxy: Any, plain_origin: An
         inside.writer.write(raw)
         assert await asyncio.wait_for(inside.reader.read(), 10) == b""
     assert plain_origin.connections == 0
+    assert "this proxy needs to know which agent is asking" in str(await proxy.settled())
 
 
 async def test_a_request_whose_host_no_hook_has_read_goes_nowhere(
