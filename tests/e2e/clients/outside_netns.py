@@ -54,6 +54,8 @@ for place in places:
         send(socket.AF_INET, socket.SOCK_RAW, (place, 0), 47, source)
     for port in (80, 8081):
         send(socket.AF_INET, socket.SOCK_STREAM, (place, port))
+for source in ("192.0.2.77", other):
+    send(socket.AF_INET, socket.SOCK_STREAM, (host, int(sys.argv[3])), source=source)
 for place in ("2001:db8::1", "2001:4860:4860::8888", "ff02::1%eth0"):
     send(socket.AF_INET6, socket.SOCK_DGRAM, (place, 53))
     send(socket.AF_INET6, socket.SOCK_STREAM, (place, 443))
