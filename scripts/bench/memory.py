@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What large bodies cost in memory, and how long a server-sent event is under way.
 
-    .venv/bin/python scripts/bench/memory.py [--short]
+    .venv/bin/python scripts/bench/memory.py [--short] [--rounds N] [--size MB]
 
-A download and an upload (to a tool with `body: stream`) of 200 MB, by a client and from an origin in
+A download and an upload (to a tool with `body: stream`) of 200 MB, or of `--size`, by a client and from an origin in
 processes of their own: how far the proxy's memory (VmHWM, its most; reset before each) grows above what it
 held before. Then events, 10 ms apart, with redaction on: the time from the origin's sending to the client's
 receiving, less that of the same over a direct connection, which is the proxy's share.
@@ -98,8 +98,10 @@ def main() -> None:
     """Measure and print."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--short", action="store_true", help="a look, not a measurement")
+    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--size", type=int, default=200, help="of each body, in MB")
     chosen = options.parse_args()
-    rounds, amount, count = (1, 50 * MB, 50) if chosen.short else (3, 200 * MB, 200)
+    rounds, amount, count = (1, 50 * MB, 50) if chosen.short else (chosen.rounds, chosen.size * MB, 200)
     print(f"machine: {machine()}")
     print(f"method: {rounds} rounds of each; the most memory and the median speed of them")
     with standing() as bench:
