@@ -1,4 +1,4 @@
-# ruff: noqa: E501, UP031 -- tables of vectors are read by their rows
+# ruff: noqa: E501, RUF005, UP031 -- tables of vectors are read by their rows
 # fmt: off
 """S01 to S08, S14, S16: where a placeholder may stand, and whose credentials go out."""
 
@@ -91,13 +91,13 @@ def classes() -> tuple[Class, ...]:
         ),
         Class(
             "S02 in the wrong place",
-            tuple(get(ITEM, f"{name}: {mark}") for name in FIELDS for mark in ("@API@", "x @OTHER@ y"))
+            tuple(get(ITEM, f"{name}: {mark}") for name in FIELDS for mark in ("@API@", "x @OTHER@ y")) + (get(ITEM, "Cookie: theme=dark"),)
             + tuple(get(target) for target in ("/items/@TAG@@API@", "/items/@TAG@?x=@API@", "/items/@TAG@?@API@=x", "/files/public/@API@/@TAG@", "/search?q=@API@&tag=@TAG@", "/search?q=@QUERY@&tag=@TAG@", "/items/@TAG@?x=@LOGIN@"))
             + tuple(post(path, body, *fields) for path, body, fields in ((PAY, '{"amount":1,"to":"bob","n":"@API@"}', ()), (PAY, '{"amount":1,"to":"@API@"}', ()), (PAY, '{"amount":1,"to":"bob","@API@":1}', ()), ("/items", '{"name":"@TAG@ @API@"}', ()), ("/items", '{"name":"@TAG@","note":{"a":["@OTHER@"]}}', ()), ("/transfer/@TAG@", "amount=1&to=@API@", (FORM,)), ("/attach/@TAG@", multipart(('Content-Disposition: form-data; name="to"', "bob"), ('Content-Disposition: form-data; name="title"', "@API@")), (KIND,)), ("/attach/@TAG@", multipart(('Content-Disposition: form-data; name="to"', "bob"), ('Content-Disposition: form-data; name="title"; filename="@API@"', "x")), (KIND,)), ("/graphql/@TAG@", '{"query":"{ viewer(key: \\"@API@\\") { id } }"}', ()), ("/rpc/@TAG@", '{"jsonrpc":"2.0","id":"@API@","method":"get","params":{"id":"1"}}', ())))
             + tuple(Vector((request("PUT", f"/upload/{name}", KEY, "Content-Type: text/plain", host=FILES, body=body),), connect=f"{FILES}:443".encode(), fresh=True, silent=False, whole=False) for name, body in (("@TAG@", b"@API@"), ("@TAG@", b"x" * 5000 + b"@OTHER@"), ("@TAG@", b"x" * 70000 + b"@API@" + b"y" * 70000), ("@TAG@@API@", b"x")))
             + tuple(Vector((request("PUT", "/upload/@TAG@", KEY, "Transfer-Encoding: chunked", host=FILES) + b"@SPELLED@",), connect=f"{FILES}:443".encode(), fresh=True, silent=False, whole=False, spell=_parted(at)) for at in (1, 5, 9, 13, 20))
             + tuple(to(OPEN, target, *fields) for target, fields in (("/open/@TAG@?u=@API@", ()), ("/open/@TAG@/@OTHER@", ()), ("/open/@TAG@", ("User-Agent: @API@",)), ("/open/@TAG@", ("X-A: @LOGIN@",)), ("/open/@TAG@", ("Cookie: s=@QUERY@",)))),
-            passing([get(ITEM, "User-Agent: sk_test_ tools"), get("/search?q=sk_test_&tag=@TAG@"), post(PAY, '{"amount":1,"to":"bob","n":"sk_test_0123"}'), get(ITEM, "X-Request-Id: sk_live_x"), get("/search?q=API_KEY&tag=@TAG@"), post("/items", '{"name":"@TAG@ Bearer sk_test_abc"}'), to(OPEN, "/open/@TAG@?q=Authorization:+Bearer"), get(ITEM, "Cookie: theme=dark")]),
+            passing([get(ITEM, "User-Agent: sk_test_ tools"), get("/search?q=sk_test_&tag=@TAG@"), post(PAY, '{"amount":1,"to":"bob","n":"sk_test_0123"}'), get(ITEM, "X-Request-Id: sk_live_x"), get("/search?q=API_KEY&tag=@TAG@"), post("/items", '{"name":"@TAG@ Bearer sk_test_abc"}'), to(OPEN, "/open/@TAG@?q=Authorization:+Bearer")]),
         ),
         Class(
             "S03 spelled otherwise",

@@ -48,7 +48,7 @@ def _classes() -> tuple[Class, ...]:
                     to(QUERY, f"/reflect/place~{name}/@TAG@?key=@QUERY@", silent=False),
                 )
             ),
-            passing(reflect(f"place~{name}") for name in ("debug", "etag", "link", "timing", "redirect", "server", "trailer", "hints", "vary", "via", "warning", "origin", "allow", "age", "many", "long", "old", "until-close", "set-cookie", "alt-svc", "date", "policy", "partial", "continue"))
+            passing(reflect(f"place~{name}") for name in ("debug", "etag", "link", "timing", "redirect", "server", "trailer", "hints", "vary", "via", "warning", "origin", "allow", "age", "many", "long", "old", "until-close", "set-cookie", "alt-svc", "date", "policy", "continue"))
             + passing([reflect("none")]),
         ),
         Class(

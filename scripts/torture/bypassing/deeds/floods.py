@@ -20,15 +20,17 @@ from ground import AGENT, HOST, Ground, laid, status_of
 from bypassing.deeds import Deed, Theme
 
 SOON = 5.0
-"""Seconds within which whoever behaves must be answered, whatever else goes on."""
+"""Seconds within which whoever behaves must be answered, whatever else goes on, and..."""
+LATEST = 15.0
+"""... for which it tries, as clients do that are turned away."""
 GROWTH = 200 << 20
 """Bytes by which the proxy may grow under one of these."""
 TIMES = 100
 """How many times what was sent may be written of it, and..."""
 LINES = 30
 """... in how many lines, however many were denied, and..."""
-A_SECOND = 2
-"""... how many more in a second."""
+A_SECOND = 22
+"""... how many more in a second: so many different ones are told of by themselves."""
 PENDING = 8
 """Questions that one agent may have open: `limits.per_agent.holds`."""
 BAD = "bad"
@@ -60,7 +62,15 @@ class Flooded:
         return f"w{self.dice.getrandbits(64):x}"
 
     def well(self) -> str:
-        """Send what is allowed; what is wrong with how that goes."""
+        """Send what is allowed, and again where that is turned away; what is wrong if it does not get through."""
+        end, wrong = time.monotonic() + LATEST, ""
+        while time.monotonic() < end:
+            if not (wrong := self._once()):
+                return ""
+            time.sleep(0.1)
+        return wrong
+
+    def _once(self) -> str:
         began = time.monotonic()
         try:
             with socket.create_connection(self.ground.address, SOON) as stream:
@@ -241,7 +251,7 @@ def _logged(_: Flooded) -> Sequence[Deed]:
     odd = [
         Deed(f"{count} denied requests, {name}", partial(_denied, fields, path, count))
         for name, (fields, path) in _ODD.items()
-        for count in (1, 150)
+        for count in (1, 300)
     ]
     return [*odd, Deed("thirty requests", partial(_many, 30), harmless=True)]
 
