@@ -3,10 +3,10 @@
 
     .venv/bin/python scripts/bench/memory.py [--short] [--rounds N] [--size MB]
 
-A download and an upload (to a tool with `body: stream`) of 200 MB, or of `--size`, by a client and from an origin in
-processes of their own: how far the proxy's memory (VmHWM, its most; reset before each) grows above what it
-held before. Then events, 10 ms apart, with redaction on: the time from the origin's sending to the client's
-receiving, less that of the same over a direct connection, which is the proxy's share.
+A download and an upload (to a tool with `body: stream`) of 200 MB, or of `--size`, by a client and from an
+origin in processes of their own: how far the proxy's memory (VmHWM, its most; reset before each) grows above
+what it held before. Then events, 10 ms apart, with redaction on: the time from the origin's sending to the
+client's receiving, less that of the same over a direct connection, which is the proxy's share.
 """
 
 from __future__ import annotations
