@@ -168,6 +168,8 @@ def main() -> None:
         "JSON": listing,
         "base64": base64.b64encode(os.urandom(12 << 20)),
         "random": os.urandom(16 << 20),
+        "indented": json.dumps(json.loads(customers(50_000)), indent=2).encode(),
+        "in lines": base64.encodebytes(os.urandom(6 << 20)),
     }
     zipped = gzip.compress(listing, 6)
     with tempfile.TemporaryDirectory() as folder:
