@@ -2,8 +2,8 @@
 
     python scripts/torture/stalls.py [SECONDS] [ATTACK]...     # 5 s of each attack of `attacks.py`
 
-The proxy is started with a sampler in it, which the product knows nothing of: each step of its event loop is
-timed, and a thread looks every millisecond at where a step is that has gone on for longer than THRESHOLD. Told
+The proxy is started with a sampler in it, of which the product knows nothing: each step of its event loop is
+timed, and a thread looks each millisecond at where a step is that has gone on for longer than THRESHOLD. Told
 for each attack: how many steps were that long, the longest, and the places that they were seen at most often.
 A step's time is processor time of that thread, so it hardly depends on what else the machine does; where the
 places are such as make any object, it was the collector of garbage.
