@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -143,8 +143,7 @@ class Gate:
                 generation = settled.generation
             if decision.verdict is Verdict.DENY:
                 return await self._refused(decision_id, request, session, decision)
-            own = (each.credential for each in decision.placements if not each.sealed)
-            await self.credentials.ready(own)
+            await self.credentials.ready(_own(decision))
             secrets = self._secrets(decision)
             permit = Permit(decision_id, session, request, decision, generation, secrets, approval)
             if request.message is not None and not decision.calls:
@@ -200,6 +199,7 @@ class Gate:
                     decision_id, who, request, decision, approval=permit.approval, approvers=approvers
                 )
             )
+            await self.credentials.ready(_own(decision))  # a disk that is slow may have outlasted a token
         except BaseException:
             # Written or not, no permit comes of it; the book hears so if it can.
             self.finish(permit, Ending(Outcome.NOT_SENT, reason="the agent left"))
@@ -320,6 +320,11 @@ class Gate:
             await asyncio.gather(*tuple(self._endings), return_exceptions=True)
             # Where all of them are done already, nothing above has given way to the callbacks that drop them.
             await asyncio.sleep(0)
+
+
+def _own(decision: Decision) -> Iterator[str]:
+    """The credentials that are put in, but for what APIs have made for agents."""
+    return (each.credential for each in decision.placements if not each.sealed)
 
 
 def _outrun(decision: Decision) -> Decision:
