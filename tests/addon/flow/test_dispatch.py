@@ -143,8 +143,8 @@ def test_the_ordered_list_handles_exactly_these_hooks(tmp_path: Any) -> None:
         for concern in (Identity, Tunnel, Tls, Admission)
     ]
     assert found == [
-        ("Identity", ["http_connect", "requestheaders"]),
-        ("Tunnel", ["next_layer", "tls_clienthello"]),
+        ("Identity", ["http_connect", "next_layer", "requestheaders"]),
+        ("Tunnel", ["next_layer", "tls_clienthello", "tls_failed_client"]),
         ("Tls", ["tls_start_client", "tls_start_server"]),
         ("Admission", ["agent_message", "request", "requestheaders", "requestopening"]),
     ]
