@@ -45,6 +45,7 @@ class Fleeting:
         """`data` without any of the texts."""
         if not self:
             return data
+        clean: bytes
         clean, count = self._pattern.subn(MASK, data)
         self.found += count
         return clean
