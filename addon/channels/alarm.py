@@ -60,7 +60,7 @@ def lines(alarm: Alarm) -> Iterator[str]:
 
 
 REFUSED = (
-    "It was refused. A placeholder or a code that turns up where it does not belong means that somebody tries "
-    "to use what the agent holds: see what it was doing, and suspend it if in doubt."
+    "It was refused. A placeholder or a code that turns up where it does not belong means that somebody "
+    "tries to use what the agent holds: see what it was doing, and suspend it if in doubt."
 )
 """Stands below what happened."""

@@ -120,7 +120,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     NOT_DECODED: Kind(
         "a tool whose answers pass unread",
-        "In a coding that cannot be undone, secrets are not found. Withhold such answers, or be sure of the API.",
+        "In a coding that cannot be undone, secrets are not found: withhold such answers, or be sure.",
     ),
     UNUSED_CHANNEL: Kind(
         "a channel that nobody is told by", "Name it in `approvals.notify`, or take it out."

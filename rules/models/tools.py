@@ -362,8 +362,8 @@ class ToolDef(Written):
     )
     undecodable: Literal["pass"] | None = Field(
         default=None,
-        description="pass: an answer in a coding that cannot be undone passes as it came, searched only as it "
-        "stands. Left out: it is withheld.",
+        description="pass: an answer in a coding that cannot be undone passes as it came, searched only as "
+        "it stands. Left out: it is withheld.",
     )
     returns: Returned | None = Field(
         default=None,
