@@ -501,7 +501,8 @@ def _response(tools: tuple[Tool, ...], credentialed: bool, redact: tuple[str, ..
     kept = tools[0].kept if all(tool.kept == tools[0].kept for tool in tools) else ""
     returns = None if tools[0].auth_own else tools[0].returns
     undecoded = all(tool.undecoded for tool in tools)
-    rules = _response_rules(redact, cookies and not kept, credentialed, redirects, switch=switch, undecoded=undecoded)
+    cookies = cookies and not kept
+    rules = _response_rules(redact, cookies, credentialed, redirects, switch=switch, undecoded=undecoded)
     return replace(rules, returns=returns, kept=kept) if returns is not None or kept else rules
 
 
