@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -151,7 +152,8 @@ def show(
 
 
 def lines(source: Source, only: Filter) -> None:
-    """Print what comes, until whoever reads has gone."""
+    """Print what comes, until whoever reads has gone. There is nothing to put in order when it is ended."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # an exception could come where it is swallowed
     sieve = Sieve(only)
 
     def take(news: News) -> None:
@@ -164,8 +166,6 @@ def lines(source: Source, only: Filter) -> None:
 
     try:
         source.follow(take, threading.Event())
-    except KeyboardInterrupt:
-        sys.exit(0)
     except Refused as refused:
         fail(str(refused))
 
