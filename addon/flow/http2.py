@@ -40,10 +40,6 @@ STREAMS = 100
 """Streams that may be open on one connection."""
 BACKLOG = 256 * 1024
 """Bytes of one stream that wait for its reader; beyond that its source is not read any further."""
-STEP = 16 * 1024
-"""Bytes of one stream that are worth a credit of their own; what is less waits for more, or for the end."""
-SHARED_STEP = 64 * 1024
-"""The same of all streams together, and of what was left of those that have ended."""
 SMALL_STEP = 256
 """Bytes of a window update below which it is no help: a peer that sends many wants many small frames."""
 CONTROL_BURST, CONTROL_RATE = 1000.0, 100.0
@@ -132,8 +128,6 @@ class Http2Side(HttpConnection):
         self._window = window
         self._out: dict[int, Outbox] = {}
         self._unread: dict[int, int] = {}
-        self._owed = 0
-        """Bytes of streams that have ended, for which the connection has not been given credit."""
         self._dirty: set[int] = set()
         """Streams to which something has been added that `settle` is to send."""
         self._budget = Budget()
@@ -189,9 +183,6 @@ class Http2Side(HttpConnection):
                     size = event.flow_controlled_length or 0
                     self._unread[event.stream_id] = self._unread.get(event.stream_id, 0) + size
                     yield from self._take(event)
-                case h2.events.StreamEnded() | h2.events.StreamReset():
-                    self._owe(event.stream_id)
-                    yield from self._take(event)
                 case h2.events.WindowUpdated() if event.stream_id:
                     self._pump(event.stream_id)
                 case h2.events.WindowUpdated() | h2.events.RemoteSettingsChanged():
@@ -204,19 +195,8 @@ class Http2Side(HttpConnection):
         yield from self._flush()
 
     def unread(self) -> tuple[int, ...]:
-        """Streams of which so much has come that nobody has given credit for that somebody should."""
-        if sum(self._unread.values()) >= SHARED_STEP:
-            return tuple(self._unread)
-        return tuple(wire for wire, size in self._unread.items() if size >= STEP)
-
-    def _owe(self, wire: int) -> None:
-        """A stream has ended: if little of it is left, give credit for that with what is left of others."""
-        if self._unread.get(wire, STEP) >= STEP:
-            return
-        self._owed += self._unread.pop(wire)
-        if self._owed >= SHARED_STEP and not self._over:
-            self.h2.increment_flow_control_window(self._owed)
-            self._owed = 0
+        """Streams of which something has come that nobody has given credit for."""
+        return tuple(self._unread)
 
     def _credit(self, wire: int) -> None:
         size = self._unread.pop(wire, 0)
@@ -284,7 +264,6 @@ class Http2Side(HttpConnection):
     def _reset(self, wire: int, code: ErrorCodes) -> None:
         """End a stream at once, if it has not ended."""
         self._out.pop(wire, None)
-        self._owe(wire)
         try:
             self.h2.reset_stream(wire, code)
         except h2.exceptions.ProtocolError:
