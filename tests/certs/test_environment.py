@@ -113,6 +113,7 @@ def test_git_goes_by_https_with_its_placeholder(client: ClientFiles) -> None:
 
     assert ask("config", "http.proxy") == PROXY
     assert ask("config", "http.proxyAuthMethod") == "basic"
+    assert ask("config", "http.version") == "HTTP/1.1"
     for host in ("github.com", "git.example.com"):
         for spelling in (f"git@{host}:o/r.git", f"ssh://git@{host}/o/r.git", f"git://{host}/o/r.git"):
             assert ask("ls-remote", "--get-url", spelling) == f"https://{host}/o/r.git"
