@@ -147,15 +147,15 @@ class Approvals:
         Raises `NotApprover` for anyone the rule does not name, `AlreadyAnswered` for one who has agreed,
         `WrongState` if it is too late.
         """
-        return await self._change(approval_id, Move.APPROVE, person, comment, answers=True)
+        return await self._changes.make(approval_id, Move.APPROVE, person, comment, answers=True)
 
     async def deny(self, approval_id: str, person: str, comment: str | None = None) -> Approval:
         """Answer no, which ends it whoever has agreed; raises as `approve` does."""
-        return await self._change(approval_id, Move.DENY, person, comment, answers=True)
+        return await self._changes.make(approval_id, Move.DENY, person, comment, answers=True)
 
     async def cancel(self, approval_id: str, person: str | None, comment: str | None = None) -> Approval:
         """Withdraw it, answered or not, before it is used; None for the agent or the runtime."""
-        return await self._change(approval_id, Move.CANCEL, person, comment)
+        return await self._changes.make(approval_id, Move.CANCEL, person, comment)
 
     async def cancel_all(self, agent_id: str, person: str | None, comment: str) -> int:
         """Withdraw everything of one agent (suspended, for example); how many there were."""
@@ -171,9 +171,9 @@ class Approvals:
         """
         over, waited = self._standing.due()
         for approval_id in over:
-            await self._changes.quietly(self._change(approval_id, Move.EXPIRE, None, None))
+            await self._changes.quietly(self._changes.make(approval_id, Move.EXPIRE, None, None))
         for approval_id in waited:
-            await self._changes.quietly(self._change(approval_id, None, None, None))
+            await self._changes.quietly(self._changes.make(approval_id, None, None, None))
         return len(over)
 
     # What is shown.
@@ -234,25 +234,11 @@ class Approvals:
         if not using.cancelled() and using.exception() is None:
             await self._changes.quietly(self._give_back(approval_id))
 
-    async def _change(
-        self,
-        approval_id: str,
-        move: Move | None,
-        person: str | None,
-        comment: str | None,
-        *,
-        answers: bool = False,
-    ) -> Approval:
-        """Make a change to its end, whether or not the caller stays."""
-        return await self._changes.finish(
-            self._changes.make(approval_id, move, person, comment, answers=answers)
-        )
-
     async def _current(self, approval_id: str) -> Approval:
         approval = await self._changes.find(approval_id)
         if not self._standing.overdue(approval):
             return approval
-        await self._changes.quietly(self._change(approval_id, Move.EXPIRE, None, None))
+        await self._changes.quietly(self._changes.make(approval_id, Move.EXPIRE, None, None))
         return self._standing.as_seen(await self._changes.find(approval_id))
 
     def _pass_on(self, waiter: asyncio.Future[Approval]) -> None:

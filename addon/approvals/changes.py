@@ -103,8 +103,13 @@ class Changes:
     ) -> Approval:
         """Make one move, after those that time has made meanwhile; None for these alone.
 
-        `answers`: whether it is a person's yes or no.
+        `answers`: whether it is a person's yes or no. It is made to its end, whether or not the caller stays.
         """
+        return await self.finish(self._make(approval_id, move, person, comment, answers=answers))
+
+    async def _make(
+        self, approval_id: str, move: Move | None, person: str | None, comment: str | None, *, answers: bool
+    ) -> Approval:
         async with self._lock:
             before = await self.find(approval_id)
             if move is not Move.EXPIRE and self.standing.overdue(before):
