@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -112,6 +112,7 @@ class _Hidden:
             self.texts.update(itertools.islice(itertools.chain.from_iterable(every), self.MOST))
             self.texts.discard("")
         self.many = len(self.texts) >= self.MOST
+        self._telling = [text for text in self.texts if len(text) >= self.TELLING]
 
     def within(self, text: str) -> bool:
         """Whether one of them stands in `text`, as it is or percent-encoded."""
@@ -126,8 +127,7 @@ class _Hidden:
 
     def _repeats(self, text: str) -> bool:
         forms = (text, unquote(text), unquote_plus(text))
-        telling = [hidden for hidden in self.texts if len(hidden) >= self.TELLING]
-        return text in self.texts or any(hidden in form for hidden in telling for form in forms)
+        return text in self.texts or any(hidden in form for hidden in self._telling for form in forms)
 
 
 class _Renderer:
@@ -242,13 +242,13 @@ class _Renderer:
             out["reason"] = self._text(f"{where}.reason", call.reason)
         if call.tool == UNMATCHED:  # its inputs are the target, which the event holds already
             return out
+        alike = {sensitive.casefold() for sensitive in call.sensitive}
+        secret: list[tuple[str, JSON]] = []
         for group, values in (("inputs", call.inputs), ("extras", call.extras)):
-            shown = {k: v for k, v in values.items() if not self._is_hidden(call, k, v)}
-            if shown:
+            hidden = {k: v for k, v in values.items() if alike and self._is_hidden(alike, k, v)}
+            secret += [(k, v) for k, v in hidden.items() if group == "inputs" or k not in call.inputs]
+            if shown := {k: v for k, v in values.items() if k not in hidden}:
                 out[group] = self._values(f"{where}.{group}", shown)
-        extras = ((k, v) for k, v in call.extras.items() if k not in call.inputs)
-        every = itertools.chain(call.inputs.items(), extras)
-        secret = [(k, v) for k, v in every if self._is_hidden(call, k, v)]
         if secret:
             out["hmac"] = {
                 self._text(f"{where}.hmac.{i}", k): input_hmac(self.key, k, v)
@@ -256,11 +256,8 @@ class _Renderer:
             }
         return out
 
-    def _is_hidden(self, call: Call, name: str, value: JSON) -> bool:
+    def _is_hidden(self, alike: Set[str], name: str, value: JSON) -> bool:
         """Whether only an HMAC is kept: it is sensitive, is named like what is, or repeats its value."""
-        if not call.sensitive:
-            return False
-        alike = {sensitive.casefold() for sensitive in call.sensitive}
         return name.strip().casefold() in alike or self.hidden.holds(value)
 
     def _values(self, where: str, values: Mapping[str, JSON]) -> dict[str, Any]:
