@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wharfinger.authoring import checking
-from wharfinger.authoring.places import Found
+from wharfinger.authoring.places import Found, Places
 from wharfinger.cli.common import WRONG, data_folder, ending_where_refused, fail, find, report
 from wharfinger.cli.people_keys import person_key
 from wharfinger.rules.configuration import Configuration
@@ -25,6 +25,15 @@ class Here:
     found: Found
     configuration: Configuration
     data: Path
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """What of ours no command of an agent's is to see or change, by what it is."""
+        own = Places.of_user()
+        return {
+            "configuration folder": self.found.snapshot.folder, "data folder": self.data,
+            "folder of your own configuration": own.config, "folder of people's keys": own.state,
+        }  # fmt: skip
 
 
 def here(config: Path | None) -> Here:

@@ -14,7 +14,6 @@ from types import MappingProxyType
 
 import wharfinger
 from wharfinger import certs, policies, rules, tools
-from wharfinger.authoring.places import Places
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.cli.control import Here
 from wharfinger.isolation import entrances, namespaces, sandbox
@@ -97,7 +96,6 @@ def execute(place: Here, ways: Ways, variables: Mapping[str, str], command: tupl
 def _wanted(
     place: Here, asked: Isolation, files: ClientFiles, environment: Mapping[str, str], command: str
 ) -> Wanted:
-    own = Places.of_user()
     found = shutil.which(command, path=environment.get("PATH"))
     folders = [Path(name) for name in environment.get("PATH", "").split(os.pathsep) if name.startswith("/")]
     if found is not None:
@@ -108,7 +106,7 @@ def _wanted(
         read=asked.read,
         write=asked.write,
         programs=(*folders, sandbox.interpreter().parent),
-        hidden=(place.found.snapshot.folder, place.data, own.config, own.state),
+        hidden=tuple(place.folders.values()),
         shown=(files.bundle.parent, files.ca),
         kept=(*_code(), Path(sys.prefix), Path(sys.base_prefix)),
     )

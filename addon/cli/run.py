@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 import click
 from wharfinger.certs.errors import CertificateError
 from wharfinger.cli import isolated, unisolated
-from wharfinger.cli.common import as_option, config_option
+from wharfinger.cli.common import as_option, config_option, fail
 from wharfinger.cli.control import Here, here
 from wharfinger.cli.isolated import Isolation
 from wharfinger.cli.issuing import Run, by_address, issued
 from wharfinger.faults import Fault
 from wharfinger.isolation import sandbox
 from wharfinger.isolation.choice import ISOLATED, SANDBOXED, UNCONFINED, Choice, Kind, choose
+from wharfinger.isolation.inside import OWN_FAILURE
 
 _FOLDER = click.Path(exists=True, path_type=Path, resolve_path=True)
-OWN_FAILURE = 125
+_fail = functools.partial(fail, code=OWN_FAILURE)
 
 
 @click.command("run", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -167,10 +168,3 @@ def _print(environment: Mapping[str, str]) -> int:
     for name, value in sorted(environment.items()):
         click.echo(f"{name}={value}")
     return 0
-
-
-def _fail(message: str, hint: str = "") -> NoReturn:
-    click.echo(f"error: {message}", err=True)
-    if hint:
-        click.echo(f"  hint: {hint}", err=True)
-    sys.exit(OWN_FAILURE)

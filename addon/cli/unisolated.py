@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from wharfinger.authoring.places import Places
 from wharfinger.certs.environment import ClientFiles
 from wharfinger.cli.control import Here
 from wharfinger.isolation import landlock, signals
 from wharfinger.isolation.choice import LANDLOCK, UNCONFINED
+from wharfinger.isolation.inside import NOT_EXECUTABLE, NOT_FOUND
 from wharfinger.isolation.landlock import NoLandlock
-
-NOT_EXECUTABLE = 126
-NOT_FOUND = 127
 
 _OPEN = "this command runs as your own user, so it can go round the proxy"
 UNPROTECTED = f"note: not isolated: {_OPEN} and read your files"
@@ -57,12 +54,7 @@ class Reach:
 def reach(place: Here) -> Reach:
     """Of a command that is started in the present working folder."""
     work = Path.cwd().resolve()
-    own = Places.of_user()
-    ours = {
-        "configuration folder": place.found.snapshot.folder, "data folder": place.data,
-        "folder of your own configuration": own.config, "folder of people's keys": own.state,
-    }  # fmt: skip
-    named = {name: folder.resolve() for name, folder in ours.items()}
+    named = {name: folder.resolve() for name, folder in place.folders.items()}
     is_open = {
         folder: name for name, folder in reversed(named.items())
         if folder.is_dir() and (folder.is_relative_to(work) or work.is_relative_to(folder))
