@@ -103,9 +103,8 @@ class Misuses:
         """Tell what has been counted, and count no more."""
         if self._tick is not None:
             self._tick.cancel()
-            self._sum()
-        if self._tick is not None:
-            self._tick.cancel()
+            self._tick = None
+            self._add_up()
 
     def _remember(self, found: Misuse) -> None:
         key, now = found.agent_id or found.agent, self._now()
@@ -114,18 +113,23 @@ class Misuses:
         self._lately[key] = (now, replace(found, count=count + 1))
 
     def _sum(self) -> None:
-        """Tell what was counted; while it goes on, what was told is not new."""
+        """Tell what was counted, and go on with that for as long as there is something."""
         self._tick = None
+        if self._add_up():
+            self._tick = asyncio.get_running_loop().call_later(EVERY.total_seconds(), self._sum)
+
+    def _add_up(self) -> bool:
+        """Tell what was counted, if anything was; while it goes on, what was told is not new."""
         self._at_once = 0
         self._agents = {key: agent for key, agent in self._agents.items() if agent.counted is not None}
         if not self._agents:
-            return
+            return False
         counted = [agent.counted for agent in self._agents.values() if agent.counted is not None]
         counted.sort(key=lambda misuse: (-misuse.count, misuse.agent))
         for agent in self._agents.values():
             agent.counted = None
-        self._tick = asyncio.get_running_loop().call_later(EVERY.total_seconds(), self._sum)
         self._tell(Alert(tuple(counted[:NAMED]), self._now(), sum=True, more=len(counted[NAMED:])))
+        return True
 
     def _tell(self, alert: Alert) -> None:
         for told in self._watchers:
