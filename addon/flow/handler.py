@@ -409,13 +409,8 @@ class ClientHandler(server.LiveConnectionHandler):
         connection.state = ConnectionState.OPEN
         connection.peername = writer.get_extra_info("peername")
         connection.sockname = writer.get_extra_info("sockname")
-        link = self.sessions.link(self.client)
-        if link is not None:
-            reader = cast(
-                asyncio.StreamReader, _Paced(reader, self._turn, link.may_hear, link.ear(connection))
-            )
         self.transports[connection] = server.ConnectionIO(
-            handler=asyncio.current_task(), reader=reader, writer=writer
+            handler=asyncio.current_task(), reader=self._hearing(connection, reader), writer=writer
         )
         await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
         self.feed(events.OpenConnectionCompleted(command, None))
@@ -442,11 +437,15 @@ class ClientHandler(server.LiveConnectionHandler):
 
     def _adopt(self, connection: Connection, spare: Spare) -> None:
         """Go on with a connection that was kept."""
-        link = self.sessions.link(self.client)
-        ears = () if link is None else (link.may_hear, link.ear(connection))
-        reader = cast(asyncio.StreamReader, _Paced(spare.reader, self._turn, *ears))
+        reader = self._hearing(connection, spare.reader)
         io = self.transports[connection] = server.ConnectionIO(reader=reader, writer=spare.writer)
         io.handler = asyncio.get_running_loop().create_task(self._go_on(connection))
+
+    def _hearing(self, connection: Connection, reader: asyncio.StreamReader) -> asyncio.StreamReader:
+        """What an upstream is read by: as the agent takes it up, and in its turns."""
+        link = self.sessions.link(self.client)
+        ears = () if link is None else (link.may_hear, link.ear(connection))
+        return cast(asyncio.StreamReader, _Paced(reader, self._turn, *ears))
 
     async def _go_on(self, connection: Connection) -> None:
         try:

@@ -148,7 +148,7 @@ class Outward:
             if passage.received > self._parts.limits.body:
                 yield from self._refuse_unread(stream, self._passages.report(_TOO_LARGE))
                 return
-            if not self._passages.hold(passage, len(event.data)):
+            if not self._passages.take(passage.exchange, len(event.data)):
                 yield from self._refuse_unread(stream, self._passages.report(_NO_ROOM))
                 return
         yield from self._board.give(stream, event)
@@ -158,7 +158,7 @@ class Outward:
     ) -> layer.CommandGenerator[None]:
         """Keep what a streamed body begins with until it is whole; then it is decided on, and all goes on."""
         exchange = passage.exchange
-        if not self._passages.hold(passage, len(event.data)):
+        if not self._passages.take(exchange, len(event.data)):
             yield from self._refuse_unread(stream, self._passages.report(_NO_ROOM))
             return
         passage.held += event.data

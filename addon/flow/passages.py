@@ -141,12 +141,8 @@ class Passages(dict[int, Passage]):
         """The refusal of `stream` on its head, if there was one."""
         return self._parts.sessions.early(self._client, stream.flow.id)
 
-    def hold(self, passage: Passage, size: int) -> bool:
-        """Hold so many bytes more in memory; False where there is no room."""
-        return self.take(passage.exchange, size)
-
     def take(self, exchange: Exchange, size: int) -> bool:
-        """The same for an exchange."""
+        """Hold so many bytes more in memory; False where there is no room."""
         return self._parts.sessions.hold(self.link, exchange, size)
 
     def give_back(self, exchange: Exchange, size: int) -> None:
