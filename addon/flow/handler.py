@@ -312,6 +312,7 @@ class ClientHandler(server.LiveConnectionHandler):
     async def _finish_hook(self, hook: commands.StartHook, rest: Awaitable[None]) -> None:
         with self.timeout_watchdog.disarm():
             await rest
+            await self._turn()  # one sync of the book may end the waiting of many requests at once
         self._cut_if_undecided(hook)
         if hook.blocking:
             self.feed(events.HookCompleted(hook, None))

@@ -13,7 +13,7 @@ import contextlib
 import functools
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from mitmproxy import options as moptions
@@ -21,6 +21,7 @@ from mitmproxy.addons import proxyserver
 from mitmproxy.connection import Address
 from mitmproxy.proxy import mode_specs
 from wharfinger.faults import Fault
+from wharfinger.flow.accepting import Accepting
 from wharfinger.flow.handler import ClientHandler
 from wharfinger.flow.names import Names
 from wharfinger.flow.turns import Turns
@@ -35,11 +36,6 @@ type MakeHandler = Callable[
     ClientHandler,
 ]
 type Doors = Mapping[socket.socket, Reverse]
-
-BACKLOG = 256
-"""Connections that the kernel keeps until they are accepted."""
-AT_ONCE = 2
-"""Connections that are accepted in one pass of the event loop."""
 
 CLOSE_TIMEOUT = 5.0
 """Seconds that open connections may take to end."""
@@ -67,14 +63,12 @@ class Listener(proxyserver.Proxyserver):
         self._options = options
         self._most = most
         self._turns = turns
-        self._waiting = 0
-        """Connections that are accepted, and have not had their turn to be served."""
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[Accepting] = []
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
         self._strangers: dict[ClientHandler, None] = {}
         """Those of them that have not said who they are, the oldest first."""
-        self._doors: dict[str, list[asyncio.Server | Names]] = {}
+        self._doors: dict[str, list[Accepting | Names]] = {}
         self._reserved: set[int] = set()
 
     def configure(self, updated: set[str]) -> None:
@@ -83,16 +77,11 @@ class Listener(proxyserver.Proxyserver):
 
     async def setup_servers(self) -> bool:
         """Start to accept."""
-        self._servers.append(await self._accept(self._socket, self._serve))
+        self._servers.append(Accepting(self._socket, self._serve, self._turns, ""))
         for sock, way in self._apis.items():
-            self._servers.append(await self._accept(sock, functools.partial(self._serve, way=way)))
+            serve = functools.partial(self._serve, way=way)
+            self._servers.append(Accepting(sock, serve, self._turns, ""))
         return True
-
-    async def _accept(self, sock: socket.socket, serve: Callable[..., Awaitable[None]]) -> asyncio.Server:
-        """Accept on `sock`: a few in each pass of the event loop, while the kernel keeps the others."""
-        accepting = await asyncio.start_server(serve, sock=sock, backlog=AT_ONCE)
-        sock.listen(BACKLOG)
-        return accepting
 
     async def open_door(self, sock: socket.socket, door: Hello, entrance: str = attaching.PROXY) -> None:
         """Accept on a socket of an isolated run, whose connections are all its own. Raises `Fault`."""
@@ -101,7 +90,7 @@ class Listener(proxyserver.Proxyserver):
             opened.append(Names(sock, door.agent, self._turns))
         else:
             serve = functools.partial(self._serve, door=door, way=self._way(sock, entrance))
-            opened.append(await self._accept(sock, serve))
+            opened.append(Accepting(sock, serve, self._turns, door.agent))
 
     def _way(self, sock: socket.socket, entrance: str) -> Way:
         """How what comes in at an entrance of a run comes."""
@@ -130,12 +119,11 @@ class Listener(proxyserver.Proxyserver):
         door: Hello | None = None,
         way: Way = None,
     ) -> None:
-        own = door is None and way is None and writer.get_extra_info("peername")[1] in self._reserved
-        if len(self._open) + self._waiting >= self._most and not own:
+        peer = writer.get_extra_info("peername")
+        own = door is None and way is None and peer is not None and peer[1] in self._reserved
+        if peer is None or (len(self._open) >= self._most and not own):
             writer.close()
             return
-        if not own:
-            await self._turn("" if door is None else door.agent)
         self._make_room()
         handler = self._make(reader, writer, self._options, self._mode, door, way)
         if door is None:
@@ -149,13 +137,6 @@ class Listener(proxyserver.Proxyserver):
         finally:
             self._open.pop(handler, None)
             self._strangers.pop(handler, None)
-
-    async def _turn(self, agent: str) -> None:
-        self._waiting += 1
-        try:
-            await self._turns.wait(agent)
-        finally:
-            self._waiting -= 1
 
     def _make_room(self) -> None:
         """Cut off who has been silent about itself the longest, once half of all places are held by such.

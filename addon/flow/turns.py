@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 
 SHARE = 0.5
 """Of the loop's time, for one agent while there are others."""
-BURST = 0.02
-"""Seconds of it that an agent may use at once."""
+BURST = 0.004
+"""Seconds of it that an agent may use at once: about two requests, which others then wait for."""
 RECENT = 1.0
 """Seconds for which an agent that had a turn counts as there."""
 
@@ -63,6 +63,10 @@ class Turns:
         if account is None or account.until <= now or not self._others(agent, now):
             return 0.0
         return account.until - now
+
+    def idle(self) -> float:
+        """Seconds since somebody had a turn."""
+        return self._clock() - max((account.last for account in self._accounts.values()), default=0.0)
 
     def _others(self, agent: str, now: float) -> bool:
         return any(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gc
 import json
 import logging
 import os
@@ -36,7 +35,7 @@ from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.policies import observing
 from wharfinger.rules.policies.nearest import nearest
 from wharfinger.rules.types import JSON, Origin
-from wharfinger.running import measuring, readiness, wiring
+from wharfinger.running import collecting, measuring, readiness, wiring
 from wharfinger.running.doors import Doors
 from wharfinger.running.office import Office
 from wharfinger.running.reloading import Reloader
@@ -79,12 +78,13 @@ class Serving:
             loop.add_signal_handler(number, self._stop, f"signal {number.name}")
         loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
         serving = loop.create_task(runtime.serve(ready))
-        _set_aside()
+        collecting.set_aside()
         copies = self._copies()
         try:
             await _first(ready, serving)
             await self._selftest.begin()
             runtime.tasks.start(self._selftest.watch(), name="self-test")
+            runtime.tasks.start(collecting.when_quiet(runtime.sessions.turns.idle), name="collector")
             await control.start()
             await doors.start()
             settings = runtime.live.configuration.settings
@@ -185,7 +185,7 @@ class Serving:
     async def _reload(self, person: str) -> JSON:
         taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
         done = await self._reloader.reload(taken, person)
-        _set_aside()
+        collecting.set_aside()
         click.echo(f"reloaded: policy {done.digest[:12]}", err=True)
         return {"policy_digest": done.digest, "remarks": list(done.remarks)}
 
@@ -324,22 +324,6 @@ def _checkpoint(runtime: Runtime) -> JSON:
     book = runtime.desk.book
     size = book.checkpoint.checkpoint.size if book.checkpoint is not None else 0
     return {"size": size, "trouble": book.checkpoint_trouble, "full": book.full}
-
-
-_COLLECTING: Final = (1000, 5, 100)
-"""Objects and rounds between two rounds of the collector: small ones often, whole ones seldom."""
-
-
-def _set_aside() -> None:
-    """Keep what is there for long (code, the configuration) out of the collector's later rounds.
-
-    With 1,000 tools a full round stops everything for 0.1 s, in the middle of some stream; so it is made
-    here, at start and after a reload, and what is left is not looked at again until the next.
-    """
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_COLLECTING)
 
 
 async def _first(ready: asyncio.Event, serving: asyncio.Task[None]) -> None:

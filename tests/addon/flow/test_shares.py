@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 import pytest
+from wharfinger.deciding.gate import Gate
 from wharfinger.deciding.live import ASIDE, LARGE_BODY
 from wharfinger.flow import dial, held
 from wharfinger.flow.held import Held
@@ -15,6 +16,7 @@ from wharfinger.flow.shares import Shares
 from wharfinger.running.wiring import THREADS
 
 from tests.addon.flow.conftest import SETTINGS
+from tests.addon.flow.test_agents_ending import command
 from tests.addon.flow.test_dial import dialer
 
 JSON = [("Content-Type", "application/json")]
@@ -178,6 +180,43 @@ async def test_a_flood_of_what_is_allowed_is_refused_and_told_of_in_counts(proxy
     assert sum(event.get("count", 1) for event in beyond) == 37
     assert len(beyond) < 10
     assert len(origin.requests) == 5
+
+
+# Turns.
+
+
+@pytest.mark.parametrize("suspended", [False, True], ids=["goes on", "suspended meanwhile"])
+async def test_what_the_book_has_let_go_waits_for_its_turn_and_is_checked_after_it(
+    proxy: Any, origin: Any, monkeypatch: pytest.MonkeyPatch, *, suspended: bool
+) -> None:
+    """One sync of the book ends the waiting of many requests at once; each still has its turn."""
+    turns, admitted, turn = proxy.runtime.sessions.turns, [0], asyncio.Event()
+    admit, wait = Gate.admit, turns.wait
+
+    async def admitting(gate: Gate, *given: Any) -> Any:
+        answer = await admit(gate, *given)
+        admitted[0] += 1
+        return answer
+
+    async def waiting(agent: str) -> None:
+        if admitted[0] and agent == "bot":
+            await turn.wait()
+        await wait(agent)
+
+    monkeypatch.setattr(Gate, "admit", admitting)
+    monkeypatch.setattr(turns, "wait", waiting)
+    asking = asyncio.get_running_loop().create_task(proxy.request("GET", "/items/1"))
+    async with asyncio.timeout(10):
+        while not admitted[0]:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
+    assert origin.bytes_received == 0, "not even dialled"
+    if suspended:
+        await command(proxy, "agents.suspend", agent="bot", reason="odd")
+    turn.set()
+    answered = await asking
+    assert answered.status == (403 if suspended else 200)
+    assert bool(origin.requests) is not suspended
 
 
 # Connections.

@@ -100,3 +100,12 @@ async def test_a_proxy_charges_whoever_speaks(proxy: Any) -> None:
     tunnel = await proxy.connect()
     assert (await tunnel.send(proxy.raw("GET", "/items/1"))).status == 200
     assert turns._accounts["bot"].until > turns._accounts[""].until > 0
+
+
+def test_how_long_nobody_had_a_turn(turns: Turns, clock: Clock) -> None:
+    assert turns.idle() == clock.now, "nobody ever had"
+    turns.spent("agent", 0.001)
+    assert turns.idle() == 0
+    clock.now += 3.0
+    turns.left("another")
+    assert turns.idle() == 3.0
