@@ -26,9 +26,9 @@ from wharfinger.rules.recognition import presented
 from wharfinger.rules.recognition.presented import Presented
 from wharfinger.rules.recognition.recognised import Part, Recognised
 from wharfinger.rules.redact.fields import FieldPath
-from wharfinger.rules.requests import headers, spelling
+from wharfinger.rules.requests import headers, ranges, spelling
 from wharfinger.rules.requests.headers import Passes, Plan
-from wharfinger.rules.requests.refusal import Refusal
+from wharfinger.rules.requests.refusal import Refusal, Refused
 from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import (
     UNMATCHED,
@@ -216,6 +216,9 @@ class _Deciding:
         if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
+        answer = self._answer(read.winners, read.winners, read, shown, agent) if opened else _CLOSED
+        if problem := self._uncut(kept, answer):
+            return self._refused(read, problem, shown.own)
         digest = self._digest(read, shown, covered, path)
         injects = opened and not ruling.withheld and self.request.message is None
         return Decision(
@@ -233,7 +236,7 @@ class _Deciding:
             digest=digest,
             ask=judgement.ask,
             protocol=read.protocol,
-            response=self._answer(read.winners, read.winners, read, shown, agent) if opened else _CLOSED,
+            response=answer,
             reservations=ruling.reservations if opened else (),
             timeout=shortest(judgement.timeout, *(tool.timeout for tool in read.winners)) if opened else None,
             review=judgement.review,
@@ -269,6 +272,9 @@ class _Deciding:
         """A redirect of a call that was let out is followed; nothing is put in."""
         plan = self._plan(read, shown)
         kept = plan.outgoing(self.request)
+        answer = replace(self._answer((), self._led(led), read, shown, agent), credentialed=True)
+        if problem := self._uncut(kept, answer):
+            return self._refused(read, problem, shown.own)
         path = read.target.path.canonical if read.target is not None else ""
         reason = f"an answer to {led.calls[0].tool} leads here"
         return Decision(
@@ -282,7 +288,7 @@ class _Deciding:
             dropped=plan.dropped,
             own=shown.own,
             digest=self._digest(read, shown, plan.covered(kept), path),
-            response=self._answer((), self._led(led), read, shown, agent),
+            response=answer,
             timeout=led.timeout,
             led=led,
             trace=(*self._call_steps(read), Step("verdict", reason, "allow")) if self.explain else (),
@@ -373,6 +379,22 @@ class _Deciding:
                     f'the credential "{placement.credential}" is for {wanted} agents only',
                     "Ask the operator to start you with: wharfinger run --isolate",
                 )
+        return None
+
+    def _uncut(self, kept: tuple[tuple[str, str], ...], answer: ResponseRules) -> Refusal | None:
+        """Why no part of the answer can be given, where one is asked for."""
+        if not answer.credentialed:
+            return None
+        try:
+            part = ranges.asked(self.request.method, kept)
+        except Refused as refused:
+            return refused.refusal
+        if part is not None and (answer.redact or answer.detectors or answer.returns):
+            return Refusal(
+                Code.DENIED,
+                "something is to be taken out of the answer, which cannot be done in a part of it",
+                "Ask for all of it, without Range.",
+            )
         return None
 
     def _texts(self, read: Recognised, kept: tuple[tuple[str, str], ...]) -> list[str] | None:

@@ -337,6 +337,7 @@ class ResponseRules:
     cookies: bool = True
     """False where `Set-Cookie` is withheld: hosts with a credential, unless the tool declares cookies."""
     credentialed: bool = False
+    """Whether it comes from a host with a credential, or from where an answer of one led."""
     redirects: tuple[str, ...] = ()
     """Hosts that the answer may lead the agent to."""
     switch: bool = False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from wharfinger.audit.events import Outcome, Sent, Who
 from wharfinger.deciding.answers import Answer
+from wharfinger.rules.requests import ranges
 from wharfinger.rules.types import Decision, Origin, Request
 
 if TYPE_CHECKING:
@@ -48,6 +49,13 @@ class Permit:
     """Signatures that were made for this request, and are good for it alone."""
     cookies: str = ""
     """What is kept for the agent and goes with this request, read when the permit is used."""
+
+    @property
+    def part(self) -> ranges.Asked | None:
+        """What part is asked for of an answer that may hold a secret; None where it is all of it."""
+        if not self.decision.response.credentialed:
+            return None
+        return ranges.asked(self.request.method, self.decision.forward)
 
     @property
     def seen(self) -> Request:

@@ -114,7 +114,7 @@ class Inward:
             parse_limit=self._parts.limits.parse,
             room=self._passages.room(passage),
             pseudonyms=self._parts.live.secrets.pseudonyms(permit.session.who.agent),
-            ranged=any(name.lower() == "range" for name, _ in permit.decision.forward),
+            part=permit.part,
         )
         return passage.incoming
 

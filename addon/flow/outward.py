@@ -32,6 +32,7 @@ from wharfinger.flow.passages import UNOPENED, Passage, Passages
 from wharfinger.flow.sessions import Stage
 from wharfinger.flow.stream import RequestOpened
 from wharfinger.flow.switchboard import Switchboard, refuse
+from wharfinger.rules.redact import parts
 from wharfinger.rules.requests.placeholders import StreamScan
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Code
@@ -222,7 +223,8 @@ class Outward:
             opening = None if body is not None else passage.exchange.opened
             agent = permit.session.who.agent
             self._parts.gate.redeem(permit, adapter.read(stream.flow.request, agent, body, opening))
-            sealed = upstream.sealed(permit, stream.flow.request)
+            around = parts.reach(self._parts.live.secrets.kept_from(agent)) if permit.part else 0
+            sealed = upstream.sealed(permit, stream.flow.request, around)
         except Withdrawn as withdrawn:
             answer = Answer(Code.DENIED, str(withdrawn), "Send the request again.")
             self._passages.block(passage, answer)

@@ -26,13 +26,15 @@ def incoming(permit: Permit, live: Live, made: Callable[..., Incoming], **more: 
     secrets = live.secrets.kept_from(agent)
     if rules.returns is None and not rules.kept and not permit.made:
         return made(rules, secrets, **more)
-    return Resealing(permit, live, made(rules, secrets, **more), more["parse_limit"])  # type: ignore[return-value]
+    fleeting = Fleeting(permit.made)
+    inner = made(rules, secrets, fleeting=fleeting, **more)
+    return Resealing(permit, live, inner, fleeting, more["parse_limit"])  # type: ignore[return-value]
 
 
 class Resealing:
     """Goes between an upstream and an `Incoming`, with the same interface."""
 
-    def __init__(self, permit: Permit, live: Live, inner: Incoming, limit: int) -> None:
+    def __init__(self, permit: Permit, live: Live, inner: Incoming, fleeting: Fleeting, limit: int) -> None:
         self._permit = permit
         self._live = live
         self._inner = inner
@@ -40,7 +42,7 @@ class Resealing:
         self._held: bytearray | None = None
         self._head: http.Response | None = None
         """What waits, and may hold the secret that the body does."""
-        self._fleeting = Fleeting(permit.made)
+        self._fleeting = fleeting
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is as the other has it."""
@@ -75,7 +77,7 @@ class Resealing:
         """What may go to the agent now. Raises `Withheld`."""
         if self._held is None:
             clean = self._inner.data(chunk)
-            return self._fleeting.feed(clean) if self._fleeting else clean
+            return self._fleeting.feed(clean) if self._fleeting and not self._inner.in_part else clean
         self._held += chunk
         if len(self._held) > self._limit:
             raise Withheld("the answer holds a new secret, and is too large to be read")
@@ -90,6 +92,8 @@ class Resealing:
     def finish(self) -> bytes:
         """What is left once the body has ended. Raises `Withheld`."""
         returns = self._permit.decision.response.returns
+        if self._inner.in_part:
+            return self._inner.finish()
         if self._held is None or returns is None:
             return self._fleeting.feed(self._inner.finish()) + self._fleeting.finish()
         sealed = self._sealed(bytes(self._held), returns)

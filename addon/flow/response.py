@@ -13,12 +13,16 @@ from contextlib import contextmanager
 from mitmproxy import http
 from wharfinger.flow.held import Room
 from wharfinger.rules.detecting.masking import masked
+from wharfinger.rules.redact import parts
 from wharfinger.rules.redact.answer import AnswerRedactor, Wanted
-from wharfinger.rules.redact.decode import Undecodable
+from wharfinger.rules.redact.decode import Undecodable, can_be_undone
 from wharfinger.rules.redact.fields import Fields, Unredactable
+from wharfinger.rules.redact.fleeting import Fleeting
 from wharfinger.rules.redact.formats import media_type
+from wharfinger.rules.redact.parts import PartStream, Uncut
 from wharfinger.rules.redact.secrets import SecretSet
 from wharfinger.rules.requests.challenges import binds
+from wharfinger.rules.requests.ranges import Asked
 from wharfinger.rules.types import ResponseRules
 
 _STRIPPED = frozenset(
@@ -37,6 +41,8 @@ _FRAMING: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
 
 _PARTS = "multipart/byteranges"
 """The media type of an answer that is made of parts of another."""
+_OF_WHAT_CAME = ("content-length", "content-range", "content-md5", "content-digest", "x-amz-checksum-")
+"""How fields begin that are not true of what is cut out of a part (RFC 9110, RFC 9530, Amazon S3)."""
 
 
 class Withheld(Exception):
@@ -57,21 +63,23 @@ class Incoming:
         parse_limit: int,
         room: Room,
         pseudonyms: bytes = b"",
-        ranged: bool = False,
+        part: Asked | None = None,
+        fleeting: Fleeting | None = None,
     ) -> None:
-        """`ranged`: whether a part of something was asked for."""
+        """`part`: what part was asked for; `fleeting`: what is masked in it beside secrets."""
         self._rules = rules
         self._secrets = secrets
         self._decision_id = decision_id
         self._head_only = method == "HEAD"
         self._framing = _FRAMING.get(http_version, ())
-        self._ranged = ranged
+        self._part = part
+        self._fleeting = fleeting
         fields = Fields(rules.redact, parse_limit, pseudonyms, rules.aliases) if rules.redact else None
         self._wanted = Wanted(fields, rules.detectors)
         self._room = room
         self._taken = 0
         """Bytes of room that are taken for what is held."""
-        self._body: AnswerRedactor | None = None
+        self._body: AnswerRedactor | PartStream | None = None
         self._header_findings: Counter[str] = Counter()
         self.status = 0
         self.received = 0
@@ -101,11 +109,49 @@ class Incoming:
         if response.status_code == 407:
             raise Withheld("the upstream asked for proxy credentials")
         has_body = not (end_stream or self._head_only)
-        if self._rules.credentialed and not self._ranged and _is_part(response):
-            raise Withheld("the upstream sent a part of an answer, which was not asked for")
+        if self._rules.credentialed and not self._head_only and _is_part(response):
+            if self._part is None:
+                raise Withheld("the upstream sent a part of an answer, which was not asked for")
+            return self._begin_part(response, self._part, has_body=has_body)
         if has_body:
             self._open_body(response)
         return self._head(response, self._fields(response, has_body=has_body))
+
+    def _begin_part(self, response: http.Response, part: Asked, *, has_body: bool) -> http.Response:
+        """The head of a part, which is cut out of what came. Raises `Withheld`."""
+        if response.status_code != 206 or not has_body:
+            raise Withheld("the upstream sent a part of an answer, and says that it is something else")
+        media = media_type(response.headers.get("content-type", ""))
+        if media == _PARTS or media.startswith("application/grpc"):
+            raise Withheld("the upstream sent a part of an answer in another form than was asked for")
+        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity" and (can_be_undone(coding) or not self._rules.undecoded):
+            raise Withheld("the upstream sent a part of an answer that is encoded, and cannot be decoded")
+        with _withholding():
+            cut = parts.cut(part, response.headers.get_all("content-range"))
+        if isinstance(cut, int):
+            return self._unsatisfied(response, cut)
+        length = response.headers.get("content-length")
+        if length is not None and length != str(cut.came):
+            raise Withheld("the upstream sent a part of an answer, and says of two lengths that it has them")
+        self._body = PartStream(self._secrets, cut, self._fleeting)
+        response.headers = http.Headers(
+            [field for field in response.headers.fields if not _is_of_what_came(field[0])]
+        )
+        response.headers["Content-Range"] = cut.content_range
+        response.headers["Content-Length"] = str(cut.size)
+        return self._head(response, self._fields(response, has_body=False))
+
+    def _unsatisfied(self, response: http.Response, size: int) -> http.Response:
+        """The answer where nothing of the whole is in the range: what came was asked for by us alone."""
+        self.status = response.status_code = 416
+        response.reason = "Range Not Satisfiable"
+        response.headers = http.Headers(
+            [field for field in response.headers.fields if not field[0].lower().startswith(b"content-")],
+            Content_Range=f"bytes */{size}",
+            Content_Length="0",
+        )
+        return self._head(response, self._fields(response, has_body=False))
 
     def _head(self, response: http.Response, fields: list[tuple[bytes, bytes]]) -> http.Response:
         head = http.Response(
@@ -130,6 +176,11 @@ class Incoming:
             if not name.lower().startswith(b"sec-websocket-")
         ]
         return self._head(response, [*fields, *granted])
+
+    @property
+    def in_part(self) -> bool:
+        """Whether the body is one part of the answer, of which nothing may change its length."""
+        return isinstance(self._body, PartStream)
 
     @property
     def _is_as_it_came(self) -> bool:
@@ -231,7 +282,14 @@ class Incoming:
 def _is_part(response: http.Response) -> bool:
     """Whether it holds a part of something: two halves of an answer would make a whole."""
     media = media_type(response.headers.get("content-type", ""))
-    return response.status_code == 206 or media == _PARTS or "content-range" in response.headers
+    ranges = response.headers.get_all("content-range")
+    if response.status_code == 416 and parts.is_unsatisfied(ranges):
+        return media == _PARTS
+    return response.status_code == 206 or media == _PARTS or bool(ranges)
+
+
+def _is_of_what_came(name: bytes) -> bool:
+    return name.decode("latin-1").lower().startswith(_OF_WHAT_CAME)
 
 
 @contextmanager
@@ -241,5 +299,7 @@ def _withholding() -> Iterator[None]:
         yield
     except Undecodable as error:
         raise Withheld(f"the response cannot be decoded: {error}") from None
+    except Uncut as error:
+        raise Withheld(f"a part of the answer cannot be given: {error}") from None
     except Unredactable as error:
         raise Withheld(f"fields of the response are to be redacted: {error}") from None

@@ -17,7 +17,7 @@ from wharfinger.deciding.permits import Permit, Withdrawn
 from wharfinger.flow import websocket_handshake
 from wharfinger.rules import hmacs, sigv4
 from wharfinger.rules.redact.accepting import pinned
-from wharfinger.rules.requests import headers, spelling
+from wharfinger.rules.requests import headers, ranges, spelling
 from wharfinger.rules.sigv4 import Scope
 from wharfinger.rules.tools import placing
 from wharfinger.rules.types import Place, Placement, Request
@@ -80,11 +80,17 @@ def _there[T](made: T | None, placement: Placement) -> T:
     return made
 
 
-def sealed(permit: Permit, flow_request: http.Request) -> Sealed:
-    """The request to send for `permit`, with its credentials put in. Raises `Withdrawn` if one cannot be."""
+def sealed(permit: Permit, flow_request: http.Request, around: int = 0) -> Sealed:
+    """The request to send for `permit`, with its credentials put in. Raises `Withdrawn` if one cannot be.
+
+    Where it asks for a part of what may hold a secret, `around` bytes more are asked for on either side.
+    """
     request = permit.request
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
-    for name, value in pinned(permit.decision.forward, permit.decision.response):
+    forward = pinned(permit.decision.forward, permit.decision.response)
+    if permit.part is not None:
+        forward = ranges.widened(forward, permit.part, around)
+    for name, value in forward:
         raw = name.encode("latin-1")
         if permit.decision.response.returns is not None and raw.lower() == b"accept-encoding":
             continue  # what is to be taken out of the answer has to be read

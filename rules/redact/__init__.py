@@ -11,6 +11,7 @@
 `fields`  members of a JSON document, named by JSONPath: `Fields`
 `formats` answers of one JSON document, or of many: `format_of`
 `answer`  all of it in one, with what detectors find: `AnswerRedactor`
+`parts`   a part of an answer, cut out of more: `PartStream`
 `accepting` what a request may ask its answer to be: `pinned`
 
 Pure: no I/O, no clock. Everything works on bytes; nothing trusts a `Content-Type`.

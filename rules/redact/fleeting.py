@@ -50,6 +50,15 @@ class Fleeting:
         self.found += count
         return clean
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest spelling."""
+        return self._longest
+
+    def places(self, data: bytes) -> list[tuple[int, int]]:
+        """Where in `data` one of the texts begins and ends, in order."""
+        return [found.span() for found in self._pattern.finditer(data)] if self else []
+
     def feed(self, data: bytes) -> bytes:
         """What may go on now."""
         data = self.whole(self._held + data)

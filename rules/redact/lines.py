@@ -29,7 +29,7 @@ from itertools import accumulate
 from typing import Final
 
 from wharfinger.rules.redact.heads import Database, compiled, scan
-from wharfinger.rules.redact.matcher import Layers
+from wharfinger.rules.redact.matcher import Layers, Match
 
 RUN: Final = 32
 """Letters of base64 that stand before a soft break."""
@@ -171,6 +171,32 @@ def within(data: bytes, layers: Layers) -> bool:
     """Whether a form stands in `data`, broken over lines."""
     breaks = _breaks(data, 0)
     return bool(breaks.places) and bool(layers.search(_Joined(data, 0, breaks, last=True).text, last=True)[0])
+
+
+def covered(data: bytes, layers: Layers) -> list[Match]:
+    """Every form in `data` that is broken over lines, and maybe others, overlapping or not."""
+    if not _may_be_broken(data, layers):
+        return []
+    joined = _Joined(data, 0, _breaks(data, 0), last=True)
+    return [
+        Match(joined.place(match.start), joined.place(match.end - 1) + 1, match.name)
+        for match in layers.covered(joined.text)
+    ]
+
+
+def letters(data: bytes) -> int:
+    """Bytes of `data` that stand in no soft break."""
+    if not _has_marks(data) or not _has_breaks(data):
+        return len(data)
+    return len(data) - sum(end - start for start, end in _breaks(data, 0).places)
+
+
+def _may_be_broken(data: bytes, layers: Layers) -> bool:
+    if not _has_marks(data) or not _has_breaks(data):
+        return False
+    if layers.lined or _INDENTED.search(data):
+        return True
+    return bool(layers.search(_without_ends(data), last=True)[0])
 
 
 def _breaks(whole: bytes, known: int) -> _Breaks:

@@ -106,6 +106,11 @@ class Layers:
         """Whether lines end in one of the forms."""
         return any(matcher.lined for matcher in self._matchers)
 
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest form."""
+        return max((matcher.longest for matcher in self._matchers), default=0)
+
     def changed_to(self, values: Mapping[str, str]) -> Layers:
         """The same with these secrets; what is known of them already is kept."""
         kept = [matcher for matcher in self._matchers if matcher.values.items() <= values.items()]
@@ -139,6 +144,18 @@ class Layers:
                 if held < at:
                     held = self._held_from(data, at, starts)
         return met, held
+
+    def covered(self, data: bytes) -> list[Match]:
+        """Every form in `data`, in order, whether it overlaps others or not; of those that begin together
+        the longest. What is met at one place does not depend on what is met at another.
+        """
+        starts = [matcher.starts(data) for matcher in self._matchers]
+        met: list[Match] = []
+        for start in _merged(starts) if starts else ():
+            length, name = max(matcher.at(data, start) for matcher in self._matchers)
+            if length:
+                met.append(Match(start, start + length, name))
+        return met
 
     def _held_from(self, data: bytes, at: int, starts: list[list[int]]) -> int:
         pairs = zip(self._matchers, starts, strict=True)

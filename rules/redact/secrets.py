@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from wharfinger.rules.redact import lines
-from wharfinger.rules.redact.matcher import Layers
+from wharfinger.rules.redact.matcher import Layers, Match
 from wharfinger.rules.redact.stream import SecretStream
 
 
@@ -56,6 +56,18 @@ class SecretSet:
     def within(self, data: bytes) -> bool:
         """Whether a secret stands in `data`: what `redact` would find, for less than it costs."""
         return bool(self._layers.search(data, last=True)[0]) or lines.within(data, self._layers)
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the longest spelling of any."""
+        return self._layers.longest
+
+    def covered(self, data: bytes) -> list[Match]:
+        """Every place where a secret stands in `data`, whole or broken over lines, overlapping others or not.
+
+        Whether one is met depends on the bytes that it takes, and those of the lines that it is broken over.
+        """
+        return self._layers.covered(data) + lines.covered(data, self._layers)
 
     def text(self, text: str) -> tuple[str, Counter[str]]:
         """The same for text of the wire (header values, reason phrases), one character per byte.

@@ -318,7 +318,7 @@ def _plan(known: Names, passes: Passes, nominated: frozenset[str]) -> Plan:
     for place, low in enumerate(known.low):
         if low in HOP_BY_HOP or low in FRAMING or low.startswith(OWN_PREFIXES) or low in passes.exchanged:
             continue
-        free = low in passed or is_base(low) or (low in RANGES and passes.ranges)
+        free = low in passed or is_base(low) or (low in RANGES and (passes.ranges or "range" in passed))
         if low == "host" or (free and low not in nominated):
             kept.append((low, place))
         else:

@@ -116,19 +116,6 @@ async def test_a_line_that_cannot_be_read_cuts_off_those_that_could(
     assert (await crm.settled())[-1]["outcome"] == "withheld"
 
 
-async def test_a_part_passes_where_its_tool_asks_for_one(start: Any, origin: Any, reply: Any) -> None:
-    """`Range` among a tool's headers: then the answer is what was asked for."""
-    ranged = API.replace("url: /customer}", 'url: /customer, headers: {Range: "${range}"}}').replace(
-        "    redact:", "    # redact:"
-    )
-    origin.answer = lambda _seen: reply(206, b"part", [("Content-Range", "bytes 0-3/9")])
-    async with start({**FILES, "tools/crm.yaml": ranged}) as proxy:
-        answered = await proxy.request("GET", "/customer", [("Range", "bytes=0-3")])
-        assert (answered.status, answered.body) == (206, b"part")
-        (sent,) = origin.requests
-        assert ("Range", "bytes=0-3") in sent.headers
-
-
 PASSING = API.replace("    redact:", "    undecodable: pass\n    # redact:")
 
 
