@@ -126,11 +126,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _environment() -> dict[str, str]:
     """What a command line tool needs to find its own configuration, and nothing of ours."""
-    user = pwd.getpwuid(os.geteuid())
-    return {
-        "PATH": _PATH,
-        "HOME": user.pw_dir,
-        "USER": user.pw_name,
-        "LOGNAME": user.pw_name,
-        "LANG": "C.UTF-8",
-    }
+    home, name = _user(os.geteuid())
+    return {"PATH": _PATH, "HOME": home, "USER": name, "LOGNAME": name, "LANG": "C.UTF-8"}
+
+
+def _user(number: int) -> tuple[str, str]:
+    """Folder and name of a user; one that the machine has no entry of, as in containers, has neither."""
+    try:
+        user = pwd.getpwuid(number)
+    except KeyError:
+        home = os.environ.get("HOME", "")
+        return home if home.startswith("/") else "/", str(number)
+    return user.pw_dir, user.pw_name

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from wharfinger.credentials import command
 from wharfinger.credentials.command import CommandFailed, check_path, output
 
 
@@ -39,6 +40,14 @@ def test_the_environment_is_minimal_and_the_folder_is_the_root(script, monkeypat
     assert lines[0] == "/"
     names = {line.partition("=")[0] for line in lines[1:]}
     assert names - {"PWD", "SHLVL", "_", "OLDPWD"} == {"PATH", "HOME", "USER", "LOGNAME", "LANG"}
+
+
+@pytest.mark.parametrize(("home", "shown"), [("/data", "/data"), ("here", "/"), ("", "/")])
+def test_a_user_without_an_entry_runs_commands_too(script, monkeypatch, home, shown):
+    """As in containers that run as any number: OpenShift, docker run --user."""
+    monkeypatch.setattr(command.os, "geteuid", lambda: 2**31 - 7)
+    monkeypatch.setenv("HOME", home)
+    assert run(script('echo "$HOME $USER $LOGNAME"')).decode().split() == [shown, "2147483641", "2147483641"]
 
 
 def test_nothing_is_read_from_our_input_and_errors_go_nowhere(script, capfd):
