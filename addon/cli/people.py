@@ -73,18 +73,38 @@ def register(config: Path | None, name: str, key: PersonKey, signer: PersonKey) 
 )
 @config_option
 def key(config: Path | None, name: str, signer: str | None, *, no_passphrase: bool) -> None:
-    """Make a key for NAME in your state folder, and register it."""
+    """Make a key for NAME in your state folder, and register it.
+
+    One that lies there already is not made again, but registered here, too: one key serves all installations.
+    """
     place = here(config)
     if name not in place.configuration.people:
         fail(f'"{name}" is not in people.yaml', "add the person there first", 2)
-    made = make_key(name, no_passphrase=no_passphrase)
+    path = people.path_of(Places.of_user().state, name)
+    there = path.exists()
+    signing = person_key(signer) if signer and signer != name else None
+    own = person_key(name) if there else make_key(name, no_passphrase=no_passphrase)
     try:
-        register(config, name, made, person_key(signer) if signer else made)
+        register(config, name, own, signing or own)
     except ControlError as error:
-        people.path_of(Places.of_user().state, name).unlink()
-        fail(error.message, error.hint or "have an admin sign for it: --as ADMIN")
-    click.echo(f"key of {name}: {people.fingerprint(made.public)}")
-    click.echo(f"  {people.path_of(Places.of_user().state, name)}")
+        if not there:
+            path.unlink()
+        fail(error.message, error.hint or _how_to_register(config, signing))
+    if there:
+        click.echo("using the key that is there")
+    click.echo(f"key of {name}: {people.fingerprint(own.public)}")
+    click.echo(f"  {path}")
+
+
+def _how_to_register(config: Path | None, signing: PersonKey | None) -> str:
+    """What is in the way of a key: nobody to sign for it, or a proxy, which takes no first key."""
+    with control(here(config)) as at:
+        rows: Any = at.do("people.list")
+    if any(row["keys"] for row in rows):
+        return "have an admin sign for it: --as ADMIN"
+    if signing is not None:
+        return f"nobody has a key here yet; begin with: wharfinger people key {signing.person}"
+    return "the first key is registered while no proxy runs: end it, and say this again"
 
 
 @people_command.command("revoke")

@@ -160,7 +160,8 @@ def register(conn: Connection, person: str, public: bytes, now: datetime) -> Pub
     found = conn.execute("SELECT person, revoked FROM people_keys WHERE public_key = ?", (public,)).fetchone()
     if found is not None:
         how = "is revoked" if found[1] else f'is registered already, for "{found[0]}"'
-        raise KeyProblem(f"the key {fingerprint(public)} {how}", "make another key")
+        hint = "use it" if found[0] == person and not found[1] else "make another key"
+        raise KeyProblem(f"the key {fingerprint(public)} {how}", hint)
     moment = now.astimezone(UTC).isoformat(timespec="microseconds")
     conn.execute(
         "INSERT INTO people_keys (public_key, person, created) VALUES (?, ?, ?)", (public, person, moment)
