@@ -11,6 +11,8 @@ import enum
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from wharfinger.rules.detecting.detectors import find
+
 
 class Severity(enum.StrEnum):
     """Whether a problem keeps the configuration from being used."""
@@ -79,11 +81,12 @@ class Problems:
 
     def error(self, position: Position, message: str, hint: str = "") -> None:
         """Note something that keeps the configuration from being used."""
-        self.found.append(Problem(position, message, hint))
+        self.found.append(Problem(position, without_secrets(message), without_secrets(hint)))
 
     def warning(self, position: Position, message: str, hint: str = "", code: str = "") -> None:
         """Note something a person should look at; `code` is its kind."""
-        self.found.append(Problem(position, message, hint, Severity.WARNING, code))
+        told = without_secrets(message), without_secrets(hint)
+        self.found.append(Problem(position, *told, Severity.WARNING, code))
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -108,6 +111,13 @@ class Problems:
 
     def __len__(self) -> int:
         return len(self.found)
+
+
+def without_secrets(text: str) -> str:
+    """`text` with what looks like a key left out: people write keys where only a name may stand."""
+    for each in reversed(find(text, {"secret"})):
+        text = f"{text[: each.start]}[{each.name}]{text[each.end :]}"
+    return text
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

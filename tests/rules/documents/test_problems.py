@@ -26,6 +26,25 @@ def test_a_problem_reads_as_compilers_write_them(problem: Problem, text: str) ->
     assert str(problem) == text
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('there is no credential "STRIPE_API_KEY"', 'there is no credential "STRIPE_API_KEY"'),
+        ('there is no credential "sk_live_51Habcdefghijklmnop1234"', 'there is no credential "[stripe_key]"'),
+        (
+            'not "ghp_0123456789abcdefghijABCDEFGHIJ012345" but "sk_live_51Habcdefghijklmnop1234"',
+            'not "[github_token]" but "[stripe_key]"',
+        ),
+        ("ä AKIAQYLPMN5HHHFPZAM2 ö", "ä [aws_access_key] ö"),
+    ],
+)
+def test_a_key_that_was_written_where_a_name_stands_is_not_repeated(said: str, told: str) -> None:
+    problems = Problems()
+    problems.error(Position("a.yaml"), said, said)
+    problems.warning(Position("a.yaml"), said, said)
+    assert {(p.message, p.hint) for p in problems} == {(told, told)}
+
+
 def test_all_problems_are_raised_together_sorted_and_once() -> None:
     problems = Problems()
     problems.error(Position("b.yaml", 1, 1), "second")
