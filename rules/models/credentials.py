@@ -14,7 +14,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from wharfinger.rules.models.base import Flag, Text, Written, later, wrong
+from wharfinger.rules.documents.problems import did_you_mean
+from wharfinger.rules.models.base import Flag, Text, Written, wrong
 from wharfinger.rules.models.origins import NEVER, REMEDY, From, Origin
 from wharfinger.rules.models.values import Duration, HostPattern, Prefix, Variable
 from wharfinger.rules.requests.spelling import covers
@@ -207,7 +208,8 @@ class Credential(Written):
     @classmethod
     def _kind(cls, value: Any) -> Any:
         if isinstance(value, str) and value not in KINDS:
-            raise later("this kind of credential")
+            hint = did_you_mean(value, KINDS) or f"there are: {', '.join(KINDS)}"
+            raise wrong("there is no such kind of credential", hint)
         return value
 
     @field_validator("claims")

@@ -23,6 +23,10 @@ _DETECTORS: Final = sorted(NAMES | GROUPS.keys())
 _HINT: Final = 'write a JSONPath like $.user.email, or one of {last4: "$.iban"}, {find: card}'
 
 
+_SHOWN: Final = 100
+"""Characters of a path that a message shows."""
+
+
 def _entry(value: Any) -> str:
     if isinstance(value, str) and value.partition(" ")[0] not in _WORDS:
         return _path(value)
@@ -42,7 +46,7 @@ def _path(text: str) -> str:
     try:
         return str(FieldPath.compile(text))
     except NotAPath as error:
-        raise wrong(str(error), _HINT) from None
+        raise wrong(f'"{text[:_SHOWN]}" is no path: {error}', _HINT) from None
 
 
 def _detector(name: Any) -> str:

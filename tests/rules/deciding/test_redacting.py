@@ -135,11 +135,11 @@ def test_an_entry_is_kept_as_one_text(written: str, kept: str) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("a.b", 'a path starts with "$"'),
+        ("a.b", '"a.b" is no path: a path starts with "$"'),
         ("hash $.a", "expected a JSONPath, or one word and what it is about"),
         ('{hide: "$.a"}', '"hide" is no way to redact'),
         ('{mask: "$.a", drop: "$.b"}', "expected a JSONPath, or one word and what it is about"),
-        ("{mask: a}", 'a path starts with "$"'),
+        ("{mask: a}", '"a" is no path: a path starts with "$"'),
         ("{hash: [a]}", '"hash" is about one thing'),
         ("{find: emial}", 'there is no detector "emial"'),
         ("7", "expected a JSONPath, or one word and what it is about"),

@@ -200,7 +200,14 @@ def test_problems_of_people(told: Any, text: str, expected: list[str]) -> None:
         (
             "credentials: {K: {from: 'env:K', hosts: [a.b], kind: ntlm}}",
             [
-                "1:54 this kind of credential is not supported yet | leave it out; this version would not enforce it",
+                "1:54 there is no such kind of credential | there are: bearer, basic, header, query, aws, oauth2, "
+                "github_app, google, jwt, azure, mtls",
+            ],
+        ),
+        (
+            "credentials: {K: {from: 'env:K', hosts: [a.b], kind: baerer}}",
+            [
+                '1:54 there is no such kind of credential | did you mean "bearer"?',
             ],
         ),
         (
