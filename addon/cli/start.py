@@ -54,6 +54,7 @@ def init_command(
     """
     chosen = Kind(kind) if kind else _ask_kind()
     name = person or _login_name()
+    _check_names({"--agent": agent, "--person": name})
     plan = Plan(chosen, name, agent, _sources(chosen, keys, asked=kind is None))
     folder = (config or Places.of_user().config).absolute()
     _refuse_overwriting(folder)
@@ -64,6 +65,15 @@ def init_command(
     _say_what_was_written(folder, files, plan)
     _register(folder, key)
     _say_what_is_next(folder, plan, by_default=config is None)
+
+
+def _check_names(given: Mapping[str, str]) -> None:
+    """Told of the option, and once: in the files a name stands many times."""
+    from wharfinger.rules.models.values import NAME_RULE, is_name
+
+    for option, name in given.items():
+        if not is_name(name):
+            fail(f'{option}: "{name[:100]}" is not a name', NAME_RULE, WRONG)
 
 
 def _ask_kind() -> Kind:
@@ -118,7 +128,7 @@ def _check_sources(kind: Kind, sources: Mapping[str, str]) -> None:
         more = ", or use --for coding-signed-in" if kind is Kind.CODING else ""
         fail(
             f"there is no credential for any {'model' if kind is Kind.CODING else 'API'}",
-            f"set one of {names} where this is run, say where one is with --key NAME=env:VARIABLE{more}",
+            f"set one of {names} where this is run, or say where one is with --key NAME=env:VARIABLE{more}",
             WRONG,
         )
 

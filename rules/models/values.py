@@ -37,6 +37,14 @@ def _text(schema: dict[str, Any], check: Callable[[str], Any], what: str) -> Any
     return (BeforeValidator(validate), WithJsonSchema({"type": "string", **schema}))
 
 
+NAME_RULE: Final = "use letters, digits, `_`, `-` and `.`, at most 64 of them"
+
+
+def is_name(text: str) -> bool:
+    """Whether an agent, a person, a tool or a policy may be called so."""
+    return re.fullmatch(_NAME, text, re.ASCII) is not None
+
+
 def duration(text: str) -> timedelta:
     """`50s`, `15m`, `1h`, `2d` or `500ms` as a `timedelta`."""
     match = _DURATION.fullmatch(text)
@@ -155,7 +163,7 @@ Name = Annotated[
     str,
     *_text(
         {"pattern": f"^{_NAME}$"},
-        _matching(_NAME, "a name", "use letters, digits, `_`, `-` and `.`, at most 64 of them"),
+        _matching(_NAME, "a name", NAME_RULE),
         "a name",
     ),
 ]

@@ -53,6 +53,14 @@ def test_without_a_terminal_the_key_is_not_encrypted_and_that_is_said(type_, pla
     assert people.unprotected(places.state, "alice")
 
 
+@pytest.mark.parametrize(("option", "name"), [("--agent", "Bad/Name"), ("--person", "zoë x")])
+def test_a_name_that_is_none_is_told_of_its_option_and_once(type_, places, keys, option, name):
+    ran = type_("init", "--for", "api", option, name)
+    assert (ran.code, ran.err.count("is not a name")) == (2, 1)
+    assert f'error: {option}: "{name}" is not a name' in ran.err
+    assert not places.config.exists()
+
+
 def test_without_a_terminal_it_must_be_said_what_for(type_, places):
     ran = type_("init")
     assert ran.code == 2
