@@ -126,7 +126,7 @@ class SelfTest:
         """Every credential in use would be found in an answer."""
         credentials, everything = self._runtime.credentials, self._runtime.live.secrets.all()
         held = credentials.held()
-        shown = [each.name for each in held if not everything.redact(each.reveal().encode())[1]]
+        shown = sorted(each.name for each in held if not everything.redact(each.reveal().encode())[1])
         return f"answers would show the value of {', '.join(shown)}" if shown else ""
 
     async def _store(self) -> str:
