@@ -31,6 +31,7 @@ boto3 = pytest.importorskip("boto3")
 botocore = pytest.importorskip("botocore.exceptions")
 config = pytest.importorskip("botocore.config")
 stripe = pytest.importorskip("stripe")
+transfer = pytest.importorskip("boto3.s3.transfer")
 
 REGION = "eu-central-1"
 CATALOGUE = json.dumps([{name: {"region": REGION}} for name in ("aws_dynamodb", "aws_s3", "aws_sts")])
@@ -164,6 +165,35 @@ async def test_boto3_does_its_work_and_moto_knows_our_key_by_its_signature(aws: 
     assert set(re.findall(rb"Credential=([^/]+)/", sent)) == {access.encode()}
     kinds = [event["kind"] for event in await aws.settled()]
     assert kinds.count("outcome") == kinds.count("intent") >= 8
+
+
+async def test_a_download_in_parts_is_the_object_less_our_key_across_two_of_them(
+    aws: Any, tmp_path: Path
+) -> None:
+    """What AWS's own transfer manager writes at offsets is what the object has there, but for the key."""
+    held, (access, secret), size = aws.placeholder("AWS_CREDENTIALS"), aws.key, 256 << 10
+    body = bytearray(range(256)) * (5 * size // 256) + b"and a rest"
+    for edge in (size, 3 * size):
+        body[edge - 15 : edge - 15 + len(secret)] = secret.encode()
+    direct = boto3.client(
+        "s3", region_name=REGION, endpoint_url=f"http://127.0.0.1:{aws.front._behind}",
+        aws_access_key_id=access, aws_secret_access_key=secret,
+    )  # fmt: skip
+
+    def work() -> bytes:
+        direct.create_bucket(Bucket="wharf", CreateBucketConfiguration={"LocationConstraint": REGION})
+        direct.put_object(Bucket="wharf", Key="large", Body=bytes(body))
+        objects, path = client(aws, "s3", (held, held)), tmp_path / "large"
+        in_parts = transfer.TransferConfig(multipart_threshold=size, multipart_chunksize=size)
+        objects.download_file("wharf", "large", str(path), Config=in_parts)
+        last = objects.get_object(Bucket="wharf", Key="large", Range="bytes=-10")
+        assert (last["Body"].read(), last["ContentLength"]) == (b"and a rest", 10)
+        return path.read_bytes()
+
+    got = await asyncio.to_thread(work)
+    assert got == bytes(body).replace(secret.encode(), b"*" * len(secret))
+    outcomes = [event for event in await aws.settled() if event["kind"] == "outcome"]
+    assert [sum(event.get("findings", {}).values()) for event in outcomes].count(1) == 4
 
 
 async def test_moto_takes_nobody_elses_signature(aws: Any) -> None:

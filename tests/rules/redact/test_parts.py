@@ -50,8 +50,20 @@ def served(whole: bytes, asked: Asked, by: int, *, sized: bool = True) -> tuple[
     return whole[start : end + 1], f"bytes {start}-{end}/{len(whole) if sized else '*'}"
 
 
-def got(whole: bytes, asked: Asked, secrets: SecretSet = KNOWN, places: Iterable[int] = ()) -> bytes:
+def got(
+    whole: bytes,
+    asked: Asked,
+    secrets: SecretSet = KNOWN,
+    places: Iterable[int] = (),
+    piece: int = PIECE,
+) -> bytes:
     """What an agent gets that asks for this, the answer coming in pieces that end at `places`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PIECE", piece)
+        return _got(whole, asked, secrets, places)
+
+
+def _got(whole: bytes, asked: Asked, secrets: SecretSet, places: Iterable[int]) -> bytes:
     came, content_range = served(whole, asked, parts.reach(secrets))
     cut = parts.cut(asked, [content_range])
     assert isinstance(cut, Cut)
@@ -82,19 +94,23 @@ PLACES = st.lists(st.integers(0, 100_000), max_size=4)
     pieces=st.lists(PIECES, min_size=1, max_size=8),
     asked=st.lists(st.tuples(st.integers(0, 100_000), st.integers(1, 4000)), min_size=1, max_size=8),
     places=PLACES,
+    piece=st.sampled_from([1, 500, PIECE]),
 )
 @settings(max_examples=150, deadline=None)
 def test_each_part_is_what_it_is_of_the_masked_whole(
-    pieces: list[bytes], asked: list[tuple[int, int]], places: list[int]
+    pieces: list[bytes], asked: list[tuple[int, int]], places: list[int], piece: int
 ) -> None:
     """Bounded, open and suffix ranges of any place and size: so nothing can be put together from them."""
     whole = b"".join(pieces) or b"-"
     expected = masked(whole)
     for at, size in asked:
         start = at % len(whole)
-        assert got(whole, Asked(start, start + size - 1), places=places) == expected[start : start + size]
-        assert got(whole, Asked(start, None), places=places) == expected[start:]
-        assert got(whole, Asked(None, size), places=places) == expected[-size:]
+        for wanted, bounds in (
+            (Asked(start, start + size - 1), slice(start, start + size)),
+            (Asked(start, None), slice(start, None)),
+            (Asked(None, size), slice(-size, None)),
+        ):
+            assert got(whole, wanted, places=places, piece=piece) == expected[bounds]
 
 
 @given(text=st.text(alphabet="ab", min_size=1, max_size=60), places=PLACES)
@@ -153,8 +169,10 @@ BROKEN = {
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())
 def test_what_is_broken_over_lines_is_masked_in_any_part(broken: bytes) -> None:
     """The same places as in the whole, of which some bytes of the form are masked and none is shown."""
-    whole = rest(3000) + b"\n\n" + broken + b"\n\n" + rest(3000)
+    whole = rest(7000) + b"\n\n" + broken + b"\n\n" + rest(7000)
     expected = got(whole, Asked(0, None))
+    places = range(0, len(whole), 7)
+    assert got(whole, Asked(0, None), places=places, piece=1) == expected
     hidden = [at for at, (one, other) in enumerate(zip(whole, expected, strict=True)) if one != other]
     assert len(hidden) >= len(SECRET)
     assert max(hidden) - min(hidden) < len(broken)
