@@ -313,7 +313,10 @@ def write_folder(folder: Path, files: dict[str, str]) -> None:
 
 @pytest.fixture
 def start(tmp_path: Path, origin: Any, plain_origin: Any, test_ca: Any) -> Start:
-    """Start a proxy: `async with start() as proxy`. `files` replaces files of the configuration."""
+    """Start a proxy: `async with start() as proxy`. `files` replaces files of the configuration.
+
+    Unless it is `attended` holds end soon: for tests in which nobody answers before they do.
+    """
 
     @contextlib.asynccontextmanager
     async def starting(
@@ -321,10 +324,12 @@ def start(tmp_path: Path, origin: Any, plain_origin: Any, test_ca: Any) -> Start
         *,
         hooks: Callable[[Runtime | None, Any], Sequence[object]] | None = None,
         observers: Sequence[Observer] = (),
+        attended: bool = True,
     ) -> AsyncIterator[Proxy]:
         folder = tmp_path / "config"
+        settings = SETTINGS.format(port=origin.port, plain=plain_origin.port)
         written = {
-            "wharfinger.yaml": SETTINGS.format(port=origin.port, plain=plain_origin.port),
+            "wharfinger.yaml": settings if attended else settings.replace("hold: 2s", "hold: 100ms"),
             "example.key": SECRET,
             "other.key": OTHER_SECRET,
             "origin-root.pem": test_ca.root.read_text(),
@@ -354,6 +359,13 @@ def start(tmp_path: Path, origin: Any, plain_origin: Any, test_ca: Any) -> Start
 @pytest.fixture
 async def proxy(start: Start) -> AsyncIterator[Proxy]:
     async with start() as running:
+        yield running
+
+
+@pytest.fixture
+async def unattended(start: Start) -> AsyncIterator[Proxy]:
+    """A proxy at which nobody answers before the hold ends, which is soon."""
+    async with start(attended=False) as running:
         yield running
 
 

@@ -83,12 +83,12 @@ async def test_connections_with_requests(proxy: Any, garbage: Any) -> None:
     ids=["answered", "refused", "held"],
 )
 async def test_requests_that_have_been_answered(
-    proxy: Any, garbage: Any, request_of: tuple[Any, ...], status: int
+    unattended: Any, garbage: Any, request_of: tuple[Any, ...], status: int
 ) -> None:
     """On a connection that stays: what served each of them is gone with its answer."""
-    tunnel = await proxy.connect()
+    tunnel = await unattended.connect()
     for _ in range(5):
-        assert (await tunnel.send(proxy.raw(*request_of))).status == status
+        assert (await tunnel.send(unattended.raw(*request_of))).status == status
     await asyncio.sleep(0.1)
     found = garbage()
     assert [name for name in SERVED if found[name]] == []

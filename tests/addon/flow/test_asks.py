@@ -46,56 +46,56 @@ async def test_a_denial_reaches_the_agent_with_its_reason(proxy: Any, origin: An
     assert origin.connections == 0
 
 
-async def test_resumed_after_the_hold_once_and_not_twice(proxy: Any, origin: Any) -> None:
-    first = await pay(proxy)
+async def test_resumed_after_the_hold_once_and_not_twice(unattended: Any, origin: Any) -> None:
+    first = await pay(unattended)
     assert (first.status, first.code) == (403, "approval_pending")
     assert first.json["retry_after"] == 20
-    approval = await pending(proxy)
+    approval = await pending(unattended)
     assert first.json["approval"] == approval.id
-    await proxy.runtime.desk.approvals.approve(approval.id, "alice")
-    assert (await pay(proxy)).status == 200
-    assert (await pay(proxy)).code == "approval_pending"  # a new question
+    await unattended.runtime.desk.approvals.approve(approval.id, "alice")
+    assert (await pay(unattended)).status == 200
+    assert (await pay(unattended)).code == "approval_pending"  # a new question
     assert len(origin.requests) == 1
 
 
-async def test_an_approval_is_not_for_another_request(proxy: Any, origin: Any) -> None:
-    assert (await pay(proxy, 5)).code == "approval_pending"
-    approval = await pending(proxy)
-    await proxy.runtime.desk.approvals.approve(approval.id, "alice")
+async def test_an_approval_is_not_for_another_request(unattended: Any, origin: Any) -> None:
+    assert (await pay(unattended, 5)).code == "approval_pending"
+    approval = await pending(unattended)
+    await unattended.runtime.desk.approvals.approve(approval.id, "alice")
     for other in (
-        pay(proxy, 6),
-        pay(proxy, 5, [("Accept-Language", "de")]),
-        proxy.request("POST", "/pay", JSON, b'{"amount":5.0}'),
+        pay(unattended, 6),
+        pay(unattended, 5, [("Accept-Language", "de")]),
+        unattended.request("POST", "/pay", JSON, b'{"amount":5.0}'),
     ):
         answered = await other
         assert answered.status == 403
     assert origin.requests == []
-    assert (await pay(proxy, 5, [("Idempotency-Key", "k2"), ("User-Agent", "other")])).status == 200
+    assert (await pay(unattended, 5, [("Idempotency-Key", "k2"), ("User-Agent", "other")])).status == 200
 
 
-async def test_the_decision_is_made_again_when_the_approval_is_used(proxy: Any, origin: Any) -> None:
+async def test_the_decision_is_made_again_when_the_approval_is_used(unattended: Any, origin: Any) -> None:
     from wharfinger.authoring import snapshot
     from wharfinger.running.reloading import Reloader
 
-    assert (await pay(proxy)).code == "approval_pending"
-    approval = await pending(proxy)
-    await proxy.runtime.desk.approvals.approve(approval.id, "alice")
-    path = proxy.folder / "policies" / "everyday.yaml"
+    assert (await pay(unattended)).code == "approval_pending"
+    approval = await pending(unattended)
+    await unattended.runtime.desk.approvals.approve(approval.id, "alice")
+    path = unattended.folder / "policies" / "everyday.yaml"
     path.write_text(path.read_text() + "  - tool: pay\n    because: no more payments\n")
-    await Reloader(proxy.runtime).reload(snapshot.read(proxy.folder), "alice")
-    answered = await pay(proxy)
+    await Reloader(unattended.runtime).reload(snapshot.read(unattended.folder), "alice")
+    answered = await pay(unattended)
     assert (answered.status, answered.code) == (403, "denied")
     assert origin.connections == 0
 
 
-async def test_an_approval_on_which_nothing_was_sent_is_given_back(proxy: Any, origin: Any) -> None:
-    assert (await pay(proxy)).code == "approval_pending"
-    approval = await pending(proxy)
-    await proxy.runtime.desk.approvals.approve(approval.id, "alice")
+async def test_an_approval_on_which_nothing_was_sent_is_given_back(unattended: Any, origin: Any) -> None:
+    assert (await pay(unattended)).code == "approval_pending"
+    approval = await pending(unattended)
+    await unattended.runtime.desk.approvals.approve(approval.id, "alice")
     port, _ = origin.port, await origin.stop()
-    assert (await pay(proxy)).status == 502
-    await proxy.settled()
-    assert (await proxy.runtime.desk.approvals.show(approval.id)).state == "approved"
+    assert (await pay(unattended)).status == 502
+    await unattended.settled()
+    assert (await unattended.runtime.desk.approvals.show(approval.id)).state == "approved"
     assert port
 
 

@@ -50,6 +50,13 @@ async def git(start: Any) -> Any:
         yield proxy
 
 
+@pytest.fixture
+async def unattended(start: Any) -> Any:
+    """The same, where nobody answers before the hold ends."""
+    async with start(FILES, attended=False) as proxy:
+        yield proxy
+
+
 async def push(proxy: Any, data: bytes) -> Any:
     return await proxy.request("POST", PATH, SENT, data, host=HOST)
 
@@ -131,16 +138,18 @@ async def test_nothing_is_sent_while_the_pack_waits_for_a_person(git: Any, origi
     assert kinds == ["held", "intent", "outcome"]
 
 
-async def test_an_approval_is_for_these_refs(git: Any, origin: Any) -> None:
+async def test_an_approval_is_for_these_refs(unattended: Any, origin: Any) -> None:
     data = opening("refs/heads/team/x") + b"PACK"
-    assert (await push(git, data)).code == "approval_pending"
-    approval = await pending(git)
-    await git.runtime.desk.approvals.approve(approval.id, "alice")
-    assert (await push(git, opening("refs/heads/team/y") + b"PACK")).code == "approval_pending"
-    assert (await push(git, opening("refs/heads/team/x", new="3" * 40) + b"PACK")).code == "approval_pending"
+    assert (await push(unattended, data)).code == "approval_pending"
+    approval = await pending(unattended)
+    await unattended.runtime.desk.approvals.approve(approval.id, "alice")
+    assert (await push(unattended, opening("refs/heads/team/y") + b"PACK")).code == "approval_pending"
+    assert (
+        await push(unattended, opening("refs/heads/team/x", new="3" * 40) + b"PACK")
+    ).code == "approval_pending"
     assert origin.requests == []
-    assert (await push(git, data)).status == 200
-    assert (await push(git, data)).code == "approval_pending"
+    assert (await push(unattended, data)).status == 200
+    assert (await push(unattended, data)).code == "approval_pending"
 
 
 async def test_a_placeholder_in_the_opening_is_misuse_and_in_the_pack_a_cut(git: Any, origin: Any) -> None:

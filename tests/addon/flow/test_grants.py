@@ -20,6 +20,12 @@ JSON = [("Content-Type", "application/json")]
 UP_TO_TEN = Wish(most={"amount": Decimal(10)})
 
 
+@pytest.fixture
+def proxy(unattended: Any) -> Any:
+    """The calls that wait for a person here are answered later, if at all."""
+    return unattended
+
+
 async def pay(proxy: Any, amount: int = 5, headers: Any = ()) -> Any:
     return await proxy.request("POST", "/pay", [*JSON, *headers], b'{"amount": %d}' % amount)
 
@@ -168,20 +174,21 @@ async def test_another_agent_has_nothing_of_it(proxy: Any, origin: Any) -> None:
 
 
 async def test_the_request_that_was_approved_takes_nothing_of_the_grant_given_with_it(
-    proxy: Any, origin: Any
+    start: Any, origin: Any
 ) -> None:
     """`approve --grant`: the approval is for the request that waits, the grant for those after it."""
-    desk = proxy.runtime.desk
-    asking = asyncio.get_running_loop().create_task(pay(proxy))
-    async with asyncio.timeout(5):
-        while not (found := await desk.approvals.list()):
-            await asyncio.sleep(0.02)
-    terms = Terms(UP_TO_TEN, 1, desk.clock.now() + timedelta(hours=1))
-    draft = proposing.like_call(found[0], proxy.runtime.live.agents["bot"], terms)
-    given = await desk.grants.propose(draft, "alice")
-    await desk.approvals.approve(found[0].id, "alice")
-    assert (await asking).status == 200
-    assert desk.grants.used(given.id) == 0
-    assert (await pay(proxy)).status == 200
-    assert (await pay(proxy)).code == "approval_pending"
-    assert len(origin.requests) == 2
+    async with start() as attended:
+        desk = attended.runtime.desk
+        asking = asyncio.get_running_loop().create_task(pay(attended))
+        async with asyncio.timeout(5):
+            while not (found := await desk.approvals.list()):
+                await asyncio.sleep(0.02)
+        terms = Terms(UP_TO_TEN, 1, desk.clock.now() + timedelta(hours=1))
+        draft = proposing.like_call(found[0], attended.runtime.live.agents["bot"], terms)
+        given = await desk.grants.propose(draft, "alice")
+        await desk.approvals.approve(found[0].id, "alice")
+        assert (await asking).status == 200
+        assert desk.grants.used(given.id) == 0
+        assert (await pay(attended)).status == 200
+        assert (await pay(attended)).code == "approval_pending"
+        assert len(origin.requests) == 2
