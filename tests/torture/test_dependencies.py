@@ -90,7 +90,9 @@ async def policy_garbage(running: Any, patch: pytest.MonkeyPatch) -> AsyncIterat
 
 @asynccontextmanager
 async def store_locked(running: Any, patch: pytest.MonkeyPatch) -> AsyncIterator[None]:
-    holding = sqlite3.connect(running.runtime.desk.store.path, isolation_level=None)
+    store = running.runtime.desk.store
+    await store.run(lambda connection: connection.execute("PRAGMA busy_timeout = 100"))
+    holding = sqlite3.connect(store.path, isolation_level=None)
     holding.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -247,7 +249,7 @@ async def test_a_failing_dependency_sends_nothing_that_is_not_in_the_book(
     failing: Failing,
     expected: dict[Callable[[Any], Any], str],
 ) -> None:
-    async with start(FILES) as running:
+    async with start(FILES, attended=False) as running:
         async with failing(running, monkeypatch):
             for attempt, came in expected.items():
                 before = oracle.bytes()
