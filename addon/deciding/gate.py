@@ -93,8 +93,8 @@ class Gate:
         """What people are told stands in the book, too."""
         for each in alert.found:
             detail: dict[str, JSON] = {"count": each.count, "decision": each.decision, "sum": alert.sum}
-            who = Who(each.agent, each.agent_id)
-            self._keep(self.book.submit(events.notice("agents.misuse", each.reason, who=who, detail=detail)))
+            notice = events.notice("agents.misuse", each.reason, who=each.who, detail=detail)
+            self._keep(self.book.submit(notice))
 
     async def _admission(
         self, decision_id: str, request: Request, session: Session, presence: Presence, course: Course

@@ -31,13 +31,23 @@ _REMEMBERED: Final = timedelta(hours=1)
 class Misuse:
     """What an agent did, and how often."""
 
-    agent: str
-    agent_id: str
+    who: Who
+    """The agent, with the run and the confinement of the last time."""
     reason: str
     """As the agent was told it: of the last time."""
     decision: str
     """Id of the last refusal, under which it stands in the audit log."""
     count: int = 1
+
+    @property
+    def agent(self) -> str:
+        """Its name."""
+        return self.who.agent
+
+    @property
+    def agent_id(self) -> str:
+        """What is its own, whatever it is called."""
+        return self.who.agent_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Misuses:
 
     def note(self, who: Who, reason: str, decision: str) -> None:
         """Take up one misuse. Returns at once."""
-        found = Misuse(who.agent, who.agent_id, reason, decision)
+        found = Misuse(who, reason, decision)
         self._remember(found)
         agent = self._agents.setdefault(who.agent_id or who.agent, _Agent())
         if self._tick is None:

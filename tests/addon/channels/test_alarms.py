@@ -12,6 +12,7 @@ from standins import slack as slack_standin
 from standins.hooks import SECRET, Receiver
 from standins.mail import PASSWORD, USER, MailServer
 from standins.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack
+from wharfinger.audit.events import Who
 from wharfinger.channels import alarm as words
 from wharfinger.channels import blocks, notices
 from wharfinger.channels.alarm import Alarm, Misused
@@ -22,7 +23,7 @@ from wharfinger.deciding.misuses import Alert, Misuse
 
 REASON = "the request holds the placeholder for STRIPE_API_KEY where it does not belong"
 AT = datetime(2030, 1, 1, tzinfo=UTC)
-FOUND = Misuse("support", "ag_1", REASON, "d_1")
+FOUND = Misuse(Who("support", "ag_1"), REASON, "d_1")
 AGENTS = "agents:\n  support: {owner: bob, policies: []}\n  other: {owner: eve, policies: []}\n"
 ALARM = Alarm(
     ("slack", "email", "webhook"), (Misused("support", "bob", REASON, 1, "d_1"),), AT,
@@ -53,7 +54,7 @@ def test_the_owner_and_all_who_administer_are_told_by_the_channels_of_questions(
 def test_a_sum_names_those_whom_it_concerns_and_nobody_else(configure: Any) -> None:
     peer = Peer()
     configuration = configure(agents=AGENTS)
-    gone = replace(FOUND, agent="gone", agent_id="ag_9", count=7)
+    gone = replace(FOUND, who=Who("gone", "ag_9"), count=7)
     Alarming(lambda: configuration, peer).tell(Alert((FOUND, gone), AT, sum=True, more=3))
     (alarm,) = peer.said
     assert alarm.addresses == ("alice@example.com", "bob@example.com")

@@ -46,6 +46,15 @@ async def test_the_first_of_its_kind_is_told_at_once_with_its_decision(desk: Des
     assert not desk.told[0].sum
 
 
+async def test_what_is_told_says_by_which_run_and_in_what_confinement(desk: Desk) -> None:
+    who = Who("bot", "id-bot", "run", "socket", "isolated")
+    desk.misuses.note(who, "a placeholder", "d_1")
+    desk.misuses.note(Who("bot", "id-bot"), "a placeholder", "d_2")
+    desk.misuses.note(who, "a placeholder", "d_3")
+    desk.misuses._sum()
+    assert [each.who for alert in desk.told for each in alert.found] == [who, who]
+
+
 async def test_those_like_it_are_told_as_one_sum_for_as_long_as_it_goes_on(desk: Desk) -> None:
     desk.note(times=100)
     desk.note("second")

@@ -70,6 +70,10 @@ async def test_people_are_told_at_once_and_the_book_has_it(watched: Any, way: st
     (notice,) = [event for event in events if event.get("action") == "agents.misuse"]
     assert (notice["kind"], notice["agent"], notice["reason"]) == ("notice", "bot", reason)
     assert notice["detail"] == {"count": 1, "decision": answered.decision, "sum": False}
+    refusal = next(event for event in events if event.get("decision") == answered.decision)
+    identity = {"agent", "agent_id", "run", "identified_by", "confinement"}
+    assert {key: notice.get(key) for key in identity} == {key: refusal.get(key) for key in identity}
+    assert notice["identified_by"] == "token"
     held = watched.placeholder()
     assert held not in repr(watched.alerts)
     assert held.encode() not in answered.body
