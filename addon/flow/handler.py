@@ -1,4 +1,4 @@
-"""One client connection: feeds the layers, runs hooks, and opens the sockets that the gate has opened.
+"""One client connection: feeds the layers, runs hooks, and carries out what the layers say.
 
 mitmproxy's own handler starts a task and takes a lock twice for each hook. Here an event is processed to
 its end at once, in arrival order; a hook that completes at once costs no task. What the layers write
@@ -15,12 +15,13 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import commands, events, layer, server, server_hooks
 from mitmproxy.proxy.layers import modes
 from wharfinger.flow import apart
-from wharfinger.flow.dial import Dialer
-from wharfinger.flow.kept import Adopt, Part, Spare
+from wharfinger.flow.dialling import Upstreams
+from wharfinger.flow.kept import Adopt, Part
+from wharfinger.flow.paced import Paced
 from wharfinger.flow.sealed import SealedHttpLayer
 from wharfinger.flow.sessions import Link, Stage
 from wharfinger.flow.stream import Stream
@@ -29,6 +30,7 @@ from wharfinger.flow.websocket import Goodbye
 if TYPE_CHECKING:
     from mitmproxy import options as moptions
     from mitmproxy.proxy.mode_specs import ProxyMode
+    from wharfinger.flow.dial import Dialer
     from wharfinger.flow.dispatch import Table
     from wharfinger.flow.sessions import Sessions
     from wharfinger.flow.ways import Way
@@ -38,8 +40,6 @@ logger = logging.getLogger(__name__)
 
 HEAD_TIMEOUT = 30.0
 """Seconds an agent may take to say who it is, to shake hands, and for the head of one request."""
-HANDSHAKE_TIMEOUT = 15.0
-"""Seconds an upstream may take for the TLS handshake."""
 LINGER = 1.0
 """Seconds without a byte from an agent that was told goodbye, after which its connection is cut…"""
 LINGERS = 10
@@ -50,27 +50,6 @@ CHECK_EVERY = 5.0
 
 ENOUGH = 3
 """Bytes by which a TLS record is told from anything else."""
-
-
-class _Paced:
-    """A reader that waits until what it reads can be taken up, and until it is its agent's turn."""
-
-    def __init__(
-        self, reader: asyncio.StreamReader, turn: Callable[[], Awaitable[None]], *allowed: asyncio.Event
-    ) -> None:
-        self.reader, self._turn, self._allowed = reader, turn, allowed
-
-    def waits(self) -> bool:
-        """Whether somebody waits here for something to come, and nothing has come."""
-        return self.reader._waiter is not None  # type: ignore[attr-defined] # nobody else could tell
-
-    async def read(self, size: int) -> bytes:
-        for allowed in self._allowed:
-            if not allowed.is_set():
-                await allowed.wait()
-        data = await self.reader.read(size)
-        await self._turn()
-        return data
 
 
 class ClientHandler(server.LiveConnectionHandler):
@@ -96,7 +75,7 @@ class ClientHandler(server.LiveConnectionHandler):
         self.layer = modes.HttpProxy(self.layer.context)
         self.sessions = sessions
         self._table = table
-        self._dialer = dialer
+        self._upstreams = Upstreams(self, dialer)
         self._inside = False
         self._queue: collections.deque[events.Event] = collections.deque()
         self._feeding = False
@@ -107,9 +86,6 @@ class ClientHandler(server.LiveConnectionHandler):
         self._late = 0
         self._shaking_since = 0.0
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._parting: dict[Connection, Part] = {}
-        self._given: dict[Connection, Spare] = {}
-        """Upstream connections that are kept for others, and not this one's any more."""
 
     async def handle_client(self) -> None:
         """Serve the connection; whatever it left open is ended and recorded."""
@@ -118,7 +94,7 @@ class ClientHandler(server.LiveConnectionHandler):
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
         io.reader = cast(
-            asyncio.StreamReader, _Paced(cast(asyncio.StreamReader, io.reader), self._turn, link.may_read)
+            asyncio.StreamReader, Paced(cast(asyncio.StreamReader, io.reader), self.turn, link.may_read)
         )
         self._later("deadlines", CHECK_EVERY, self._check_deadlines, link)
         try:
@@ -139,10 +115,10 @@ class ClientHandler(server.LiveConnectionHandler):
             # The frame keeps the exception, whose traceback keeps the frame, until the collector comes by.
             raise cancelled.with_traceback(None) from None
         except KeyError as missing:
-            if connection not in self._given:
+            if not self._upstreams.has_given(connection):
                 raise
             traceback.clear_frames(missing.__traceback__)  # they keep the same
-            self.sessions.kept.put(self._given[connection])  # it is open, and nobody reads it any more
+            self._upstreams.give(connection)
 
     def _later(self, name: str, seconds: float, call: Callable[..., None], *arguments: object) -> None:
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, call, *arguments)
@@ -162,12 +138,12 @@ class ClientHandler(server.LiveConnectionHandler):
         """Nothing has passed for a long time: an upstream that owes an answer is given up, else the agent."""
         link = self.sessions.link(self.client)
         owing = link is not None and any(one.stage is Stage.SENT for one in link.exchanges.values())
-        if not (owing and self._end_upstreams()):
+        if not (owing and self._upstreams.end()):
             await super().on_timeout()
 
     async def handle_hook(self, hook: commands.StartHook) -> None:
         if isinstance(hook, server_hooks.ClientDisconnectedHook):
-            self._part()
+            self._upstreams.keep()
         rest = self._table.run(hook)
         if rest is not None:
             with self.timeout_watchdog.disarm():
@@ -192,6 +168,7 @@ class ClientHandler(server.LiveConnectionHandler):
         apart.take(self._outermost)
         apart.empty(self.timeout_watchdog)
         del self.identified
+        self._upstreams.come_apart()
         for part in (self.transports, self._timers, self._queue):
             part.clear()
 
@@ -207,7 +184,7 @@ class ClientHandler(server.LiveConnectionHandler):
         """Process `event` and everything that follows from it at once."""
         if self._over:
             return
-        if isinstance(event, events.ConnectionEvent) and event.connection in self._given:
+        if isinstance(event, events.ConnectionEvent) and self._upstreams.has_given(event.connection):
             return
         if isinstance(event, events.ConnectionEvent) and event.connection is self.client:
             if self._closing:
@@ -240,7 +217,8 @@ class ClientHandler(server.LiveConnectionHandler):
                 self._write(connection, parts)
             self.sessions.turns.spent(self._whose(), time.perf_counter() - since)
 
-    async def _turn(self) -> None:
+    async def turn(self) -> None:
+        """Return once it is the turn of the agent that speaks here."""
         await self.sessions.turns.wait(self._whose())
 
     def _whose(self) -> str:
@@ -277,9 +255,9 @@ class ClientHandler(server.LiveConnectionHandler):
                     if half or command.connection is not self.client or not self._say_goodbye():
                         self.close_connection(command.connection, half)
             case Part():
-                self._parting[command.connection] = command
+                self._upstreams.leave(command)
             case Adopt():
-                self._adopt(command.connection, command.spare)
+                self._upstreams.adopt(command)
             case commands.RequestWakeup():
                 timer = asyncio.get_running_loop().create_task(self.wakeup(command))
                 self.wakeup_timer.add(timer)
@@ -312,7 +290,7 @@ class ClientHandler(server.LiveConnectionHandler):
     async def _finish_hook(self, hook: commands.StartHook, rest: Awaitable[None]) -> None:
         with self.timeout_watchdog.disarm():
             await rest
-            await self._turn()  # one sync of the book may end the waiting of many requests at once
+            await self.turn()  # one sync of the book may end the waiting of many requests at once
         self._cut_if_undecided(hook)
         if hook.blocking:
             self.feed(events.HookCompleted(hook, None))
@@ -359,19 +337,8 @@ class ClientHandler(server.LiveConnectionHandler):
         """End all but the agent's own connection."""
         for task in tuple(self._hooks):
             task.cancel()
-        self._part()
-        self._end_upstreams()
-
-    def _end_upstreams(self) -> bool:
-        """Close all upstream connections; whether there was one."""
-        handlers = [
-            io.handler
-            for connection, io in self.transports.items()
-            if connection is not self.client and io.handler
-        ]
-        for handler in handlers:
-            handler.cancel("the agent's connection ends")
-        return bool(handlers)
+        self._upstreams.keep()
+        self._upstreams.end()
 
     def _withdraw(self, flow_id: str, reason: str) -> bool:
         """Say goodbye to a flow that is not allowed any more; whether that ends the connection."""
@@ -386,83 +353,8 @@ class ClientHandler(server.LiveConnectionHandler):
                 io.handler.cancel("cut off")
 
     async def open_connection(self, command: commands.OpenConnection) -> None:
-        """Dial the route that the gate has opened for this connection; without one, nothing is dialled."""
-        connection = command.connection
-        route = self.sessions.route(connection)
-        hook_data = server_hooks.ServerConnectionHookData(client=self.client, server=connection)
-        if route is None:
-            self._failed(command, "no route was opened for this connection")
-            return
-        try:
-            connection.timestamp_start = time.time()
-            reader, writer = await self._dialer.dial(route.host, route.port, route.agent_id)
-        except asyncio.CancelledError:
-            self._failed(command, "connection cancelled")
-            raise
-        except OSError as error:
-            self._failed(command, str(error))
-            return
-        except Exception:
-            logger.exception("dialling failed")
-            self._failed(command, "internal error while connecting")
-            return
-        connection.timestamp_tcp_setup = time.time()
-        connection.state = ConnectionState.OPEN
-        connection.peername = writer.get_extra_info("peername")
-        connection.sockname = writer.get_extra_info("sockname")
-        self.transports[connection] = server.ConnectionIO(
-            handler=asyncio.current_task(), reader=self._hearing(connection, reader), writer=writer
-        )
-        await self.handle_hook(server_hooks.ServerConnectedHook(hook_data))
-        self.feed(events.OpenConnectionCompleted(command, None))
-        stalled = asyncio.get_running_loop().call_later(HANDSHAKE_TIMEOUT, self._check_handshake, connection)
-        try:
-            await self.handle_connection(connection)
-        finally:
-            stalled.cancel()
-            connection.timestamp_end = time.time()
-            await self.handle_hook(server_hooks.ServerDisconnectedHook(hook_data))
-
-    def _part(self) -> None:
-        """Keep for others what the agent has left, unless something has come on it meanwhile."""
-        for connection, part in self._parting.items():
-            io = self.transports.get(connection)
-            reader = cast(object, io.reader) if io is not None else None
-            if io is None or io.handler is None or not isinstance(reader, _Paced) or not reader.waits():
-                continue
-            del self.transports[connection]
-            known, writer = cast(Server, connection), cast(asyncio.StreamWriter, io.writer)
-            self._given[connection] = Spare(part.route, known, reader.reader, writer, part.tls)
-            io.handler.cancel("kept for others")
-        self._parting.clear()
-
-    def _adopt(self, connection: Connection, spare: Spare) -> None:
-        """Go on with a connection that was kept."""
-        reader = self._hearing(connection, spare.reader)
-        io = self.transports[connection] = server.ConnectionIO(reader=reader, writer=spare.writer)
-        io.handler = asyncio.get_running_loop().create_task(self._go_on(connection))
-
-    def _hearing(self, connection: Connection, reader: asyncio.StreamReader) -> asyncio.StreamReader:
-        """What an upstream is read by: as the agent takes it up, and in its turns."""
-        link = self.sessions.link(self.client)
-        ears = () if link is None else (link.may_hear, link.ear(connection))
-        return cast(asyncio.StreamReader, _Paced(reader, self._turn, *ears))
-
-    async def _go_on(self, connection: Connection) -> None:
-        try:
-            await self.handle_connection(connection)
-        finally:
-            connection.timestamp_end = time.time()
-
-    def _check_handshake(self, connection: Connection) -> None:
-        io = self.transports.get(connection)
-        if connection.tls and not connection.tls_established and io is not None and io.handler is not None:
-            io.handler.cancel("no handshake in time")
-
-    def _failed(self, command: commands.OpenConnection, reason: str) -> None:
-        command.connection.error = reason
-        self.transports.pop(command.connection, None)
-        self.feed(events.OpenConnectionCompleted(command, reason))
+        """Dial what the gate has opened, and nothing else; mitmproxy's own would dial anything."""
+        await self._upstreams.open(command)
 
 
 def _flush_or_abort(transport: asyncio.WriteTransport, before: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from mitmproxy.proxy.layer import NextLayer
-from wharfinger.flow import handler
+from wharfinger.flow import dialling, handler
 from wharfinger.flow.sealed import SealedHttpLayer
 
 
@@ -19,7 +19,7 @@ def hurried(monkeypatch: Any) -> None:
     """Seconds become hundredths."""
     monkeypatch.setattr(handler, "HEAD_TIMEOUT", 0.3)
     monkeypatch.setattr(handler, "CHECK_EVERY", 0.05)
-    monkeypatch.setattr(handler, "HANDSHAKE_TIMEOUT", 0.3)
+    monkeypatch.setattr(dialling, "HANDSHAKE_TIMEOUT", 0.3)
     monkeypatch.setattr(handler, "LINGER", 0.1)
 
 
