@@ -15,7 +15,7 @@ from wharfinger.flow.turns import Turns
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 256
+BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted."""
 PAUSE = 1.0
 """Seconds without accepting where it failed: there may be nothing left to accept with."""
