@@ -279,12 +279,12 @@ class Proxy:
             await tunnel.close()
 
     async def plain(self, raw: bytes, *, read: bool = True) -> bytes:
-        """Send raw bytes to the proxy itself; what comes back until it closes or falls silent."""
+        """Send raw bytes to the proxy itself; one answer, or what comes until it closes or falls silent."""
         reader, writer = await self.open()
         writer.write(raw)
         out = bytearray()
         with contextlib.suppress(TimeoutError, OSError):
-            while read and (data := await asyncio.wait_for(reader.read(65536), 1.0)):
+            while read and not _whole(out) and (data := await asyncio.wait_for(reader.read(65536), 1.0)):
                 out += data
         writer.close()
         return bytes(out)
@@ -446,9 +446,12 @@ class Attacker:
 
 
 def _whole(back: bytes | bytearray) -> bool:
-    """Whether `back` is one whole message with a Content-Length."""
+    """Whether `back` is one whole message, by its Content-Length or in chunks."""
     head, end, body = bytes(back).partition(b"\r\n\r\n")
-    return bool(end) and b"\r\ncontent-length: %d\r\n" % len(body) in head.lower() + b"\r\n"
+    fields = head.lower() + b"\r\n"
+    if b"\r\ntransfer-encoding: chunked\r\n" in fields:
+        return body.endswith(b"\r\n0\r\n\r\n")
+    return bool(end) and b"\r\ncontent-length: %d\r\n" % len(body) in fields
 
 
 def _problem(back: bytes, statuses: Sequence[int]) -> str | None:
