@@ -87,6 +87,7 @@ BUGS: Final = (
     Bug("a field may stand twice", _HEADERS, "if len(values) > 1 and (name in SINGLE or acts_on(name)):", "if False:", ("F03",)),
     Bug("every field goes upstream", _HEADERS, 'free = low in passed or is_base(low) or (low in RANGES and (passes.ranges or "range" in passed))', "free = True", ("S06", "S02")),
     Bug("parts may be asked for where a key comes back", "rules/decide.py", "tools, ranges = read.winners, not shown.credentialed", "tools, ranges = read.winners, True", ("S12",)),
+    Bug("parts are searched each for itself", "rules/redact/parts.py", "for match in self._matches(data):", "for match in self._matches(data[begin:end]):", ("S12",)),
     Bug("Connection takes away what was decided on", _HEADERS, "if name in fields and (name in SINGLE or acts_on(name) or is_base(name)):", "if False:", ("F09",)),
     Bug("any upgrade passes", _HEADERS, 'if any(value.lower() not in {"h2c", "websocket"} for value in fields.get("upgrade", ())):', "if False:", ("F06",)),
     Bug("announced trailers pass", _HEADERS, 'if "trailer" in fields:', "if False:", ("F04",)),

@@ -180,6 +180,8 @@ def reply(head: bytes, fields: dict[str, str]) -> list[bytes]:
     match parts:
         case ["reflect", how, *_]:
             made = _reflected(secret, how, fields)
+        case ["part", how, *_]:
+            made = reflecting.ranged(secret, fields.get("range", ""), int(how))
         case ["raw", how, *_] if how in reflecting.RAW:
             made = [reflecting.RAW[how]]
         case ["mint", how, tag] if how in minting.REPLIES:

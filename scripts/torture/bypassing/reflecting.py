@@ -214,15 +214,15 @@ def cut(secret: str, how: str, at: int) -> Reply:
 CUTS: Final = ("chunks", "gzip", "events", "segments")
 
 
-def ranged(secret: str, wanted: str) -> Reply:
+def ranged(secret: str, wanted: str, around: int = 1) -> Reply:
     """A reply that gives the part that was asked for, as servers of files do."""
-    body = b"0123456789" + secret.encode() + b"9876543210"
+    body = b"0123456789" * around + secret.encode() + b"9876543210" * around
     if not wanted.startswith("bytes="):
         return [message(body)]
     parts = []
     for piece in wanted.removeprefix("bytes=").split(","):
         first, _, last = piece.strip().partition("-")
-        start = int(first) if first else len(body) - int(last or 0)
+        start = int(first) if first else max(0, len(body) - int(last or 0))
         end = int(last) if first and last else len(body) - 1
         parts.append((start, body[start : end + 1]))
     if len(parts) == 1:

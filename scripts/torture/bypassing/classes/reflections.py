@@ -19,6 +19,17 @@ def reflect(how: str, *fields: str, method: str = "GET") -> Vector:
     return get(f"/reflect/{how}/@TAG@", *fields, method=method, silent=False)
 
 
+def parted(*parts: str, around: int = 1_000) -> Vector:
+    """Have it tell the key in the parts that the tool declares."""
+    return Vector(tuple(request("GET", f"/part/{around}/@TAG@", KEY, f"Range: {part}") for part in parts), silent=False)
+
+
+HALVES = (
+    ("bytes=9990-10014", "bytes=10015-10100"), ("bytes=0-10009", "bytes=10010-"), ("bytes=9000-10001", "bytes=10002-10090"),
+    tuple(f"bytes={at}-{at}" for at in range(10_000, 10_020)), tuple(f"bytes={at}-{at + 4}" for at in range(10_000, 10_050, 5)),
+    ("bytes=10000-10010,10011-10060",), ("bytes=-10040", "bytes=10000-10020"), ("bytes=10000-10060",), ("items=10000-10060",),
+)
+"""Parts of it, which joined are all of it, or the most."""
 READERS = {"S10 reflected in another spelling": "reader2", "S11 reflected in pieces": "reader3", "S18 labelled as something else": "reader3"}
 """Who has itself told, where it is not the first reader: nobody may be told too often."""
 
@@ -77,8 +88,9 @@ def _classes() -> tuple[Class, ...]:
                 )
                 for more in ((), ('If-Range: "x"',))
             )
+            + tuple(parted(*parts) for parts in HALVES)
             + tuple(reflect("range", f"{name}: bytes=0-30") for name in ("range", "RANGE", "Range_", "X-Range", "If-Range")),
-            passing([reflect("range"), get("/items/@TAG@", "Accept-Ranges: bytes"), reflect("range", "If-Range: \"x\"")]),
+            passing([reflect("range"), get("/items/@TAG@", "Accept-Ranges: bytes"), parted("bytes=0-99"), parted("bytes=-8"), reflect("range", "If-Range: \"x\"")]),
         ),
         Class(
             "S18 labelled as something else",
