@@ -70,6 +70,8 @@ class Answer:
     retry_after: int | None = None
     plain: bool = False
     """Send the message as text, for git."""
+    flat: bool = False
+    """Have `error` be the message itself, for npm, which shows it as text."""
     spoken: Spoken | None = None
     """The protocol above HTTP to put it in."""
     grpc: bool = False
@@ -114,6 +116,8 @@ class Answer:
             "retry_after": self.retry_after,
         }
         content |= {name: value for name, value in more.items() if value is not None}
+        if self.flat and self.spoken is None:
+            content["error"] = self.message
         return orjson.dumps(content if self.spoken is None else self.spoken.put(content))
 
     def headers(self, length: int) -> list[tuple[str, str]]:

@@ -346,6 +346,7 @@ def _beyond(decision: Decision, reason: str, help_text: str) -> Decision:
 def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:
     """What the agent is told of a decision that is not an allow."""
     call = decision.calls[0] if decision.calls else None
+    program = request.values("user-agent")
     return Answer(
         decision.code,
         decision.reason,
@@ -355,5 +356,6 @@ def answer(decision_id: str, decision: Decision, request: Request, approval: str
         rule=str(decision.rules[0]) if decision.rules else None,
         approval=approval,
         spoken=spoken(decision.protocol, request),
-        plain=any(value.startswith("git/") for value in request.values("user-agent")),
+        plain=any(value.startswith("git/") for value in program),
+        flat=any(value.startswith("npm/") for value in program),
     )
