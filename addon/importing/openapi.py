@@ -37,10 +37,12 @@ _FORMS: Final = frozenset({"form", "multipart"})
 def convert(document: Mapping[str, Any], options: Options) -> Imported:
     """The document as a tool file. Raises `ImportFault` if it is none, or none that can be read."""
     version = str(document.get("openapi", document.get("swagger", "")))
-    if not version.startswith(("2.", "3.0", "3.1")) or not isinstance(document.get("paths"), Mapping):
-        raise ImportFault(
-            f'this is no OpenAPI document (version "{version[:20]}")', "2.0, 3.0 and 3.1 are read"
-        )
+    if not version:
+        raise ImportFault("this is no OpenAPI document", "it says `openapi: 3.1.0` or the like at its top")
+    if not version.startswith(("2.", "3.0", "3.1")):
+        raise ImportFault(f'OpenAPI of version "{version[:20]}" is not read', "2.0, 3.0 and 3.1 are")
+    if not isinstance(document.get("paths"), Mapping):
+        raise ImportFault("this OpenAPI document has no `paths`", "it describes nothing that can be called")
     return _Document(document, options).imported()
 
 
