@@ -16,6 +16,7 @@ import pytest
 
 from tests.addon.flow.conftest import FILES as STORE
 from tests.addon.flow.conftest import OTHERS, POLICY, SECRET
+from tests.addon.flow.http2_ends import http2
 
 RANGED = STORE.replace(
     'run: {method: GET, url: "/download/${name}"}',
@@ -33,6 +34,7 @@ PLAIN = bytes(33 + (7 * at * at + at // 3) % 90 for at in range(20_000))
 HIDDEN = base64.b64encode(b"xy" + SECRET.encode())
 BODY = PLAIN[:9000] + SECRET.encode() + PLAIN[9000:12_000] + b" " + HIDDEN + b" " + PLAIN[12_000:]
 AT = 9000
+HOST = "files.example.com"
 ETAG = '"v1"'
 
 
@@ -64,7 +66,7 @@ async def store(start: Any, origin: Any, reply: Any) -> Any:
 
 
 async def download(proxy: Any, asked: str, *fields: tuple[str, str], method: str = "GET") -> Any:
-    return await proxy.request(method, "/download/f", [("Range", asked), *fields], host="files.example.com")
+    return await proxy.request(method, "/download/f", [("Range", asked), *fields], host=HOST)
 
 
 GREEDY = {
@@ -79,12 +81,10 @@ GREEDY = {
 async def test_s12_from_no_parts_a_byte_of_a_secret_is_known(
     store: Any, origin: Any, ranges: list[tuple[int, int]]
 ) -> None:
-    tunnel = await store.connect("files.example.com")
+    tunnel = await store.connect(HOST)
     known: dict[int, int] = {}
     for first, last in ranges:
-        answered = await tunnel.request(
-            "GET", "/download/f", [("Range", f"bytes={first}-{last}")], host="files.example.com"
-        )
+        answered = await tunnel.request("GET", "/download/f", [("Range", f"bytes={first}-{last}")], host=HOST)
         end = min(last, len(BODY) - 1)
         assert answered.status == 206, answered.body
         assert answered.headers["content-range"] == f"bytes {first}-{end}/{len(BODY)}"
@@ -138,9 +138,9 @@ async def test_what_clients_ask_for_is_what_they_get(store: Any) -> None:
 )
 async def test_nothing_is_given_beyond_the_end(store: Any, asked: str) -> None:
     """As one who resumes what is whole already asks: upstream has bytes for what is asked of it, or none."""
-    tunnel = await store.connect("files.example.com")
+    tunnel = await store.connect(HOST)
     for _ in range(2):
-        answered = await tunnel.request("GET", "/download/f", [("Range", asked)], host="files.example.com")
+        answered = await tunnel.request("GET", "/download/f", [("Range", asked)], host=HOST)
         assert (answered.status, answered.body) == (416, b"")
         assert answered.headers["content-range"] == f"bytes */{len(BODY)}"
 
@@ -255,3 +255,19 @@ async def test_parts_of_what_an_answer_leads_to_are_cut_as_well(start: Any, orig
         answered = await followed(f"bytes={AT - 4}-{AT + 5}")
         assert (answered.status, answered.body) == (206, BODY[AT - 4 : AT] + b"*" * 6)
         assert (await followed("bytes=0-1,3-4")).status == 400
+
+
+async def test_streams_of_http2_get_the_same_parts(store: Any, origin: Any, reply: Any) -> None:
+    agent = await http2(store, HOST)
+    got = await agent.request("GET", "/download/f", [("range", f"bytes={AT - 4}-{AT + 5}")], host=HOST)
+    assert (got.status, got.ended, bytes(got.body)) == (206, True, BODY[AT - 4 : AT] + b"*" * 6)
+    assert got.headers["content-range"] == f"bytes {AT - 4}-{AT + 5}/{len(BODY)}"
+    assert got.headers["content-length"] == "10"
+    beyond = await agent.request("GET", "/download/f", [("range", f"bytes={len(BODY)}-")], host=HOST)
+    assert (beyond.status, beyond.ended, bytes(beyond.body)) == (416, True, b"")
+    origin.answer = lambda _seen: reply(
+        206, b"", [("Content-Range", f"bytes 0-{20 * len(PLAIN)}/*")], chunks=[PLAIN * 20]
+    )
+    short = await agent.request("GET", "/download/f", [("range", "bytes=0-")], host=HOST)
+    assert not short.ended or short.status == 502
+    await agent.close()

@@ -283,6 +283,42 @@ def test_ranges_are_dropped_where_a_secret_could_come_back(world: Any) -> None:
     assert world.decide(PAGE, {"Range": "bytes=0-9"}).dropped == ()
 
 
+PARTS = """
+    api: search
+    base: https://search.example.com
+    auth: {secret: SEARCH_KEY}
+    tools:
+      - tool: download
+        run: {method: [GET, HEAD], url: "/files/${name}", headers: {Range: "${range}"}}
+        input: {name: string, range: {type: string, required: false}}
+      - tool: read
+        run: {method: GET, url: "/documents/${name}", headers: {Range: "${range}"}}
+        input: {name: string, range: {type: string, required: false}}
+        redact: ["$.note"]
+    """
+
+
+def test_a_tool_that_declares_ranges_gets_one_that_can_be_cut(make: Any) -> None:
+    """With `If-Range`, without which a part of another version would come; and nothing of it is dropped."""
+    world = make({"tools/keyed.yaml": PARTS})
+    key = {"Authorization": f"Bearer {SEARCH}"}
+    file, document = "https://search.example.com/files/f", "https://search.example.com/documents/d"
+    one = {**key, "Range": "bytes=0-9", "If-Range": '"x"'}
+    decision = world.decide(f"GET {file}", one)
+    assert decision.verdict is Verdict.ALLOW, decision.reason
+    assert decision.forward[-2:] == (("Range", "bytes=0-9"), ("If-Range", '"x"'))
+    assert decision.dropped == ()
+    assert decision.digest != world.decide(f"GET {file}", {**one, "Range": "bytes=0-8"}).digest
+    for several in ("bytes=0-0,2-2", "items=0-9", "bytes=9-0"):
+        refused = world.decide(f"GET {file}", {**key, "Range": several})
+        assert (refused.verdict, refused.code) == (Verdict.DENY, Code.BAD_REQUEST)
+        assert world.decide(f"HEAD {file}", {**key, "Range": several}).verdict is Verdict.ALLOW
+    refused = world.decide(f"GET {document}", one)
+    assert (refused.verdict, refused.code) == (Verdict.DENY, Code.DENIED)
+    assert "cannot be done in a part" in refused.reason
+    assert world.decide(f"GET {document}", key).verdict is Verdict.ALLOW
+
+
 ENCODINGS = {
     "raw": lambda t: t.encode(),
     "percent": lambda t: "".join(f"%{ord(c):02x}" for c in t).encode(),
