@@ -126,7 +126,7 @@ BUGS: Final = (
     Bug("new keys stay in the head of their answer", "addon/flow/resealing.py", "if self._head is not None:", "if False:", ("S15",)),
     Bug("new keys are handed on", "addon/flow/resealing.py", "            self._held = bytearray()\n        head = self._inner.begin", "            self._held = None\n        head = self._inner.begin", ("S15",)),
     Bug("what was unpacked says that it is packed", _RESPONSE, 'if has_body and low in _REFRAMED and not (low == "content-encoding" and self._is_as_it_came):', 'if has_body and low == "content-length":', ("S17",)),
-    Bug("what repeats a sensitive input is written down", "addon/audit/render.py", "return name.strip().casefold() in alike or self.hidden.holds(value)", "return name in call.sensitive", ("A09",)),
+    Bug("what repeats a sensitive input is written down", "addon/audit/render.py", "return name.strip().casefold() in alike or self.hidden.holds(value)", "return name in alike", ("A09",)),
     Bug("sensitive inputs are written down", "addon/audit/render.py", "alike = {sensitive.casefold() for sensitive in call.sensitive}", "alike = set[str]()", ("A09",)),
     Bug("upstreams are not verified", "addon/flow/tls.py", "verify=net_tls.Verify.VERIFY_PEER,", "verify=net_tls.Verify.VERIFY_NONE,", ("D07",)),
     Bug("whose certificate it is does not matter", "addon/flow/tls.py", "        _verify_name(ssl_conn, server.sni)", "        pass", ("D07",)),
