@@ -307,3 +307,29 @@ async def test_a_signature_does_not_come_back(keyed: Any, origin: Any, reply: An
         assert len(signature) == 64
         assert signature not in shown
         assert "[redacted]" in shown
+
+
+async def test_no_half_of_a_signature_comes_back_in_a_part(start: Any, origin: Any, reply: Any) -> None:
+    """It is masked before the part is cut out of what came, and the part has the length that it says."""
+
+    def echo(seen: Any) -> Any:
+        said = b"you sent " + (seen.header("authorization") or "").encode()
+        return reply(206, said, [("Content-Range", f"bytes 0-{len(said) - 1}/{len(said)}")])
+
+    origin.answer = echo
+    ranged = FILES["tools/signed.yaml"].replace(
+        'run: {method: GET, url: "/bucket/${key}", extra: deny}',
+        'run: {method: GET, url: "/bucket/${key}", extra: deny, headers: {Range: "${range}"}}\n'
+        "    input: {key: string, range: {type: string, required: false}}",
+    )
+    async with start(FILES | {"tools/signed.yaml": ranged}) as proxy:
+        s3 = client(proxy, signature_version="s3v4")
+        for size, hidden in ((20, 20), (74, 64)):
+            got = await asyncio.to_thread(
+                lambda size=size: s3.get_object(Bucket="bucket", Key="a", Range=f"bytes=-{size}")
+            )
+            body = got["Body"].read()
+            assert got["ContentLength"] == len(body) == size
+            assert body == (b"Signature=" + b"*" * 64)[-size:]
+            assert body.count(b"*") == hidden
+    assert len(origin.requests) == 2
