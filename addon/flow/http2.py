@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -197,6 +197,12 @@ class Http2Side(HttpConnection):
     def unread(self) -> tuple[int, ...]:
         """Streams of which something has come that nobody has given credit for."""
         return tuple(self._unread)
+
+    def credit(self, wires: Iterable[int]) -> layer.CommandGenerator[None]:
+        """What has come of these streams has been taken up: their senders may send more."""
+        for wire in wires:
+            self._credit(wire)
+        yield from self._flush()
 
     def _credit(self, wire: int) -> None:
         size = self._unread.pop(wire, 0)

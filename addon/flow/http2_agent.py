@@ -34,7 +34,7 @@ from mitmproxy.proxy.layers.http._events import (
 )
 from wharfinger.deciding.answers import Answer
 from wharfinger.flow.http1_agent import MAX_FIELDS
-from wharfinger.flow.http2 import HOP_BY_HOP, Credit, Fields, Http2Side, Outbox
+from wharfinger.flow.http2 import BACKLOG, HOP_BY_HOP, Fields, Http2Side, Outbox
 from wharfinger.rules.types import Code
 
 WINDOW = 256 * 1024
@@ -170,8 +170,6 @@ class Http2AgentSide(Http2Side):
 
     def _send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         exchange, box = self._streams.get(event.stream_id), self._out.get(event.stream_id)
-        if isinstance(event, Credit):
-            self._credit(event.stream_id)
         if exchange is None or box is None or box.ended:
             return
         match event:
@@ -254,6 +252,10 @@ class Http2AgentSide(Http2Side):
         """Bytes of a response that wait for the agent to make room."""
         box = self._out.get(stream_id)
         return 0 if box is None else box.size
+
+    def full(self) -> frozenset[int]:
+        """Streams whose response is not read any further until the agent makes room."""
+        return frozenset([wire for wire, box in self._out.items() if box.size >= BACKLOG])
 
     def is_switched(self) -> bool:
         """Whether the connection speaks another protocol now: never, one stream cannot take it over."""

@@ -9,7 +9,7 @@ be done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import ConnectionState, Server
@@ -19,7 +19,7 @@ from mitmproxy.proxy.layers import http as base
 from mitmproxy.proxy.layers.http._events import ErrorCode, RequestProtocolError
 from wharfinger.deciding.permits import Permit
 from wharfinger.flow.http1_upstream import UpstreamSide
-from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
+from wharfinger.flow.http2 import ALPN, Credit
 from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.http2_upstream import Http2UpstreamSide
 from wharfinger.flow.kept import Adopt, Part
@@ -79,6 +79,10 @@ class Routes:
         self._passages = passages
         self._sessions = sessions
         self._sides: WeakKeyDictionary[Server, Side] = WeakKeyDictionary()
+        self._shared: WeakKeyDictionary[Server, Http2UpstreamSide] = WeakKeyDictionary()
+        """Those of them that take many requests at a time."""
+        self._held_back = False
+        """Whether one of the others is not read until the agent makes room."""
         self._queue: list[base.GetHttpConnection] = []
 
     # Which one.
@@ -92,26 +96,32 @@ class Routes:
             yield from self._reply(event, (None, UNOPENED.reason))
             return
         route = route_of(permit)
-        alive = tuple(self._alive(route))
-        free = next((one for one in alive if (side := self._sides.get(one)) and side.has_room()), None)
-        coming = next((one for one in alive if one in board.waiting_for_establishment), None)
+        free = self._free(route)
         if free is not None:
             yield from self._reply(event, (free, None))
-        elif coming is not None and not any(isinstance(self._sides.get(one), UpstreamSide) for one in alive):
+            return
+        alive = tuple(one for one in board.connections if isinstance(one, Server) and self._is(one, route))
+        coming = next((one for one in alive if one in board.waiting_for_establishment), None)
+        if coming is not None and not any(isinstance(self._sides.get(one), UpstreamSide) for one in alive):
             board.waiting_for_establishment[coming].append(event)
         elif len(alive) >= PER_ROUTE:
             self._queue.append(event)
         else:
             yield from self._open(event, route)
 
-    def _alive(self, route: Route) -> Iterator[Server]:
-        """Connections of `route` that are open, or about to be."""
-        for connection in self._board.connections:
-            if not isinstance(connection, Server) or self._sessions.route(connection) != route:
-                continue
-            coming = connection in self._board.waiting_for_establishment
-            if coming or connection.state is ConnectionState.OPEN:
-                yield connection
+    def _free(self, route: Route) -> Server | None:
+        """A connection of `route` that one more request may be sent on."""
+        for connection, side in self._sides.items():
+            if side.has_room() and self._is(connection, route):
+                return connection
+        return None
+
+    def _is(self, connection: Server, route: Route) -> bool:
+        """Whether this is a connection of `route` that is open, or about to be."""
+        if self._sessions.route(connection) != route or connection not in self._board.connections:
+            return False
+        opened = connection.state is ConnectionState.OPEN
+        return opened or connection in self._board.waiting_for_establishment
 
     def _reply(
         self, event: base.GetHttpConnection, reply: tuple[None, str] | tuple[Server, None]
@@ -132,13 +142,18 @@ class Routes:
             if spare is not None and spare.tls is not None:
                 outer.adopt(spare.tls)
             stack /= outer
-        stack /= UpstreamClient(context, self._sides.__setitem__)
+        stack /= UpstreamClient(context, self._opened)
         self._sessions.open_route(context.server, route)
         if spare is not None:
             yield Adopt(context.server, spare)
         board.connections[context.server] = stack[0]
         board.waiting_for_establishment[context.server].append(event)
         yield from board.event_to_child(stack[0], events.Start())
+
+    def _opened(self, connection: Server, side: Side) -> None:
+        self._sides[connection] = side
+        if isinstance(side, Http2UpstreamSide):
+            self._shared[connection] = side
 
     def established(self, command: base.RegisterHttpConnection) -> layer.CommandGenerator[None]:
         """A connection is there, or cannot be: tell the streams that wait for it."""
@@ -151,9 +166,10 @@ class Routes:
 
     def release(self) -> layer.CommandGenerator[None]:
         """Let requests that wait for a connection have those that are free by now."""
-        waiting, self._queue = self._queue, []
-        for event in waiting:
-            yield from self.connect(event)
+        if self._queue:
+            waiting, self._queue = self._queue, []
+            for event in waiting:
+                yield from self.connect(event)
 
     def _forget(self, route: Route) -> layer.CommandGenerator[None]:
         """Drop closed server connections, which mitmproxy keeps, and the last request on each, for ever.
@@ -165,6 +181,8 @@ class Routes:
                 continue
             if connection.state is ConnectionState.CLOSED and connection.timestamp_end is not None:
                 del self._board.connections[connection]
+                self._sides.pop(connection, None)  # which knows its connection, and so would keep it
+                self._shared.pop(connection, None)
                 continue
             known, side = self._sessions.route(connection), self._sides.get(connection)
             if known is not None and known.generation != route.generation and side and side.is_idle():
@@ -197,11 +215,14 @@ class Routes:
 
     def pace(self, agent: Http2AgentSide) -> layer.CommandGenerator[None]:
         """Take up from upstreams only what the agent makes room for, each stream by itself."""
+        full = agent.full()
+        for connection, shared in tuple(self._shared.items()) if self._shared else ():
+            for stream_id in shared.waiting():
+                if stream_id not in full:
+                    yield from self._board.give(self._board.connections[connection], Credit(stream_id))
         link = self._passages.link
-        for connection, side in tuple(self._sides.items()):
-            if isinstance(side, Http2UpstreamSide):
-                for stream_id in side.waiting():
-                    if agent.backlog(stream_id) < BACKLOG:
-                        yield from self._board.give(self._board.connections[connection], Credit(stream_id))
-            elif link is not None:
-                link.ear(connection).allow(side.stream_id is None or agent.backlog(side.stream_id) < BACKLOG)
+        if link is not None and (full or self._held_back):
+            self._held_back = bool(full)
+            for connection, side in self._sides.items():
+                if isinstance(side, UpstreamSide):
+                    link.ear(connection).allow(side.stream_id not in full)

@@ -28,7 +28,7 @@ from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.flow.deadlines import Deadlines
 from wharfinger.flow.http1_agent import AgentSide
-from wharfinger.flow.http2 import ALPN, BACKLOG, Credit
+from wharfinger.flow.http2 import ALPN, BACKLOG
 from wharfinger.flow.http2_agent import Http2AgentSide
 from wharfinger.flow.inward import Inward
 from wharfinger.flow.outward import Outward
@@ -176,14 +176,16 @@ class SealedHttpLayer(Switchboard):
     def _share(self, agent_side: Http2AgentSide) -> layer.CommandGenerator[None]:
         """The same for each stream of HTTP/2: what cannot be taken up yet is not given credit for."""
         yield from agent_side.settle()
-        for stream_id in agent_side.unread():
-            stream = self.streams.get(stream_id)
-            if stream is None or not (stream._paused_event_queue or self._routes.backlog(stream) >= BACKLOG):
-                yield from self.give(agent_side, Credit(stream_id))
+        yield from agent_side.credit(one for one in agent_side.unread() if self._is_taken_up(one))
         yield from self._routes.pace(agent_side)
         yield from self._routes.release()
         if (link := self._passages.link) is not None:
             link.await_rest(part=agent_side.has_part())
+
+    def _is_taken_up(self, stream_id: int) -> bool:
+        """Whether what has come of a request has gone on: it waits neither here nor for its upstream."""
+        stream = self.streams.get(stream_id)
+        return stream is None or not (stream._paused_event_queue or self._routes.backlog(stream) >= BACKLOG)
 
 
 def _allow(event: Event, allowed: bool) -> None:

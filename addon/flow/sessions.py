@@ -141,7 +141,10 @@ class Link:
 
     def ear(self, connection: Connection) -> Ear:
         """Whether what one upstream sends can be taken up."""
-        return self.ears.setdefault(connection, Ear())
+        ear = self.ears.get(connection)
+        if ear is None:
+            ear = self.ears[connection] = Ear()
+        return ear
 
     def identify(self, session: Session) -> None:
         """Note who speaks."""

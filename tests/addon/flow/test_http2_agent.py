@@ -10,7 +10,7 @@ from wharfinger.flow import http2_agent
 from wharfinger.flow.sealed import SealedHttpLayer
 
 from tests.addon.flow.conftest import SECRET
-from tests.addon.flow.http2_ends import http2
+from tests.addon.flow.http2_ends import comes_to_rest, http2
 
 JSON = ("content-type", "application/json")
 
@@ -161,6 +161,47 @@ async def test_nothing_is_kept_of_requests_that_have_ended(proxy: Any, origin: A
     assert [len(one) for one in kept] == [0] * 6
     (link,) = proxy.runtime.master.parts.sessions.links()
     assert not link.exchanges
+    await agent.close()
+
+
+async def test_nothing_is_kept_of_upstream_connections_that_were_closed(
+    proxy: Any, origin: Any, reply: Any
+) -> None:
+    headers = [("Content-Type", "application/json"), ("Connection", "close")]
+    origin.answer = lambda _seen: reply(headers=headers)
+    agent = await http2(proxy)
+    for number in range(6):
+        assert (await agent.request("GET", f"/items/{number}")).status == 200
+        async with asyncio.timeout(10):
+            while any(one.connected for one in layer_of(proxy)._routes._sides):
+                await asyncio.sleep(0.01)
+    assert origin.connections == 6
+    assert len(layer_of(proxy)._routes._sides) <= 2  # the last one, and one that was not quite over
+    await agent.close()
+
+
+async def test_an_upstream_of_http1_waits_for_the_agent_to_make_room(
+    proxy: Any, origin: Any, reply: Any
+) -> None:
+    """It is read no further while one stream is full, whatever the others do, and goes on from there."""
+    size = 16 * 1024 * 1024
+    headers = [("Content-Type", "application/octet-stream")]
+    origin.answer = lambda seen: reply(
+        body=b"x" * (size if seen.target == "/items/large" else 10), headers=headers
+    )
+    agent = await http2(proxy)
+    agent.credit = False
+    large = agent.begin(agent.fields("GET", "/items/large"), end=True)
+    await agent.until(lambda: len(agent.got[large].body) >= 65_535)
+    side = layer_of(proxy).agent_side
+    assert 0 < await comes_to_rest(lambda: side.backlog(large)) < size // 4
+    agent.credit = True
+    agent.h2.increment_flow_control_window(size)
+    assert len((await agent.request("GET", "/items/small")).body) == 10
+    assert 0 < await comes_to_rest(lambda: side.backlog(large)) < size // 4
+    agent.h2.increment_flow_control_window(size, large)
+    agent.flush()
+    assert len((await agent.answer(large)).body) == size
     await agent.close()
 
 
