@@ -82,12 +82,11 @@ def issued(
         _end(place, hello.run, key)
 
 
-@contextlib.contextmanager
-def by_address(place: Here, agent: str) -> Iterator[Run]:
+def by_address(place: Here, agent: str) -> Run:
     """What an agent needs that is known by its address, where a proxy runs. Raises `NotRunning`."""
     with Client.connect(place.data) as client:
         told = _Told.by(client)
-    yield _arranged(place, Door(agent, None, told.proxy), told, None)
+    return _arranged(place, Door(agent, None, told.proxy), told, None)
 
 
 def _arranged(place: Here, way_out: Door, told: _Told, hello: Hello | None) -> Run:

@@ -144,7 +144,7 @@ def _isolated(wanted: _Wanted, choice: Choice, asked: Isolation) -> int:
             choice.kind is Kind.NAMESPACE
             and wanted.place.configuration.agents[wanted.agent].source is not None
         ):
-            run = undo.enter_context(by_address(wanted.place, wanted.agent))
+            run = by_address(wanted.place, wanted.agent)
         else:
             confinement = ISOLATED if choice.kind is Kind.SANDBOX else UNCONFINED
             whose = wanted.place, wanted.agent, wanted.reason, wanted.person
