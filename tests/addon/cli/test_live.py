@@ -17,6 +17,8 @@ import pytest
 from wharfinger.keeping import lock
 
 SECRET = "example-live-key-0123456789abcdef"
+AS_ROBOT = ("--no-isolate", "--agent", "robot", "--")
+"""Options of `run`, before the command that the agent robot is to be."""
 
 
 @dataclass
@@ -171,25 +173,16 @@ async def test_a_command_behind_the_proxy_holds_placeholders_and_its_exit_code_i
         "sys.exit(7)\n"
     )
     ran = await proxy.type_(
-        "run",
-        "--no-isolate",
-        "--agent",
-        "robot",
-        "--",
-        sys.executable,
-        "-c",
-        probe,
-        EXAMPLE_KEY=SECRET,
-        OTHER=f"x{SECRET}",
+        "run", *AS_ROBOT, sys.executable, "-c", probe, EXAMPLE_KEY=SECRET, OTHER=f"x{SECRET}"
     )
     assert (ran.code, ran.out) == (7, "200\n"), ran.err
     assert "note: taken out, they hold credentials: OTHER" in ran.err
     assert "not isolated" in ran.err
     assert [seen.header("Authorization") for seen in origin.requests] == [f"Bearer {SECRET}"]
     for command, code in ((("/etc/hostname",), 126), (("no-such-command",), 127)):
-        assert (await proxy.type_("run", "--no-isolate", "--agent", "robot", "--", *command)).code == code
+        assert (await proxy.type_("run", *AS_ROBOT, *command)).code == code
     assert (await proxy.type_("run", "--no-isolate", "--agent", "nobody", "--", "true")).code == 125
-    killed = await proxy.type_("run", "--no-isolate", "--agent", "robot", "--", "sh", "-c", "kill -TERM $$")
+    killed = await proxy.type_("run", *AS_ROBOT, "sh", "-c", "kill -TERM $$")
     assert killed.code == 128 + signal.SIGTERM
 
 
@@ -301,18 +294,7 @@ async def test_without_a_proxy_run_brings_its_own_and_it_ends(configure, spawn, 
         "r.add_header('Authorization', 'Bearer ' + os.environ['EXAMPLE_KEY'])\n"
         "print(u.urlopen(r).status)\n"
     )
-    command = (
-        "run",
-        "--no-isolate",
-        "--config",
-        folder,
-        "--agent",
-        "robot",
-        "--",
-        sys.executable,
-        "-c",
-        probe,
-    )
+    command = ("run", "--config", folder, *AS_ROBOT, sys.executable, "-c", probe)
     ran = await spawn(*command, EXAMPLE_KEY=SECRET)
     assert (ran.code, ran.out) == (0, "200\n"), ran.err
     async with asyncio.timeout(20):
@@ -327,6 +309,9 @@ async def test_doctor_without_a_proxy_tries_one_of_its_own(configure, spawn, ori
     ran = await spawn("doctor", "--config", folder, "--json", EXAMPLE_KEY=SECRET)
     assert ran.code == 0, ran.out
     assert ("refusal", "ok") in {(row["check"], row["grade"]) for row in ran.json}
+    checked = await spawn("check", "--config", folder)
+    counted = checked.out.partition("\n")[0].removeprefix("ok: ")
+    assert {"check": "configuration", "grade": "ok", "text": f'"{folder}": {counted}', "remedy": ""} in ran.json
     assert lock.holder(places.state / "data") is None
     assert SECRET not in ran.out
     missing = await spawn("doctor", "--config", folder)

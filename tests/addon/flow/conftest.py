@@ -249,6 +249,20 @@ class Proxy:
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in fields) + "\r\n"
         return head.encode("latin-1") + body
 
+    async def tunnelled(
+        self, authority: str = "api.example.com:443", *, agent: str | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection on which a CONNECT was accepted, and nothing more was said."""
+        reader, writer = await self.open()
+        writer.write(
+            f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
+            f"Proxy-Authorization: {self.proxy_auth(agent)}\r\n\r\n".encode()
+        )
+        line = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        if not line.startswith(b"HTTP/1.1 200"):
+            raise ConnectionError(line.decode())
+        return reader, writer
+
     async def connect(
         self,
         host: str = "api.example.com",
@@ -257,15 +271,7 @@ class Proxy:
         sni: str | None = None,
         port: int = 443,
     ) -> Tunnel:
-        reader, writer = await self.open()
-        authority = f"{host}:{port}"
-        writer.write(
-            f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n"
-            f"Proxy-Authorization: {self.proxy_auth(agent)}\r\n\r\n".encode()
-        )
-        line = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
-        if not line.startswith(b"HTTP/1.1 200"):
-            raise ConnectionError(line.decode())
+        reader, writer = await self.tunnelled(f"{host}:{port}", agent=agent)
         context = ssl.create_default_context(cafile=str(self.runtime.client.ca))
         context.set_alpn_protocols(["http/1.1"])
         await writer.start_tls(context, server_hostname=sni or host)

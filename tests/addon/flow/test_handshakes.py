@@ -11,23 +11,10 @@ import pytest
 
 from tests.addon.flow.test_metrics import read, rows
 
-AUTHORITY = "api.example.com:443"
-
-
-async def tunnelled(proxy: Any) -> Any:
-    """A connection on which a CONNECT was accepted."""
-    reader, writer = await proxy.open()
-    auth = proxy.proxy_auth()
-    writer.write(
-        f"CONNECT {AUTHORITY} HTTP/1.1\r\nHost: {AUTHORITY}\r\nProxy-Authorization: {auth}\r\n\r\n".encode()
-    )
-    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-    return reader, writer
-
 
 async def distrusting(proxy: Any, name: str = "api.example.com") -> None:
     """A client that knows no authority and says so, or shows another name."""
-    reader, writer = await tunnelled(proxy)
+    reader, writer = await proxy.tunnelled()
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=name)
     while True:
@@ -48,14 +35,14 @@ async def distrusting(proxy: Any, name: str = "api.example.com") -> None:
 
 async def leaving(proxy: Any) -> None:
     """A client that knows no authority, and goes without a word."""
-    _, writer = await tunnelled(proxy)
+    _, writer = await proxy.tunnelled()
     with pytest.raises(ssl.SSLError):
         await writer.start_tls(ssl.create_default_context(), server_hostname="api.example.com")
 
 
 async def garbled(proxy: Any) -> None:
     """What begins like a handshake and is none."""
-    reader, writer = await tunnelled(proxy)
+    reader, writer = await proxy.tunnelled()
     writer.write(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
     assert not await asyncio.wait_for(reader.read(65536), 10)
     writer.transport.abort()

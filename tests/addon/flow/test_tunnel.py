@@ -12,17 +12,6 @@ from wharfinger.flow.tunnel import Tunnel
 HELLO = bytes.fromhex("16030100050100000100")
 
 
-async def opened(proxy: Any, authority: str = "api.example.com:443") -> Any:
-    """A connection on which a CONNECT was accepted."""
-    reader, writer = await proxy.open()
-    auth = proxy.proxy_auth()
-    writer.write(
-        f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: {auth}\r\n\r\n".encode()
-    )
-    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
-    return reader, writer
-
-
 async def rest(reader: Any, writer: Any, raw: bytes, *, end: bool = False) -> bytes:
     """What comes back for `raw` until the proxy closes; `<silence>` where it waits for more."""
     writer.write(raw)
@@ -57,7 +46,7 @@ RAW = {
 @pytest.mark.parametrize("port", [443, 80, 53, 5353])
 @pytest.mark.parametrize("name", RAW)
 async def test_other_protocols_are_not_relayed(proxy: Any, origin: Any, name: str, port: int) -> None:
-    back = await rest(*await opened(proxy, f"api.example.com:{port}"), RAW[name])
+    back = await rest(*await proxy.tunnelled(f"api.example.com:{port}"), RAW[name])
     assert back.startswith(b"HTTP/1.1 400 ")
     assert b"<silence>" not in back
     assert origin.connections == 0
@@ -75,8 +64,8 @@ async def test_other_protocols_are_not_relayed(proxy: Any, origin: Any, name: st
     ],
 )
 async def test_what_is_not_whole_waits_and_opens_nothing(proxy: Any, origin: Any, raw: bytes) -> None:
-    assert await rest(*await opened(proxy), raw) == b"<silence>"
-    back = await rest(*await opened(proxy), raw, end=True)
+    assert await rest(*await proxy.tunnelled(), raw) == b"<silence>"
+    back = await rest(*await proxy.tunnelled(), raw, end=True)
     assert b"<silence>" not in back
     assert origin.connections == 0
 
@@ -89,7 +78,7 @@ async def test_what_is_not_whole_waits_and_opens_nothing(proxy: Any, origin: Any
     ],
 )
 async def test_a_broken_hello_is_closed(proxy: Any, origin: Any, raw: bytes) -> None:
-    back = await rest(*await opened(proxy), raw)
+    back = await rest(*await proxy.tunnelled(), raw)
     assert b"<silence>" not in back
     assert b"HTTP/1.1 200" not in back
     assert origin.connections == 0
@@ -123,7 +112,7 @@ async def test_tls_in_tls_is_read_as_http_and_refused(proxy: Any, origin: Any) -
 async def test_what_is_spoken_is_what_the_agent_prefers(
     proxy: Any, offers: list[str], chosen: str | None
 ) -> None:
-    _reader, writer = await opened(proxy)
+    _reader, writer = await proxy.tunnelled()
     context = ssl.create_default_context(cafile=str(proxy.runtime.client.ca))
     if offers:
         context.set_alpn_protocols(offers)
@@ -133,7 +122,7 @@ async def test_what_is_spoken_is_what_the_agent_prefers(
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 async def test_modern_tls_is_spoken(proxy: Any, version: ssl.TLSVersion) -> None:
-    _reader, writer = await opened(proxy)
+    _reader, writer = await proxy.tunnelled()
     context = ssl.create_default_context(cafile=str(proxy.runtime.client.ca))
     context.minimum_version = context.maximum_version = version
     await writer.start_tls(context, server_hostname="api.example.com")
