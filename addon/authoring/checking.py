@@ -47,6 +47,21 @@ class Checked:
         """Whether the configuration may be put to use."""
         return self.configuration is not None and not self.errors and not self.failed
 
+    @property
+    def counted(self) -> str:
+        """How much there is of each, in words; of a configuration that could be read."""
+        if self.configuration is None:
+            return ""
+        held = self.configuration
+        counts = (
+            (len(held.agents), "agent", "agents"),
+            (len(held.policies), "policy", "policies"),
+            (len(held.tools), "tool", "tools"),
+            (len(held.credentials), "credential", "credentials"),
+            (len(self.cases), "test passed", "tests passed"),
+        )
+        return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts)
+
 
 def check(snapshot: Snapshot, *, run_cases: bool = True, lint: bool = False) -> Checked:
     """Load the snapshot and run its policies' tests; with `lint` also remark on what deserves a look."""

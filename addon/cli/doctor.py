@@ -103,8 +103,7 @@ def _configuration(config: Path | None, loaded: list[tuple[Found, Configuration]
         return
     warnings = [str(problem) for problem in checked.problems]
     held = checked.configuration
-    text = f'"{folder}": {len(held.agents)} agents, {len(held.policies)} policies, {len(held.tools)} tools'
-    yield ok("configuration", f"{text}, {len(checked.cases)} tests passed")
+    yield ok("configuration", f'"{folder}": {checked.counted}')
     if warnings:
         yield remark("configuration", "\n".join(warnings))
     loaded.append((found, held))

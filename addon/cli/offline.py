@@ -95,16 +95,8 @@ def _summary(checked: object) -> None:
 
     if not isinstance(checked, Checked) or checked.configuration is None:
         return
-    held = checked.configuration
-    counts = (
-        (len(held.agents), "agent", "agents"),
-        (len(held.policies), "policy", "policies"),
-        (len(held.tools), "tool", "tools"),
-        (len(held.credentials), "credential", "credentials"),
-        (len(checked.cases), "test passed", "tests passed"),
-    )
-    click.echo(f"ok: {', '.join(f'{count} {one if count == 1 else many}' for count, one, many in counts)}")
-    click.echo(f"policy digest {held.digest}")
+    click.echo(f"ok: {checked.counted}")
+    click.echo(f"policy digest {checked.configuration.digest}")
     if checked.unnamed:
         counted = ", ".join(f"{count} of {file}" for file, count in sorted(checked.unnamed.items()))
         click.echo(f"built-in tools that no rule is about: {counted}")

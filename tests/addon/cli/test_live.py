@@ -311,7 +311,7 @@ async def test_doctor_without_a_proxy_tries_one_of_its_own(configure, spawn, ori
     assert ("refusal", "ok") in {(row["check"], row["grade"]) for row in ran.json}
     checked = await spawn("check", "--config", folder)
     counted = checked.out.partition("\n")[0].removeprefix("ok: ")
-    assert {"check": "configuration", "grade": "ok", "text": f'"{folder}": {counted}', "remedy": ""} in ran.json
+    assert f'"{folder}": {counted}' in {row["text"] for row in ran.json if row["check"] == "configuration"}
     assert lock.holder(places.state / "data") is None
     assert SECRET not in ran.out
     missing = await spawn("doctor", "--config", folder)
