@@ -1,6 +1,7 @@
 """An answer that holds new secrets: taken out, kept, and replaced by placeholders before anything sees it.
 
-The same for signatures that were made for the request: they are taken out of the answer to it.
+The same for signatures that were made for the request: they are taken out of the answer to it. In a part of
+an answer they have been masked by then, with what was cut off.
 
 The body of a successful answer is held until it is whole. One that is encoded, too large, or has no secret
 where its tool says is withheld. Cookies that are kept for the agent are taken up here, too.
@@ -77,7 +78,7 @@ class Resealing:
         """What may go to the agent now. Raises `Withheld`."""
         if self._held is None:
             clean = self._inner.data(chunk)
-            return self._fleeting.feed(clean) if self._fleeting and not self._inner.in_part else clean
+            return self._fleeting.feed(clean) if self._fleeting else clean
         self._held += chunk
         if len(self._held) > self._limit:
             raise Withheld("the answer holds a new secret, and is too large to be read")
@@ -92,8 +93,6 @@ class Resealing:
     def finish(self) -> bytes:
         """What is left once the body has ended. Raises `Withheld`."""
         returns = self._permit.decision.response.returns
-        if self._inner.in_part:
-            return self._inner.finish()
         if self._held is None or returns is None:
             return self._fleeting.feed(self._inner.finish()) + self._fleeting.finish()
         sealed = self._sealed(bytes(self._held), returns)

@@ -178,11 +178,6 @@ class Incoming:
         return self._head(response, [*fields, *granted])
 
     @property
-    def in_part(self) -> bool:
-        """Whether the body is one part of the answer, of which nothing may change its length."""
-        return isinstance(self._body, PartStream)
-
-    @property
     def _is_as_it_came(self) -> bool:
         return self._body is not None and self._body.as_it_came
 
