@@ -19,80 +19,33 @@ Values of different types are never equal; 1 and 1.0 are the same number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import re2
 from wharfinger.rules.conditions import addresses
 from wharfinger.rules.conditions.addresses import NoAddress
+from wharfinger.rules.conditions.constraint import (
+    ANY,
+    LISTS,
+    NUMBERS,
+    TEXT,
+    Constraint,
+    Test,
+    Unusable,
+    WrongType,
+    effort,
+    same,
+)
 from wharfinger.rules.conditions.texts import searching
 from wharfinger.rules.detecting import detectors
-from wharfinger.rules.detecting.detectors import Effort, TooMuch
+from wharfinger.rules.detecting.detectors import TooMuch
 from wharfinger.rules.detecting.table import GROUPS, NAMES
-from wharfinger.rules.weight import PROGRAM, weigh
+from wharfinger.rules.weight import PROGRAM
 
 MAX_PROGRAM: Final = 2_000
 """Instructions of one pattern, once compiled."""
-effort: Final[ContextVar[Effort | None]] = ContextVar("effort", default=None)
-"""What is left to one evaluation for looking for findings; whoever evaluates sets it anew."""
 _ITEM, _CHECK = 150, 2_500
 """Nanoseconds for an element of a list, and for a test of one."""
-
-type Test = Callable[[Any], bool]
-
-NUMBERS: Final = frozenset({"integer", "number"})
-TEXT: Final = frozenset({"string"})
-LISTS: Final = frozenset({"array"})
-ANY: Final = frozenset({"string", "integer", "number", "boolean", "array", "object"})
-SCALAR: Final = frozenset({"string", "integer", "number", "boolean"})
-
-
-class WrongType(Exception):
-    """A value that a test cannot be applied to; the condition is then an error, not just unmet."""
-
-
-class Unusable(ValueError):
-    """A constraint that cannot be; `path` leads to the part that is wrong, `hint` says the remedy."""
-
-    def __init__(self, message: str, hint: str = "", path: tuple[str | int, ...] = ()) -> None:
-        super().__init__(message)
-        self.hint = hint
-        self.path = path
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """What one value must be: every test must hold."""
-
-    text: str
-    """The constraint in words, for people: `at most 5000`."""
-    tests: tuple[Test, ...]
-    kinds: frozenset[str]
-    """Types of input that it can be applied to."""
-    by_element: float = 0
-    by_byte: float = 0
-    """Nanoseconds for an element and a byte of the value; 0 for both where a test takes next to none."""
-
-    searches: bool = False
-    """Whether detectors are asked, within `effort`."""
-
-    @property
-    def dear(self) -> bool:
-        """Whether what it costs grows with the value."""
-        return bool(self.by_element or self.by_byte)
-
-    def nanoseconds(self, value: object) -> float:
-        """An upper bound for what `holds` takes."""
-        elements, size = weigh(value)
-        return elements * self.by_element + size * self.by_byte
-
-    def holds(self, value: object) -> bool:
-        """Whether `value` is as it must be. Raises `WrongType` if that cannot be said."""
-        for test in self.tests:  # noqa: SIM110 -- a generator costs as much as the test
-            if not test(value):
-                return False
-        return True
 
 
 def compile_constraint(written: object) -> Constraint:
@@ -132,15 +85,6 @@ def _joined(parts: Iterable[Constraint]) -> Constraint:
         sum(part.by_byte for part in parts),
         any(part.searches for part in parts),
     )
-
-
-def same(left: object, right: object) -> bool:
-    """Whether two JSON values are equal: a boolean is no number, 1 and 1.0 are the same."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, int | float) and isinstance(right, int | float):
-        return left == right
-    return type(left) is type(right) and left == right
 
 
 def _kind(value: object) -> frozenset[str]:

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from wharfinger.rules.conditions import cel_tree
 from wharfinger.rules.conditions.cel_tree import LOOKS_UP, Call, Constant, Group, Ident, Node, Select
-from wharfinger.rules.conditions.constraints import Constraint, WrongType, compile_constraint
+from wharfinger.rules.conditions.constraint import Constraint, WrongType
+from wharfinger.rules.conditions.constraints import compile_constraint
 from wharfinger.rules.conditions.when import Condition, Listed, Written
 
 GIVEN: Final = "given"

@@ -17,13 +17,8 @@ from wharfinger.rules import blast
 from wharfinger.rules.conditions import cel
 from wharfinger.rules.conditions.cel import Expression, Reads, Unreadable
 from wharfinger.rules.conditions.cel_native import UNSURE
-from wharfinger.rules.conditions.constraints import (
-    Constraint,
-    Unusable,
-    WrongType,
-    compile_constraint,
-    effort,
-)
+from wharfinger.rules.conditions.constraint import Constraint, Unusable, WrongType, effort
+from wharfinger.rules.conditions.constraints import compile_constraint
 from wharfinger.rules.detecting import detectors
 from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
 from wharfinger.rules.inputs import Input

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wharfinger.rules.conditions.constraints import same
+from wharfinger.rules.conditions.constraint import same
 from wharfinger.rules.conditions.requirements import ABOVE, BELOW, GIVEN, Requirement, Requirements
 from wharfinger.rules.inputs import BadInput, Input
 from wharfinger.rules.requests.bodies import canonical_json

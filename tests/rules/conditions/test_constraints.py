@@ -1,7 +1,8 @@
 """Values of different types are never equal."""
 
 import pytest
-from wharfinger.rules.conditions.constraints import compile_constraint, same
+from wharfinger.rules.conditions.constraint import same
+from wharfinger.rules.conditions.constraints import compile_constraint
 
 
 @pytest.mark.parametrize(
