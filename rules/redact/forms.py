@@ -79,8 +79,21 @@ def _text_escapes(secret: str) -> Iterator[bytes]:
     """What is defined on characters: for text beyond ASCII it differs from escapes of its bytes."""
     for text in (*_json_escapes(secret), *_html_escapes(secret)):
         yield text.encode("utf-8", "surrogatepass")
-    yield secret.encode("utf-16-le", "surrogatepass")
-    yield secret.encode("utf-16-be", "surrogatepass")
+    yield from _utf_16(secret)
+
+
+def _utf_16(text: str) -> Iterator[bytes]:
+    """Text of two bytes for each character, whichever comes first.
+
+    In ASCII one of them is zero, and what both orders have in common says it all: without the zero at the
+    one end or the other, which may be cut off, or be what an escape begins with.
+    """
+    little = text.encode("utf-16-le", "surrogatepass")
+    if text.isascii():
+        yield little[:-1]
+    else:
+        yield little
+        yield text.encode("utf-16-be", "surrogatepass")
 
 
 def _spelled_out(secret: str, values: Iterable[bytes]) -> Iterator[bytes]:
@@ -148,9 +161,7 @@ def _encodings(data: bytes) -> Iterator[bytes]:
     yield from _base16_and_64(data)
     yield from _run(base64.b32encode, data, 5, 5)
     if data.isascii():
-        text = data.decode("ascii")
-        yield text.encode("utf-16-le")
-        yield text.encode("utf-16-be")
+        yield from _utf_16(data.decode("ascii"))
 
 
 def _base16_and_64(data: bytes) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
@@ -36,6 +37,10 @@ ENCODERS = {
     "base64, no padding": lambda s: base64.b64encode(s.encode()).decode().rstrip("="),
     "base64url": lambda s: base64.urlsafe_b64encode(s.encode()).decode(),
 }
+
+
+def _as_json(data: bytes) -> bytes:
+    return json.dumps(data.decode("ascii")).encode()[1:-1]
 
 
 @pytest.mark.parametrize("how", [name for name in ENCODERS if name != "percent, lower"])
@@ -72,6 +77,18 @@ def test_base64_leaves_at_most_four_bits_of_the_first_and_last_byte(before: byte
 def test_a_short_secret_has_no_short_encoded_form() -> None:
     assert forms("abc") >= {b"abc"}
     assert all(form == b"abc" or len(form) >= ENCODED_MIN for form in forms("abc"))
+
+
+@pytest.mark.parametrize("order", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("escape", [bytes, _as_json], ids=["as it is", "in JSON"])
+def test_two_bytes_for_each_character_are_known_without_the_zero_at_an_end(
+    order: str, escape: Callable[[bytes], bytes]
+) -> None:
+    """As where it is cut off, or is what an escape begins with that has lost its first letters."""
+    both = SECRET.encode(order)
+    cut = both[:-1] if order == "utf-16-le" else both[1:]
+    assert any(form in escape(cut) for form in forms(SECRET))
+    assert any(form in escape(both) for form in forms(SECRET)), "positive control"
 
 
 def test_a_latin_1_secret_is_known_as_the_bytes_of_a_header() -> None:
