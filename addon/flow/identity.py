@@ -50,7 +50,7 @@ class Identity:
             return
         refusal = self._speaks(link, self._session([], link, pending.context.client))
         if refusal is not None:
-            self._parts.gate.reject_soon(refusal, None)
+            self._parts.gate.reject_soon(refusal, self._parts.who(link))
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Accept a CONNECT from a known agent to a well-formed authority; nothing is opened by that."""
@@ -66,7 +66,7 @@ class Identity:
             except Refused as refused:
                 refusal = Answer(Code.BAD_REQUEST, refused.refusal.reason, refused.refusal.help, close=True)
         if refusal is not None:
-            self._refuse(flow, refusal, link.session)
+            self._refuse(flow, refusal, link)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Identify a request that came without a tunnel; inside one, the tunnel's agent speaks."""
@@ -76,7 +76,7 @@ class Identity:
             return
         refusal = self._arrive(flow, link) if link.tunnel is None else None
         if refusal is not None:
-            answered = self._refuse(flow, refusal, link.session)
+            answered = self._refuse(flow, refusal, link)
             self._parts.sessions.refuse_early(flow.client_conn, flow.id, answered)
 
     def _arrive(self, flow: http.HTTPFlow, link: Link) -> Answer | None:
@@ -126,9 +126,8 @@ class Identity:
             return live.callers.identify_by_address(address)
         return live.callers.identify(*login, address)
 
-    def _refuse(self, flow: http.HTTPFlow, answer: Answer, session: Session | None) -> Answer:
-        who = session.who if session is not None else None
-        answered = self._parts.gate.reject_soon(answer, who)
+    def _refuse(self, flow: http.HTTPFlow, answer: Answer, link: Link) -> Answer:
+        answered = self._parts.gate.reject_soon(answer, self._parts.who(link))
         flow.response = as_response(answered)
         return answered
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wharfinger.audit.events import Who
     from wharfinger.deciding.gate import Gate
     from wharfinger.deciding.live import Live
-    from wharfinger.flow.sessions import Sessions
+    from wharfinger.flow.sessions import Link, Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,12 @@ class Parts:
     live: Live
     sessions: Sessions
     limits: Limits
+
+    def who(self, link: Link | None) -> Who | None:
+        """Who speaks on a connection, for the book; at the door of a run, though nothing was said yet."""
+        if link is None:
+            return None
+        session, door = link.session, link.door
+        if session is None and door is not None:
+            session = self.live.callers.identify_at_door(door.run, door.agent, door.token)
+        return session.who if session is not None else None

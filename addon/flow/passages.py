@@ -173,6 +173,4 @@ class Passages(dict[int, Passage]):
 
     def report(self, answer: Answer) -> Answer:
         """Record a refusal made here, where no request could be decided."""
-        link = self.link
-        who = link.session.who if link is not None and link.session is not None else None
-        return self._parts.gate.reject_soon(answer, who)
+        return self._parts.gate.reject_soon(answer, self._parts.who(self.link))

@@ -108,7 +108,7 @@ class Tunnel:
         self._tell(link, why, _REASONS[why])
 
     def _tell(self, link: Link, why: str, reason: str) -> None:
-        who = link.session.who if link.session is not None else None
+        who = self._parts.who(link)
         self._parts.gate.meter.unshaken(who.agent if who is not None else "", why)
         self._parts.gate.reject_soon(Answer(Code.BAD_REQUEST, reason), who)
 

@@ -65,6 +65,31 @@ async def test_the_runs_own_are_taken_and_nobody_elses(proxy: Any, door: Ask) ->
     assert await door(("", "")) == 407
 
 
+MALFORMED = {
+    "no host": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two lengths": b"GET http://api.example.com/ HTTP/1.1\r\nHost: api.example.com\r\n"
+    b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/2 in the clear": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", MALFORMED.values(), ids=MALFORMED)
+@pytest.mark.parametrize("shared", [False, True], ids=["at the door", "where all come"])
+async def test_what_is_malformed_is_recorded_as_the_runs(
+    proxy: Any, door: Ask, sent: bytes, *, shared: bool
+) -> None:
+    (opened,) = proxy.runtime.master.listener._doors[RUN]
+    reader, writer = await asyncio.open_connection(*(proxy.address if shared else opened._sock.getsockname()))
+    writer.write(sent)
+    await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    (event,) = [each for each in await proxy.settled() if each.get("code")]
+    known = {name: event.get(name) for name in ("agent", "run", "identified_by")}
+    assert known == (
+        dict.fromkeys(known) if shared else {"agent": "bot", "run": RUN, "identified_by": "socket"}
+    )
+
+
 async def test_its_token_is_good_nowhere_else(proxy: Any, door: Ask) -> None:
     proxy.runtime.live.callers.begin_run("r2", "bot", None)
     assert await answered(proxy.address, ("bot", token(proxy, "r2"))) == 200
