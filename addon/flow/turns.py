@@ -3,8 +3,9 @@
 One event loop serves all agents, and what has come in for one of them is worked off at once. Each agent may
 use so much of the loop's time at once; beyond that what comes for it, from its own connections and from its
 upstreams, waits until it has been away from the loop for as long as it was on it. An agent that is alone
-waits for nobody. Connections that have not said whose they are count as one agent, which waits for the others
-and for which nobody waits: in between they are its own, if it makes one for each request.
+waits for nobody, nor does it wait later for what it used then. Connections that have not said whose they are
+count as one agent, which waits for the others and for which nobody waits: in between they are its own, if it
+makes one for each request.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ RECENT = 1.0
 class _Account:
     until: float = 0.0
     """Up to when the agent has used its share: a time of the clock, and of the future beyond its burst."""
-    last: float = 0.0
-    """When it had a turn."""
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Where those wait who are to have the next ones, in their order."""
 
@@ -39,13 +38,25 @@ class Turns:
         """`clock`: seconds that only go up."""
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
+        self._last_at = 0.0
+        """When anybody had a turn."""
+        self._latest = ""
+        """Whose turn the latest was, of those that are known…"""
+        self._latest_at = self._before_at = 0.0
+        """… when that was, and when the latest of anybody else was."""
 
     def spent(self, agent: str, seconds: float) -> None:
         """Note that so much of the loop's time was used for `agent` (empty where it is not known)."""
         now = self._clock()
         account = self._accounts.setdefault(agent, _Account())
         account.until = max(account.until, now - BURST / SHARE) + seconds / SHARE
-        account.last = now
+        if self._others_until(agent) <= now:
+            account.until = min(account.until, now)  # else the next turn of another would make all of it due
+        self._last_at = now
+        if agent:
+            if agent != self._latest:
+                self._latest, self._before_at = agent, self._latest_at
+            self._latest_at = now
 
     async def wait(self, agent: str) -> None:
         """Return once it is the agent's turn; those who wait for it go on in their order."""
@@ -57,18 +68,16 @@ class Turns:
                 await asyncio.sleep(left)
 
     def left(self, agent: str) -> float:
-        """Seconds until it may be the agent's turn; 0 where it is."""
+        """Seconds until it may be the agent's turn, if no other has one meanwhile; 0 where it is."""
         account = self._accounts.get(agent)
-        now = self._clock()
-        if account is None or account.until <= now or not self._others(agent, now):
+        if account is None:
             return 0.0
-        return account.until - now
+        return max(min(account.until, self._others_until(agent)) - self._clock(), 0.0)
 
     def idle(self) -> float:
         """Seconds since somebody had a turn."""
-        return self._clock() - max((account.last for account in self._accounts.values()), default=0.0)
+        return self._clock() - self._last_at
 
-    def _others(self, agent: str, now: float) -> bool:
-        return any(
-            name not in {"", agent} and now - one.last < RECENT for name, one in self._accounts.items()
-        )
+    def _others_until(self, agent: str) -> float:
+        """Up to when others than the agent count as there."""
+        return (self._before_at if agent == self._latest else self._latest_at) + RECENT

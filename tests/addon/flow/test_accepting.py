@@ -90,7 +90,7 @@ async def test_each_connection_is_counted_as_that_of_whoever_may_come() -> None:
         turns.spent("other", 0.001)
         callers = connect(address, 2)
         await served.are(2)
-        assert turns._accounts["bot"].last > 0
+        assert turns._accounts["bot"].until > 0
         for caller in callers:
             caller.close()
 

@@ -57,9 +57,54 @@ def test_beside_others_it_has_its_share_and_no_more(turns: Turns, clock: Clock) 
 def test_once_the_others_have_gone_it_goes_on(turns: Turns, clock: Clock) -> None:
     turns.spent("other", 0.001)
     turns.spent("busy", 10.0)
-    assert turns.left("busy") > 5
+    assert turns.left("busy") == RECENT
+    clock.now += RECENT / 2
+    turns.spent("other", 0.001)
+    assert turns.left("busy") == RECENT
     clock.now += RECENT
     assert turns.left("busy") == 0
+
+
+def test_what_it_used_while_it_was_alone_is_not_due_when_another_comes(turns: Turns, clock: Clock) -> None:
+    """An upload of a minute stood still for a minute, at the proxy's own test of itself."""
+    for _ in range(100):
+        clock.now += 1.0
+        turns.spent("busy", 0.9)
+    turns.spent("other", 0.001)
+    assert turns.left("busy") == 0
+    turns.spent("busy", BURST)
+    assert turns.left("busy") == pytest.approx(BURST / SHARE)
+
+
+def test_what_it_used_beside_others_is_not_due_once_they_have_gone(turns: Turns, clock: Clock) -> None:
+    turns.spent("other", 0.001)
+    turns.spent("busy", 10.0)
+    clock.now += RECENT
+    turns.spent("busy", 0.001)
+    turns.spent("other", 0.001)
+    assert turns.left("busy") == 0
+
+
+async def test_who_waits_goes_on_once_the_others_have_gone() -> None:
+    """It does not sleep for all that it owes: the others may be gone long before."""
+    turns = Turns()
+    turns.spent("other", 0.001)
+    turns.spent("busy", 3600.0)
+    async with asyncio.timeout(60):
+        await turns.wait("busy")
+
+
+def test_each_has_others_of_its_own(turns: Turns, clock: Clock) -> None:
+    """Two that take turns are each other's others, whoever had the latest."""
+    for _ in range(2):
+        turns.spent("one", 10.0)
+        turns.spent("two", 10.0)
+    assert turns.left("one") == turns.left("two") == RECENT
+    clock.now += RECENT / 2
+    turns.spent("two", 0.001)
+    clock.now += RECENT / 2
+    assert turns.left("one") == RECENT / 2
+    assert turns.left("two") == 0
 
 
 def test_those_that_have_not_said_who_they_are_share_one_turn(turns: Turns) -> None:
@@ -75,6 +120,7 @@ def test_nobody_waits_for_those_that_have_not_said_who_they_are(turns: Turns) ->
     turns.spent("agent", 10.0)
     assert turns.left("agent") == 0
     turns.spent("other", 0.001)
+    turns.spent("agent", 10.0)
     assert turns.left("agent") > 0
 
 
