@@ -51,6 +51,8 @@ SECRETS = {
 }
 """Among them one that begins another, one that looks encoded, and one that nearly repeats itself."""
 
+APART = b"~"
+"""After a piece of a spelling: with a piece of another it could make a whole that no encoder writes."""
 PARTITIONS = 25
 """How often one answer is cut."""
 UNEARTHED = 20
@@ -175,9 +177,9 @@ def answer(dice: random.Random) -> tuple[bytes, list[str]]:
             parts += (b" ", form, b" ")
             ways.append(way)
         elif kind == 2:
-            parts.append(form[: dice.randrange(len(form))])
+            parts.append(form[: dice.randrange(len(form))] + APART)
         elif kind == 3 and not way.startswith(tuple(LINES)):  # the first of some lines is whole
-            parts.append(form[dice.randrange(len(form)) :])
+            parts.append(form[dice.randrange(len(form)) :] + APART)
         else:
             parts.append(dice.choice(WORDS))
     return b"".join(parts), ways
