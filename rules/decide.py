@@ -7,13 +7,12 @@ replay all call `decide`, so they cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules import digests
+from wharfinger.rules import answering, digests, tracing
 from wharfinger.rules.conditions.when import Scope
 from wharfinger.rules.policies import denials as denied
 from wharfinger.rules.policies import patterns
@@ -21,14 +20,12 @@ from wharfinger.rules.policies.granting import Granting
 from wharfinger.rules.policies.judging import Judgement, judge, judge_texts, shortest
 from wharfinger.rules.policies.redacting import redactions
 from wharfinger.rules.policies.ruling import Ruled, Ruling
-from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognition import presented
 from wharfinger.rules.recognition.presented import Presented
 from wharfinger.rules.recognition.recognised import Part, Recognised
-from wharfinger.rules.redact.fields import FieldPath
-from wharfinger.rules.requests import headers, ranges, spelling
+from wharfinger.rules.requests import headers, spelling
 from wharfinger.rules.requests.headers import Passes, Plan
-from wharfinger.rules.requests.refusal import Refusal, Refused
+from wharfinger.rules.requests.refusal import Refusal
 from wharfinger.rules.tools.tool import Tool
 from wharfinger.rules.types import (
     UNMATCHED,
@@ -217,7 +214,7 @@ class _Deciding:
             return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
         answer = self._answer(read.winners, read.winners, read, shown, agent) if opened else _CLOSED
-        if problem := self._uncut(kept, answer):
+        if problem := answering.uncut(self.request, kept, answer):
             return self._refused(read, problem, shown.own)
         digest = self._digest(read, shown, covered, path)
         injects = opened and not ruling.withheld and self.request.message is None
@@ -243,9 +240,7 @@ class _Deciding:
             observed=ruling.observed,
             grants=judgement.uses,
             sample=granting.sample(judgement, digest) if judgement.ask is not None else None,
-            trace=tuple(self._trace(read, shown, plan.dropped, ruling, granting.steps))
-            if self.explain
-            else (),
+            trace=self._trace(read, shown, plan, ruling, granting) if self.explain else (),
         )
 
     def _passed(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
@@ -273,7 +268,7 @@ class _Deciding:
         plan = self._plan(read, shown)
         kept = plan.outgoing(self.request)
         answer = replace(self._answer((), self._led(led), read, shown, agent), credentialed=True)
-        if problem := self._uncut(kept, answer):
+        if problem := answering.uncut(self.request, kept, answer):
             return self._refused(read, problem, shown.own)
         path = read.target.path.canonical if read.target is not None else ""
         reason = f"an answer to {led.calls[0].tool} leads here"
@@ -291,7 +286,9 @@ class _Deciding:
             response=answer,
             timeout=led.timeout,
             led=led,
-            trace=(*self._call_steps(read), Step("verdict", reason, "allow")) if self.explain else (),
+            trace=(*tracing.of_calls(self.request, read), Step("verdict", reason, "allow"))
+            if self.explain
+            else (),
         )
 
     def _answer(
@@ -305,7 +302,7 @@ class _Deciding:
         """How the answer is treated: as `tools` say, less what is taken out of answers to those `asked`."""
         policies = (self.configuration.policies[name] for name in agent.policies)
         fields, detectors = redactions(asked, policies, agent.environment, self.now)
-        rules = _response(tools, shown.credentialed, fields)
+        rules = answering.answered(tools, shown.credentialed, fields)
         if detectors or (fields and read.aliases):
             return replace(rules, detectors=detectors, aliases=read.aliases)
         return rules
@@ -381,22 +378,6 @@ class _Deciding:
                 )
         return None
 
-    def _uncut(self, kept: tuple[tuple[str, str], ...], answer: ResponseRules) -> Refusal | None:
-        """Why no part of the answer can be given, where one is asked for."""
-        if not answer.credentialed:
-            return None
-        try:
-            part = ranges.asked(self.request.method, kept)
-        except Refused as refused:
-            return refused.refusal
-        if part is not None and (answer.redact or answer.detectors or answer.returns):
-            return Refusal(
-                Code.DENIED,
-                "something is to be taken out of the answer, which cannot be done in a part of it",
-                "Ask for all of it, without Range.",
-            )
-        return None
-
     def _texts(self, read: Recognised, kept: tuple[tuple[str, str], ...]) -> list[str] | None:
         """What patterns are searched in; None if it cannot be read."""
         body, limit = self.request.body, self.configuration.settings.limits.parse
@@ -437,10 +418,10 @@ class _Deciding:
             policy=self.configuration.digest,
         )
 
-    # Refusals and the trace
+    # Refusals, and the steps to a decision
 
     def _refused(self, read: Recognised, refusal: Refusal, own: tuple[str, ...] = ()) -> Decision:
-        trace = tuple(self._refusal_trace(read, refusal)) if self.explain else ()
+        trace = tuple(tracing.of_refusal(self.request, read, refusal)) if self.explain else ()
         return Decision(
             Verdict.DENY,
             refusal.code,
@@ -453,45 +434,14 @@ class _Deciding:
             trace=trace,
         )
 
-    def _refusal_trace(self, read: Recognised, refusal: Refusal) -> Iterator[Step]:
-        if read.calls:
-            yield from self._call_steps(read)
-        kind = "spelling" if not read.calls else "credential" if refusal is not read.refusal else "input"
-        yield Step(kind, refusal.reason, "deny")
-        yield Step("verdict", refusal.reason, "deny")
-
-    def _call_steps(self, read: Recognised) -> Iterator[Step]:
-        yield Step("spelling", f"{self.request.method} {self.request.scheme}://{read.host}", "ok")
-        for part in read.parts:
-            for fit in part.fitting:
-                result = "wins" if fit.tool is part.winner else "fits"
-                yield Step("tool", f"{fit.tool.name} ({fit.tool.position})", result)
-            if not part.fitting:
-                yield Step("tool", "no tool fits", part.call.tool)
-            for name in sorted(part.call.inputs):
-                yield Step("input", name, "ok")
-            blast = part.call.blast
-            yield Step("blast", str(blast), str(blast.score))
-
     def _trace(
-        self,
-        read: Recognised,
-        shown: Presented,
-        dropped: tuple[str, ...],
-        ruling: Ruled,
-        granting: list[Step],
-    ) -> Iterator[Step]:
-        yield from self._call_steps(read)
-        for placement in shown.placements:
-            how = "assumed" if self.facts.assume_placeholder and not shown.exchanged else "placeholder"
-            yield Step("credential", f"{placement.credential} in {placement.name} ({how})", "ok")
-        for name in shown.own:
-            yield Step("credential", f"a login of the agent's own in {name}", "passes")
-        for name in dropped:
-            yield Step("headers", name, "dropped")
-        yield from ruling.steps
-        yield from granting
-        yield Step("verdict", ruling.judgement.reason, ruling.judgement.verdict.value)
+        self, read: Recognised, shown: Presented, plan: Plan, ruling: Ruled, granting: Granting
+    ) -> tuple[Step, ...]:
+        return (
+            *tracing.of_calls(self.request, read),
+            *tracing.of_credentials(shown, assumed=self.facts.assume_placeholder),
+            *tracing.of_rules(plan.dropped, ruling, granting.steps),
+        )
 
 
 def _fetched(read: Recognised) -> Call:
@@ -511,35 +461,3 @@ def _reason(header: str | None, argument: str | None, call: Call, run: str | Non
         if text is not None and text.strip():
             return text.strip()[:MAX_REASON]
     return None
-
-
-def _response(tools: tuple[Tool, ...], credentialed: bool, redact: tuple[str, ...]) -> ResponseRules:
-    """How the response is treated: cookies of hosts with a credential are withheld, if not declared."""
-    if not tools:
-        return _response_rules(redact, not credentialed, credentialed)
-    cookies = not credentialed or all(tool.auth_own or "cookie" in tool.passed for tool in tools)
-    switch = tools[0].protocol is Protocol.WEBSOCKET
-    redirects = tools[0].redirects if all(tool.redirects == tools[0].redirects for tool in tools) else ()
-    kept = tools[0].kept if all(tool.kept == tools[0].kept for tool in tools) else ""
-    returns = None if tools[0].auth_own else tools[0].returns
-    undecoded = all(tool.undecoded for tool in tools)
-    cookies = cookies and not kept
-    rules = _response_rules(redact, cookies, credentialed, redirects, switch=switch, undecoded=undecoded)
-    return replace(rules, returns=returns, kept=kept) if returns is not None or kept else rules
-
-
-@lru_cache(maxsize=8192)
-def _response_rules(
-    redact: tuple[str, ...],
-    cookies: bool,
-    credentialed: bool,
-    redirects: tuple[str, ...] = (),
-    *,
-    switch: bool = False,
-    undecoded: bool = False,
-) -> ResponseRules:
-    return ResponseRules(_paths(redact), cookies, credentialed, redirects, switch=switch, undecoded=undecoded)
-
-
-def _paths(written: tuple[str, ...]) -> tuple[FieldPath, ...]:
-    return tuple(FieldPath.compile(text) for text in written)
