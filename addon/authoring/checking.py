@@ -52,15 +52,22 @@ class Checked:
         """How much there is of each, in words; of a configuration that could be read."""
         if self.configuration is None:
             return ""
-        held = self.configuration
-        counts = (
-            (len(held.agents), "agent", "agents"),
-            (len(held.policies), "policy", "policies"),
-            (len(held.tools), "tool", "tools"),
-            (len(held.credentials), "credential", "credentials"),
-            (len(self.cases), "test passed", "tests passed"),
-        )
-        return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts)
+        return f"{counted(self.configuration)}, {_count(len(self.cases), 'test passed', 'tests passed')}"
+
+
+def counted(held: Configuration) -> str:
+    """How much a configuration has of each, in words."""
+    counts = (
+        (len(held.agents), "agent", "agents"),
+        (len(held.policies), "policy", "policies"),
+        (len(held.tools), "tool", "tools"),
+        (len(held.credentials), "credential", "credentials"),
+    )
+    return ", ".join(_count(*each) for each in counts)
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def check(snapshot: Snapshot, *, run_cases: bool = True, lint: bool = False) -> Checked:

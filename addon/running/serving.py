@@ -16,7 +16,7 @@ from typing import Any, Final
 import click
 from wharfinger import __version__
 from wharfinger.audit.events import Who
-from wharfinger.authoring import explaining, snapshot
+from wharfinger.authoring import checking, explaining, snapshot
 from wharfinger.authoring.places import Places
 from wharfinger.authoring.snapshot import Snapshot
 from wharfinger.channels import opening
@@ -143,8 +143,7 @@ class Serving:
         configuration = runtime.live.configuration
         click.echo(f"wharfinger {__version__}: proxy {told['proxy']}  console {told['console']}", err=True)
         click.echo(
-            f"  {len(configuration.agents)} agents, {len(configuration.policies)} policies, "
-            f"{len(configuration.tools)} tools; policy {configuration.digest[:12]}; data {told['data']}",
+            f"  {checking.counted(configuration)}; policy {configuration.digest[:12]}; data {told['data']}",
             err=True,
         )
         for name in observing.free_agents(configuration, runtime.desk.clock.now()):
