@@ -18,7 +18,7 @@ from wharfinger.rules import cases
 from wharfinger.rules.cases import CaseResult
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.documents.problems import ConfigurationError, Problem, Severity, in_order
-from wharfinger.rules.lint import linting
+from wharfinger.rules.lint import keys, linting
 from wharfinger.rules.policies import observing
 
 
@@ -98,7 +98,10 @@ def check_files(
     results = cases.run(configuration) if run_cases else ()
     found = (*problems, *configuration.warnings, *observing.remarks(configuration, datetime.now(UTC)))
     checked = Checked(configuration, found, results)
-    return remarked(checked) if lint else checked
+    if not lint:
+        return checked
+    seen = remarked(checked)
+    return replace(seen, problems=in_order((*seen.problems, *keys.written(files))))
 
 
 def remarked(checked: Checked, approved: frozenset[str] = frozenset()) -> Checked:

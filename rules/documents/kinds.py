@@ -34,6 +34,7 @@ NOT_READ: Final = "W501"
 OPEN: Final = "W502"
 OBSERVES: Final = "W503"
 NOT_DECODED: Final = "W504"
+KEY: Final = "W505"
 UNUSED_CHANNEL: Final = "W601"
 UNREACHED: Final = "W602"
 CHANNEL_IN_REACH: Final = "W603"
@@ -121,6 +122,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     NOT_DECODED: Kind(
         "a tool whose answers pass unread",
         "In a coding that cannot be undone, secrets are not found: withhold such answers, or be sure.",
+    ),
+    KEY: Kind(
+        "a key in a file of configuration",
+        "Agents are kept from it by nothing but the file's place. Keep it where a credential is read from.",
     ),
     UNUSED_CHANNEL: Kind(
         "a channel that nobody is told by", "Name it in `approvals.notify`, or take it out."

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from wharfinger.authoring import checking
 from wharfinger.rules.documents.kinds import KINDS
+from wharfinger.rules.lint import keys
 
 BASE = {
     "wharfinger.yaml": "version: 1\n",
@@ -280,6 +281,19 @@ def test_tools_whose_answers_pass_unread():
     assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W5", tools__x=tool) == ["W504:2"]
     read = tool.replace("undecodable: pass", "reversible: true")
     assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W5", tools__x=read) == []
+
+
+def test_keys_in_files_and_none_of_them_repeated():
+    key = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    tool = (
+        f'tool: x\nrun: {{method: GET, url: "https://files.example.com/x", headers: {{X-Api-Key: {key}}}}}\n'
+    )
+    used = f"{USES_ALL}\ntools: [x, pay]"
+    assert remarks(used, codes="W505", tools__x=tool) == ["W505:2"]
+    assert remarks(used, codes="W505", tools__x=tool.replace(key, "v1")) == []
+    told = list(keys.written({"tools/x.yaml": tool.encode(), "agents.yaml": b"agents: {}\n"}))
+    assert [each.position.file for each in told] == ["tools/x.yaml"]
+    assert key not in str(told)
 
 
 def test_inputs_named_like_bounds():
