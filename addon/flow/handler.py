@@ -196,7 +196,7 @@ class ClientHandler(server.LiveConnectionHandler):
         if self._feeding:
             return
         self._feeding = True
-        since = time.perf_counter()
+        since = time.thread_time()
         out: dict[Connection, list[bytes]] = {}
         try:
             self.timeout_watchdog.register_activity()
@@ -215,7 +215,7 @@ class ClientHandler(server.LiveConnectionHandler):
             self._feeding = False
             for connection, parts in out.items():
                 self._write(connection, parts)
-            self.sessions.turns.spent(self._whose(), time.perf_counter() - since)
+            self.sessions.turns.spent(self._whose(), time.thread_time() - since)
 
     async def turn(self) -> None:
         """Return once it is the turn of the agent that speaks here."""

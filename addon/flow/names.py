@@ -68,12 +68,12 @@ class Names:
 
     def _ready(self) -> None:
         """Answer one question; where the agent has had its turn, no more until it has the next."""
-        since = time.perf_counter()
+        since = time.thread_time()
         with contextlib.suppress(OSError):  # one that is gone, or does not take the answer
             asked, notes, _, where = self._sock.recvmsg(_LARGEST, _NOTES)
             if (said := answer(asked)) is not None:
                 self._sock.sendmsg([said], notes, 0, where)
-        self._turns.spent(self._agent, time.perf_counter() - since)
+        self._turns.spent(self._agent, time.thread_time() - since)
         if left := self._turns.left(self._agent):
             self._loop.remove_reader(self._sock)
             self._rest = self._loop.call_later(left, self._listen)

@@ -3,14 +3,16 @@
 One event loop serves all agents, and what has come in for one of them is worked off at once. Each agent may
 use so much of the loop's time at once; beyond that what comes for it, from its own connections and from its
 upstreams, waits until it has been away from the loop for as long as it was on it. An agent that is alone
-waits for nobody, nor does it wait later for what it used then. Connections that have not said whose they are
-count as one agent, which waits for the others and for which nobody waits: in between they are its own, if it
-makes one for each request.
+waits for nobody, nor does it wait later for what it used then; nor does one while another has used more of
+late, so that whoever keeps the loop busy waits for those who do not. Connections that have not said whose
+they are count as one agent, which waits for the others and for which nobody waits: in between they are its
+own, if it makes one for each request.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,15 +22,25 @@ SHARE = 0.5
 BURST = 0.004
 """Seconds of it that an agent may use at once: about two requests, which others then wait for."""
 RECENT = 1.0
-"""Seconds for which an agent that had a turn counts as there."""
+"""Seconds for which an agent that had a turn counts as there, and in which what it used counts for less."""
+LOOK = 0.02
+"""Seconds after which an agent that waits looks again: another may have used more meanwhile."""
 
 
 @dataclass(slots=True)
 class _Account:
     until: float = 0.0
     """Up to when the agent has used its share: a time of the clock, and of the future beyond its burst."""
+    used: float = 0.0
+    """Seconds of late: what is RECENT old counts for a third."""
+    at: float = 0.0
+    """When that was."""
     queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Where those wait who are to have the next ones, in their order."""
+
+    def of_late(self, now: float) -> float:
+        """What it has used, as it counts now."""
+        return self.used * math.exp((self.at - now) / RECENT)
 
 
 class Turns:
@@ -46,9 +58,10 @@ class Turns:
         """… when that was, and when the latest of anybody else was."""
 
     def spent(self, agent: str, seconds: float) -> None:
-        """Note that so much of the loop's time was used for `agent` (empty where it is not known)."""
+        """Note that so much processor time was used for `agent` (empty where it is not known)."""
         now = self._clock()
         account = self._accounts.setdefault(agent, _Account())
+        account.used, account.at = account.of_late(now) + seconds, now
         account.until = max(account.until, now - BURST / SHARE) + seconds / SHARE
         if self._others_until(agent) <= now:
             account.until = min(account.until, now)  # else the next turn of another would make all of it due
@@ -65,18 +78,25 @@ class Turns:
             return
         async with account.queue:
             while (left := self.left(agent)) > 0:  # noqa: ASYNC110 - time is what is waited for
-                await asyncio.sleep(left)
+                await asyncio.sleep(min(left, LOOK))
 
     def left(self, agent: str) -> float:
         """Seconds until it may be the agent's turn, if no other has one meanwhile; 0 where it is."""
-        account = self._accounts.get(agent)
+        account, now = self._accounts.get(agent), self._clock()
         if account is None:
             return 0.0
-        return max(min(account.until, self._others_until(agent)) - self._clock(), 0.0)
+        left = min(account.until, self._others_until(agent)) - now
+        return left if left > 0 and not self._is_lighter(agent, account, now) else 0.0
 
     def idle(self) -> float:
         """Seconds since somebody had a turn."""
         return self._clock() - self._last_at
+
+    def _is_lighter(self, agent: str, account: _Account, now: float) -> bool:
+        """Whether another agent has used more of late."""
+        own, others = account.of_late(now), self._accounts.items()
+        present = (each for name, each in others if name and now - each.at < RECENT)
+        return agent != "" and any(each.of_late(now) > own for each in present)
 
     def _others_until(self, agent: str) -> float:
         """Up to when others than the agent count as there."""

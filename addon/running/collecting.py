@@ -18,7 +18,7 @@ DUE = 100
 """Rounds of the middle kind after which a whole one is due."""
 EVERY = 1.0
 """Seconds between two looks at whether it is."""
-QUIET = 0.1
+QUIET = 1.0
 """Seconds for which nobody has had a turn at the event loop, when nobody is taken to wait."""
 
 

@@ -34,7 +34,7 @@ from attacks import ATTACKS
 from ground import HOST, Ground, described, laid, status_of, tell
 
 CONNECTIONS = 4
-RATE = 100.0
+RATE = 40.0
 """Requests a second of the well-behaved agent, on all its connections."""
 GETTING_GOING = 2.0
 WANTED = 2.0

@@ -101,10 +101,31 @@ def test_each_has_others_of_its_own(turns: Turns, clock: Clock) -> None:
         turns.spent("two", 10.0)
     assert turns.left("one") == turns.left("two") == RECENT
     clock.now += RECENT / 2
-    turns.spent("two", 0.001)
+    turns.spent("one", 0.001)
+    assert (turns.left("one"), turns.left("two")) == (RECENT / 2, 0)
+    turns.spent("two", 0.002)
+    assert (turns.left("one"), turns.left("two")) == (0, RECENT)
+
+
+def test_whoever_has_used_less_of_late_does_not_wait(turns: Turns, clock: Clock) -> None:
+    """However much of the loop that is: where the machine is slow, a few requests are half of it."""
+    turns.spent("bot", 0.001)
+    for _ in range(50):
+        clock.now += 0.01
+        turns.spent("busy", 0.02)
+        turns.spent("bot", 0.01)
+        assert turns.left("bot") == 0
+        assert turns.left("busy") > 0
     clock.now += RECENT / 2
-    assert turns.left("one") == RECENT / 2
-    assert turns.left("two") == 0
+    turns.spent("bot", 1.0)
+    assert turns.left("bot") > 0, "now it has used more"
+    assert turns.left("busy") == 0
+
+
+def test_strangers_wait_however_little_they_have_used(turns: Turns) -> None:
+    turns.spent("agent", 1.0)
+    turns.spent("", BURST * 2)
+    assert turns.left("") > 0
 
 
 def test_those_that_have_not_said_who_they_are_share_one_turn(turns: Turns) -> None:
