@@ -98,18 +98,19 @@ def check_files(
     results = cases.run(configuration) if run_cases else ()
     found = (*problems, *configuration.warnings, *observing.remarks(configuration, datetime.now(UTC)))
     checked = Checked(configuration, found, results)
-    if not lint:
-        return checked
-    seen = remarked(checked)
-    return replace(seen, problems=in_order((*seen.problems, *keys.written(files))))
+    return remarked(checked, files) if lint else checked
 
 
-def remarked(checked: Checked, approved: frozenset[str] = frozenset()) -> Checked:
-    """With what deserves a look; `approved` are the digests of proposed tools that a person has approved."""
+def remarked(checked: Checked, files: Mapping[str, bytes], approved: frozenset[str] = frozenset()) -> Checked:
+    """With what deserves a look, in its files too.
+
+    `approved` are the digests of proposed tools that a person has approved.
+    """
     if checked.configuration is None:
         return checked
     seen = linting.remarks(checked.configuration, checked.cases, approved)
-    return replace(checked, problems=in_order((*checked.problems, *seen.problems)), unnamed=seen.unnamed)
+    problems = in_order((*checked.problems, *seen.problems, *keys.written(files)))
+    return replace(checked, problems=problems, unnamed=seen.unnamed)
 
 
 def _main() -> None:

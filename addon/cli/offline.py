@@ -53,7 +53,8 @@ def check_command(config: Path | None, form: str) -> None:
     found = find(config)
     checked = checking.check(found.snapshot)
     if checked.configuration is not None:
-        checked = checking.remarked(checked, _approved(found, checked.configuration))
+        approved = _approved(found, checked.configuration)
+        checked = checking.remarked(checked, found.snapshot.files, approved)
     if form == "json":
         print_json(
             {

@@ -105,6 +105,15 @@ def test_check_gives_codes(type_, configure):
     assert "::warning file=policies/idle.yaml,line=1,col=9,title=W302::no agent has" in github.out
 
 
+def test_check_remarks_on_a_key_in_a_file_and_does_not_repeat_it(type_, configure):
+    key = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
+    run = f'{{method: GET, url: "https://files.example.com/x", headers: {{X-Api-Key: {key}}}}}'
+    ran = type_("check", "--config", configure(tools__keyed=f"tool: keyed\nrun: {run}\n"))
+    assert (ran.code, ran.err.count("[W505]")) == (0, 1)
+    assert "tools/keyed.yaml:2:" in ran.err
+    assert key not in ran.err + ran.out
+
+
 def test_test_reports_coverage(type_, configure):
     policy = "policy: things\nallow: [{tool: get_thing}, {tool: create_thing}]\n"
     test = "tests:\n  - {agent: robot, call: get_thing, input: {id: t1}, expect: allow}\n"

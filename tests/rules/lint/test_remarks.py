@@ -353,11 +353,12 @@ def test_proposed_tools_that_a_rule_lets_out():
 def test_tools_that_a_person_has_approved_are_passed_over():
     things = BASE["tools/things.yaml"].replace("api: things", "api: things\n        approved: false")
     texts = {**BASE, "tools/things.yaml": things, "policies/main.yaml": f"policy: main\n{USES_ALL}\n"}
-    checked = checking.check_files({name: textwrap.dedent(text).encode() for name, text in texts.items()})
+    files = {name: textwrap.dedent(text).encode() for name, text in texts.items()}
+    checked = checking.check_files(files)
     every = {tool.digest: tool.name for tool in checked.configuration.tools}
 
     def waiting(approved):
-        found = checking.remarked(checked, frozenset(approved)).problems
+        found = checking.remarked(checked, files, frozenset(approved)).problems
         return [problem.message for problem in found if problem.code == "W203"]
 
     assert len(waiting(())) == 1
