@@ -53,7 +53,7 @@ class Tls:
         link = self._parts.sessions.link(start.context.client)
         if link is None or link.tunnel is None or not link.name_fits:
             return
-        who = link.session.who if link.session is not None else None
+        who = self._parts.who(link)
         agent, host = who.agent if who is not None else "", link.tunnel[0]
         if not self._authority.has(host.strip("[]")) and not self._minting.take(agent):
             self._parts.gate.reject_soon(_TOO_MANY, who)  # without a handshake, which the agent sees fail

@@ -50,8 +50,6 @@ class Turns:
         """`clock`: seconds that only go up."""
         self._clock = clock
         self._accounts: dict[str, _Account] = {}
-        self._last_at = 0.0
-        """When anybody had a turn."""
         self._latest = ""
         """Whose turn the latest was, of those that are known…"""
         self._latest_at = self._before_at = 0.0
@@ -65,7 +63,6 @@ class Turns:
         account.until = max(account.until, now - BURST / SHARE) + seconds / SHARE
         if self._others_until(agent) <= now:
             account.until = min(account.until, now)  # else the next turn of another would make all of it due
-        self._last_at = now
         if agent:
             if agent != self._latest:
                 self._latest, self._before_at = agent, self._latest_at
@@ -90,7 +87,7 @@ class Turns:
 
     def idle(self) -> float:
         """Seconds since somebody had a turn."""
-        return self._clock() - self._last_at
+        return self._clock() - max((each.at for each in self._accounts.values()), default=0.0)
 
     def _is_lighter(self, agent: str, account: _Account, now: float) -> bool:
         """Whether another agent has used more of late."""

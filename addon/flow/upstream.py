@@ -88,8 +88,8 @@ def sealed(permit: Permit, flow_request: http.Request, around: int = 0) -> Seale
     request = permit.request
     fields: list[tuple[bytes, bytes]] = [(b"Host", headers.host_value(request).encode("ascii"))]
     forward = pinned(permit.decision.forward, permit.decision.response)
-    if permit.part is not None:
-        forward = ranges.widened(forward, permit.part, around)
+    if (part := permit.part) is not None:
+        forward = ranges.widened(forward, part, around)
     for name, value in forward:
         raw = name.encode("latin-1")
         if permit.decision.response.returns is not None and raw.lower() == b"accept-encoding":

@@ -44,11 +44,6 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("wharfinger", "{message}", {"message": message, "hint": hint})
 
 
-def later(what: str) -> PydanticCustomError:
-    """The error for what the design has and this version does not enforce yet."""
-    return wrong(f"{what} is not supported yet", _LATER)
-
-
 class Written(BaseModel):
     """A mapping of a configuration file; frozen, without unknown keys, and aware of where it stands."""
 
