@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import settings
+from wharfinger.flow.turns import Loop
 
 settings.register_profile("shared", deadline=None)  # machines are shared: time is for the benches to judge
 settings.load_profile("shared")
@@ -247,6 +248,11 @@ class Origin:
         writer.write(b"0\r\n\r\n")
         await writer.drain()
         return True
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every test runs on the event loop that the proxy runs on."""
+    return {"turns": Loop}
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextvars import Context
 
 from wharfinger.audit.writer import Entry, Writer
 
@@ -43,14 +44,17 @@ class Intake:
             self._waiting = []
 
     def give_later(self, loop: asyncio.AbstractEventLoop, *, urgent: bool) -> None:
-        """Hand over in the next turn of `loop` if it is urgent, else when patience ends."""
+        """Hand over in the next turn of `loop` if it is urgent, else when patience ends.
+
+        In a context of its own: it is for all whose events wait, not for whoever came first.
+        """
         if self._soon == (loop, True) or (not urgent and self._soon == (loop, False)):
             return
         self._soon = (loop, urgent)
         if urgent:
-            loop.call_soon(self._due)
+            loop.call_soon(self._due, context=Context())
         else:
-            loop.call_later(PATIENCE, self._due)
+            loop.call_later(PATIENCE, self._due, context=Context())
 
     def _due(self) -> None:
         with self.lock:

@@ -13,6 +13,13 @@ from pathlib import Path
 import click
 from wharfinger.cli.common import WRONG, config_option, data_folder, fail, find, report
 
+SWITCH = 0.0001
+"""Seconds after which a thread that works lets another one have the interpreter, when that asks for it.
+
+A thread that waits begins to count anew with every call to the system that the working one makes, so with
+5 ms (as Python has it) the book's gets its turn by luck while the event loop is busy: after 20 ms or more.
+"""
+
 
 @click.command("up")
 @config_option
@@ -43,13 +50,16 @@ def up_command(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
+    from wharfinger.flow.turns import Loop
     from wharfinger.running.serving import serve
 
     data = data_folder(found, checked.configuration.settings.data)
+    sys.setswitchinterval(SWITCH)
     if with_parent:
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     code = asyncio.run(
-        serve(found.snapshot, checked.configuration, data, ready_file=ready_file, for_runs=for_runs)
+        serve(found.snapshot, checked.configuration, data, ready_file=ready_file, for_runs=for_runs),
+        loop_factory=Loop,
     )
     sys.exit(code)
 

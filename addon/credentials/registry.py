@@ -16,6 +16,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,7 +204,9 @@ class Credentials:
         """The one fetch of `name` that is under way."""
         flight = self._flights.get(name)
         if flight is None:
-            flight = self._flights[name] = asyncio.get_running_loop().create_task(self._refetch(name))
+            work, everybodys = self._refetch(name), Context()
+            flight = asyncio.get_running_loop().create_task(work, context=everybodys)
+            self._flights[name] = flight
             flight.add_done_callback(lambda _: self._flights.pop(name, None))
         return flight
 

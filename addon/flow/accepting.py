@@ -1,4 +1,4 @@
-"""Accepts connections on one socket, one in each pass of the event loop, when it is their turn.
+"""Accepts connections on one socket, one at a time, when it is their turn at the event loop.
 
 asyncio's own server accepts as many in one pass as there is room for in its backlog, whatever else waits: a
 flood of connections is then served before anybody's request. Here they wait with the kernel.
@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from wharfinger.flow.turns import Turns
+from wharfinger.flow import turns
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +19,6 @@ BACKLOG = 1024
 """Connections that the kernel keeps until they are accepted."""
 PAUSE = 1.0
 """Seconds without accepting where it failed: there may be nothing left to accept with."""
-COST = 0.0003
-"""Seconds of the event loop that a connection takes, from its beginning to its end, if it says nothing."""
 
 type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -28,13 +26,14 @@ type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[No
 class Accepting:
     """One listening socket, which is closed with it."""
 
-    def __init__(self, sock: socket.socket, serve: Serve, turns: Turns, agent: str) -> None:
+    def __init__(self, sock: socket.socket, serve: Serve, agent: str) -> None:
         """Begin at once. `agent`: whose all connections are; empty where they have to say it."""
         sock.setblocking(False)
         sock.listen(BACKLOG)
-        self._sock, self._serve, self._turns, self._agent = sock, serve, turns, agent
+        self._sock, self._serve, self._agent = sock, serve, agent
         self._opening: set[asyncio.Task[object]] = set()
-        self._work = asyncio.get_running_loop().create_task(self._accept())
+        context = turns.serving(agent)
+        self._work = asyncio.get_running_loop().create_task(self._accept(), context=context)
 
     def close(self) -> None:
         """Accept no more. What has been accepted goes on."""
@@ -45,7 +44,6 @@ class Accepting:
 
     async def _accept(self) -> None:
         while True:
-            await self._turns.wait(self._agent)
             try:
                 connection, _ = await asyncio.get_running_loop().sock_accept(self._sock)
             except ConnectionAbortedError:
@@ -55,12 +53,13 @@ class Accepting:
                 await asyncio.sleep(PAUSE)
             else:
                 self._open(connection)
-                self._turns.spent(self._agent, COST)
                 await asyncio.sleep(0)
 
     def _open(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), self._serve, loop=loop)
-        opening = loop.create_task(loop.connect_accepted_socket(lambda: protocol, connection))
+        opening = loop.create_task(
+            loop.connect_accepted_socket(lambda: protocol, connection), context=turns.serving(self._agent)
+        )
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)

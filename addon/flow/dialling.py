@@ -125,10 +125,10 @@ class Upstreams:
         del self._handler
 
     def _hearing(self, connection: Connection, reader: asyncio.StreamReader) -> asyncio.StreamReader:
-        """What an upstream is read by: as the agent takes it up, and in its turns."""
+        """What an upstream is read by: as the agent takes it up."""
         link = self._handler.sessions.link(self._handler.client)
         ears = () if link is None else (link.may_hear, link.ear(connection))
-        return cast(asyncio.StreamReader, Paced(reader, self._handler.turn, *ears))
+        return cast(asyncio.StreamReader, Paced(reader, *ears))
 
     async def _go_on(self, connection: Connection) -> None:
         try:

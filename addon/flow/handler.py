@@ -93,9 +93,8 @@ class ClientHandler(server.LiveConnectionHandler):
         link.identified = self.identified
         io = self.transports[self.client]
         writer = cast(asyncio.StreamWriter, io.writer)
-        io.reader = cast(
-            asyncio.StreamReader, Paced(cast(asyncio.StreamReader, io.reader), self.turn, link.may_read)
-        )
+        reader = cast(asyncio.StreamReader, io.reader)
+        io.reader = cast(asyncio.StreamReader, Paced(reader, link.may_read))
         self._later("deadlines", CHECK_EVERY, self._check_deadlines, link)
         try:
             await super().handle_client()
@@ -178,7 +177,13 @@ class ClientHandler(server.LiveConnectionHandler):
         yield from (io.handler for io in self.transports.values() if io.handler is not None)
 
     async def server_event(self, event: events.Event) -> None:
+        since = time.thread_time()
         self.feed(event)
+        if (
+            isinstance(event, events.DataReceived)
+            and (io := self.transports.get(event.connection)) is not None
+        ):
+            cast(Paced, io.reader).took(len(event.data), time.thread_time() - since)
 
     def feed(self, event: events.Event) -> None:
         """Process `event` and everything that follows from it at once."""
@@ -196,7 +201,6 @@ class ClientHandler(server.LiveConnectionHandler):
         if self._feeding:
             return
         self._feeding = True
-        since = time.thread_time()
         out: dict[Connection, list[bytes]] = {}
         try:
             self.timeout_watchdog.register_activity()
@@ -215,18 +219,6 @@ class ClientHandler(server.LiveConnectionHandler):
             self._feeding = False
             for connection, parts in out.items():
                 self._write(connection, parts)
-            self.sessions.turns.spent(self._whose(), time.thread_time() - since)
-
-    async def turn(self) -> None:
-        """Return once it is the turn of the agent that speaks here."""
-        await self.sessions.turns.wait(self._whose())
-
-    def _whose(self) -> str:
-        """The agent that speaks here; empty as long as nobody has said so."""
-        link = self.sessions.link(self.client)
-        if link is None or link.session is None:
-            return link.door.agent if link is not None and link.door is not None else ""
-        return link.session.who.agent
 
     def _step_inside(self) -> None:
         """Feed what runs inside a CONNECT directly, once the layers around it would only pass bytes on.
@@ -290,7 +282,6 @@ class ClientHandler(server.LiveConnectionHandler):
     async def _finish_hook(self, hook: commands.StartHook, rest: Awaitable[None]) -> None:
         with self.timeout_watchdog.disarm():
             await rest
-            await self.turn()  # one sync of the book may end the waiting of many requests at once
         self._cut_if_undecided(hook)
         if hook.blocking:
             self.feed(events.HookCompleted(hook, None))

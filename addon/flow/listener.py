@@ -24,7 +24,6 @@ from wharfinger.faults import Fault
 from wharfinger.flow.accepting import Accepting
 from wharfinger.flow.handler import ClientHandler
 from wharfinger.flow.names import Names
-from wharfinger.flow.turns import Turns
 from wharfinger.flow.ways import Reverse, Transparent, Way
 from wharfinger.isolation import attaching
 from wharfinger.isolation.attaching import Hello
@@ -52,7 +51,6 @@ class Listener(proxyserver.Proxyserver):
         make: MakeHandler,
         options: moptions.Options,
         most: int,
-        turns: Turns,
         *,
         doors: Doors = MappingProxyType({}),
     ) -> None:
@@ -62,7 +60,6 @@ class Listener(proxyserver.Proxyserver):
         self._make = make
         self._options = options
         self._most = most
-        self._turns = turns
         self._servers: list[Accepting] = []
         self._mode = mode_specs.ProxyMode.parse("regular")
         self._open: dict[ClientHandler, asyncio.Task[None]] = {}
@@ -77,20 +74,20 @@ class Listener(proxyserver.Proxyserver):
 
     async def setup_servers(self) -> bool:
         """Start to accept."""
-        self._servers.append(Accepting(self._socket, self._serve, self._turns, ""))
+        self._servers.append(Accepting(self._socket, self._serve, ""))
         for sock, way in self._apis.items():
             serve = functools.partial(self._serve, way=way)
-            self._servers.append(Accepting(sock, serve, self._turns, ""))
+            self._servers.append(Accepting(sock, serve, ""))
         return True
 
     async def open_door(self, sock: socket.socket, door: Hello, entrance: str = attaching.PROXY) -> None:
         """Accept on a socket of an isolated run, whose connections are all its own. Raises `Fault`."""
         opened = self._doors.setdefault(door.run, [])
         if entrance == attaching.NAMES:
-            opened.append(Names(sock, door.agent, self._turns))
+            opened.append(Names(sock, door.agent))
         else:
             serve = functools.partial(self._serve, door=door, way=self._way(sock, entrance))
-            opened.append(Accepting(sock, serve, self._turns, door.agent))
+            opened.append(Accepting(sock, serve, door.agent))
 
     def _way(self, sock: socket.socket, entrance: str) -> Way:
         """How what comes in at an entrance of a run comes."""

@@ -99,7 +99,6 @@ class ProxyMaster(master.Master):
             self._handler,
             self.options,
             parts.limits.connections,
-            parts.sessions.turns,
             doors=edge.doors,
         )
         self.dialer = edge.dialer

@@ -11,12 +11,11 @@ import contextlib
 import ipaddress
 import socket
 import struct
-import time
 from typing import Final
 
 from mitmproxy import dns
 from mitmproxy.net.dns import classes, op_codes, response_codes, types
-from wharfinger.flow.turns import Turns
+from wharfinger.flow import turns
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 
@@ -54,35 +53,23 @@ def _answered(message: dns.DNSMessage, question: dns.Question) -> dns.DNSMessage
 
 
 class Names:
-    """Answers on one socket, which is one agent's, in that agent's turns."""
+    """Answers on one socket, which is one agent's, in that agent's turns at the event loop."""
 
-    def __init__(self, sock: socket.socket, agent: str, turns: Turns) -> None:
+    def __init__(self, sock: socket.socket, agent: str) -> None:
         """`sock` is closed by `close`."""
-        self._sock, self._agent, self._turns = sock, agent, turns
-        self._loop = asyncio.get_running_loop()
-        self._rest: asyncio.TimerHandle | None = None
-        self._listen()
-
-    def _listen(self) -> None:
-        self._loop.add_reader(self._sock, self._ready)
+        self._sock, self._loop = sock, asyncio.get_running_loop()
+        turns.serving(agent).run(self._loop.add_reader, sock, self._ready)
 
     def _ready(self) -> None:
-        """Answer one question; where the agent has had its turn, no more until it has the next."""
-        since = time.thread_time()
+        """Answer one question."""
         with contextlib.suppress(OSError):  # one that is gone, or does not take the answer
             asked, notes, _, where = self._sock.recvmsg(_LARGEST, _NOTES)
             if (said := answer(asked)) is not None:
                 self._sock.sendmsg([said], notes, 0, where)
-        self._turns.spent(self._agent, time.thread_time() - since)
-        if left := self._turns.left(self._agent):
-            self._loop.remove_reader(self._sock)
-            self._rest = self._loop.call_later(left, self._listen)
 
     def close(self) -> None:
         """Answer nothing more, from now on; a second time is none too many."""
         if self._sock.fileno() < 0:
             return
-        if self._rest is not None:
-            self._rest.cancel()
         self._loop.remove_reader(self._sock)
         self._sock.close()

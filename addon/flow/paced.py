@@ -1,19 +1,23 @@
-"""A reader that waits until what it reads can be taken up, and until it is its agent's turn."""
+"""A reader that waits until what it reads can be taken up, and reads no more than soon worked off."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+
+STEP = 0.001
+"""Seconds of processor time that one piece is to take at most: then others have their turn."""
+FIRST, LEAST = 4096, 1024
+"""Bytes that are read at once at first; and however long they take, for a body may grow a thousandfold."""
 
 
 class Paced:
     """Takes the place of a stream's reader in mitmproxy's connection handler, which calls only `read`."""
 
-    def __init__(
-        self, reader: asyncio.StreamReader, turn: Callable[[], Awaitable[None]], *allowed: asyncio.Event
-    ) -> None:
-        """`turn` returns once it may be worked on; nothing is read while one of `allowed` is not set."""
-        self.reader, self._turn, self._allowed = reader, turn, allowed
+    def __init__(self, reader: asyncio.StreamReader, *allowed: asyncio.Event) -> None:
+        """Nothing is read while one of `allowed` is not set."""
+        self.reader, self._allowed = reader, allowed
+        self._most = FIRST
+        self._taken = 0.0
 
     def waits(self) -> bool:
         """Whether somebody waits here for something to come, and nothing has come."""
@@ -24,6 +28,17 @@ class Paced:
         for allowed in self._allowed:
             if not allowed.is_set():
                 await allowed.wait()
-        data = await self.reader.read(size)
-        await self._turn()
-        return data
+        if self._taken >= STEP:
+            await asyncio.sleep(0)  # what is there already would be read without a turn for anybody else
+            self._taken = 0.0
+        return await self.reader.read(min(size, self._most))
+
+    def took(self, size: int, seconds: float) -> None:
+        """Note how long it took to work off what was read last: more is read at once next time, or less."""
+        self._taken += seconds
+        if size < self._most:
+            return  # it was not the size that made it long
+        if seconds > STEP:
+            self._most = max(LEAST, int(size * STEP / seconds))
+        else:
+            self._most *= 2

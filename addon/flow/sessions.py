@@ -17,9 +17,9 @@ from mitmproxy.connection import Client, Connection
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Admission, Ending, Permit, Session
+from wharfinger.flow import turns
 from wharfinger.flow.held import Held
 from wharfinger.flow.kept import Kept
-from wharfinger.flow.turns import Turns
 from wharfinger.flow.ways import Way
 from wharfinger.isolation.attaching import Hello
 from wharfinger.rules.protocols.speech import Opening
@@ -149,6 +149,7 @@ class Link:
     def identify(self, session: Session) -> None:
         """Note who speaks."""
         self.session = session
+        turns.known(session.who.agent)
         self.identified()
 
     def await_rest(self, *, part: bool) -> None:
@@ -172,7 +173,6 @@ class Sessions:
         """`held`: how much of bodies may be held; without it there is no end to that but one body's own."""
         self._finish = finish
         self.held = held
-        self.turns = Turns()
         self.kept = Kept()
         self._links: dict[str, Link] = {}
         self._routes: WeakKeyDictionary[Connection, Route] = WeakKeyDictionary()

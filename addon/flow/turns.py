@@ -1,100 +1,202 @@
-"""Turns at the event loop: no agent has more than half of its time while others want any.
+"""An event loop that runs next what is ready for whoever has kept it busy least.
 
-One event loop serves all agents, and what has come in for one of them is worked off at once. Each agent may
-use so much of the loop's time at once; beyond that what comes for it, from its own connections and from its
-upstreams, waits until it has been away from the loop for as long as it was on it. An agent that is alone
-waits for nobody, nor does it wait later for what it used then; nor does one while another has used more of
-late, so that whoever keeps the loop busy waits for those who do not. Connections that have not said whose
-they are count as one agent, which waits for the others and for which nobody waits: in between they are its
-own, if it makes one for each request.
+One event loop serves all agents. asyncio runs what is ready in the order in which it became so, and where one
+agent keeps it busy everybody else waits in line behind that one's work. Here each callback belongs, by its
+context (PEP 567), to whoever's connection it serves, and what is ready for one agent is a line of its own.
+Each step is charged to its line in processor time, and the line that has been charged least since it was last
+empty goes first. So one that wants little waits for the step under way and no more, of several that want
+much each has an equal part, and nobody waits while there is nothing else to do.
+
+That is start-time fair queueing (Goyal, Vin, Cheng, 1996), but that a line begins CREDIT before the others.
+
+What belongs to nobody's connection (the book, the control socket, tests of itself) goes before all lines.
+Connections that have not said whose they are share one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
+import contextvars
+import heapq
+import itertools
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-SHARE = 0.5
-"""Of the loop's time, for one agent while there are others."""
-BURST = 0.004
-"""Seconds of it that an agent may use at once: about two requests, which others then wait for."""
-RECENT = 1.0
-"""Seconds for which an agent that had a turn counts as there, and in which what it used counts for less."""
-LOOK = 0.02
-"""Seconds after which an agent that waits looks again: another may have used more meanwhile."""
+CREDIT = 0.05
+"""Seconds of processor time by which a line that was empty goes before those that were not."""
+PASS = 0.001
+"""Seconds of processor time after which the loop looks at what else has become ready."""
+MOST = 64
+"""Callbacks after which it does so at the latest."""
 
 
-@dataclass(slots=True)
-class _Account:
-    until: float = 0.0
-    """Up to when the agent has used its share: a time of the clock, and of the future beyond its burst."""
-    used: float = 0.0
-    """Seconds of late: what is RECENT old counts for a third."""
-    at: float = 0.0
-    """When that was."""
-    queue: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Where those wait who are to have the next ones, in their order."""
+@dataclass(slots=True, eq=False)
+class Whose:
+    """Whose a connection is, as all know that serve it."""
 
-    def of_late(self, now: float) -> float:
-        """What it has used, as it counts now."""
-        return self.used * math.exp((self.at - now) / RECENT)
+    agent: str
+    """Empty as long as it has not been said."""
+
+
+_whose: contextvars.ContextVar[Whose] = contextvars.ContextVar("whose")
+
+
+def serving(agent: str) -> contextvars.Context:
+    """A context for what serves one connection of `agent` (empty where it has to say so)."""
+    context = contextvars.Context()
+    context.run(_whose.set, Whose(agent))
+    return context
+
+
+def known(agent: str) -> None:
+    """Note that the connection that is served here is the agent's."""
+    if (whose := _whose.get(None)) is not None:
+        whose.agent = agent
+
+
+def idle() -> float:
+    """Seconds since the running loop last did something for an agent; 0 where it does not keep count."""
+    loop = asyncio.get_running_loop()
+    return loop.turns.idle() if isinstance(loop, Loop) else 0.0
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """What is ready for one agent, in its order."""
+
+    agent: str
+    charged: float
+    """Seconds of processor time, counted on from where the line began."""
+    ready: collections.deque[asyncio.Handle] = field(default_factory=collections.deque)
 
 
 class Turns:
-    """Of one event loop; used from there only."""
+    """Takes the place of the queue of a loop's ready callbacks, of which asyncio uses these methods only.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds that only go up."""
-        self._clock = clock
-        self._accounts: dict[str, _Account] = {}
-        self._latest = ""
-        """Whose turn the latest was, of those that are known…"""
-        self._latest_at = self._before_at = 0.0
-        """… when that was, and when the latest of anybody else was."""
+    `append` may be called in any thread, everything else in the loop's.
+    """
 
-    def spent(self, agent: str, seconds: float) -> None:
-        """Note that so much processor time was used for `agent` (empty where it is not known)."""
-        now = self._clock()
-        account = self._accounts.setdefault(agent, _Account())
-        account.used, account.at = account.of_late(now) + seconds, now
-        account.until = max(account.until, now - BURST / SHARE) + seconds / SHARE
-        if self._others_until(agent) <= now:
-            account.until = min(account.until, now)  # else the next turn of another would make all of it due
-        if agent:
-            if agent != self._latest:
-                self._latest, self._before_at = agent, self._latest_at
-            self._latest_at = now
+    def __init__(
+        self,
+        nothing: asyncio.Handle,
+        used: Callable[[], float] = time.thread_time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`nothing`: a cancelled callback; `used`: seconds that the thread has worked; `clock`: steady."""
+        self._nothing, self._used, self._clock = nothing, used, clock
+        self._came: collections.deque[asyncio.Handle] = collections.deque()
+        self.append = self._came.append
+        self._shared: collections.deque[asyncio.Handle] = collections.deque()
+        self._lines: dict[str, _Line] = {}
+        """Those in which something is ready, and the one whose turn it is."""
+        self._heap: list[tuple[float, int, _Line]] = []
+        """The same without the latter, by what they have been charged, and then in turn."""
+        self._number = itertools.count()
+        self._count = 0
+        self._there: set[int] = set()
+        """Those of readers and writers come again with each look, also while they still wait."""
+        self._furthest = 0.0
+        """What the line had been charged that had most of all whose turn it was."""
+        self._now: _Line | None = None
+        """Whose turn it is…"""
+        self._since = 0.0
+        """… since when, in processor time, …"""
+        self._until = math.inf
+        """… and when the pass is over; not set before its first turn."""
+        self._first = 0
+        """How much of what is nobody's goes before all lines in this pass, …"""
+        self._some = False
+        """… and whether there was a turn of one: one there is, so that none is kept waiting for ever."""
+        self._busy = clock()
 
-    async def wait(self, agent: str) -> None:
-        """Return once it is the agent's turn; those who wait for it go on in their order."""
-        account = self._accounts.setdefault(agent, _Account())
-        if not account.queue.locked() and self.left(agent) == 0:
-            return
-        async with account.queue:
-            while (left := self.left(agent)) > 0:  # noqa: ASYNC110 - time is what is waited for
-                await asyncio.sleep(min(left, LOOK))
+    def __len__(self) -> int:
+        """How many to run at most before the loop looks for more: a pass begins."""
+        self._charge()
+        self._sort()
+        self._until, self._some = math.inf, False
+        self._first = min(len(self._shared), MOST // 2)
+        return min(self._count, MOST)
 
-    def left(self, agent: str) -> float:
-        """Seconds until it may be the agent's turn, if no other has one meanwhile; 0 where it is."""
-        account, now = self._accounts.get(agent), self._clock()
-        if account is None:
-            return 0.0
-        left = min(account.until, self._others_until(agent)) - now
-        return left if left > 0 and not self._is_lighter(agent, account, now) else 0.0
+    def popleft(self) -> asyncio.Handle:
+        """What is to run next: nothing, where the pass is over."""
+        self._charge()
+        self._sort()
+        if self._until == math.inf:
+            self._until = self._since + PASS
+        over = self._since >= self._until
+        if self._first or (self._shared and not self._heap and not over):
+            self._first = max(self._first - 1, 0)
+            return self._taken(self._shared)
+        if not self._heap or (over and self._some):
+            return self._nothing
+        _, _, self._now = heapq.heappop(self._heap)
+        self._furthest = max(self._furthest, self._now.charged)
+        self._some = True
+        return self._taken(self._now.ready)
+
+    def clear(self) -> None:
+        """Forget all: the loop is being closed."""
+        for each in (self._came, self._shared, self._lines, self._heap, self._there):
+            each.clear()
+        self._now, self._count, self._first = None, 0, 0
 
     def idle(self) -> float:
-        """Seconds since somebody had a turn."""
-        return self._clock() - max((each.at for each in self._accounts.values()), default=0.0)
+        """Seconds since something was last done for an agent."""
+        return self._clock() - self._busy
 
-    def _is_lighter(self, agent: str, account: _Account, now: float) -> bool:
-        """Whether another agent has used more of late."""
-        own, others = account.of_late(now), self._accounts.items()
-        present = (each for name, each in others if name and now - each.at < RECENT)
-        return agent != "" and any(each.of_late(now) > own for each in present)
+    def _charge(self) -> None:
+        """End the turn under way."""
+        now, line = self._used(), self._now
+        if line is not None:
+            self._now, self._busy = None, self._clock()
+            line.charged += now - self._since
+            if line.ready:
+                self._list(line)
+            else:
+                del self._lines[line.agent]
+        self._since = now
 
-    def _others_until(self, agent: str) -> float:
-        """Up to when others than the agent count as there."""
-        return (self._before_at if agent == self._latest else self._latest_at) + RECENT
+    def _sort(self) -> None:
+        """Have each of those that came wait in its line."""
+        while self._came:
+            handle = self._came.popleft()
+            if id(handle) in self._there:
+                continue
+            self._there.add(id(handle))
+            self._count += 1
+            whose = handle.get_context().get(_whose)
+            if whose is None:
+                self._shared.append(handle)
+            elif (line := self._lines.get(whose.agent)) is not None:
+                line.ready.append(handle)
+            else:
+                line = self._lines[whose.agent] = _Line(whose.agent, self._furthest - CREDIT)
+                line.ready.append(handle)
+                self._list(line)
+
+    def _list(self, line: _Line) -> None:
+        heapq.heappush(self._heap, (line.charged, next(self._number), line))
+
+    def _taken(self, ready: collections.deque[asyncio.Handle]) -> asyncio.Handle:
+        handle = ready.popleft()
+        self._count -= 1
+        self._there.discard(id(handle))
+        return handle
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """asyncio's own, but for the order in which it runs what is ready."""
+
+    def __init__(self) -> None:
+        """Raises `RuntimeError` with a Python whose loop is built otherwise."""
+        super().__init__()
+        if type(getattr(self, "_ready", None)) is not collections.deque:
+            self.close()
+            raise RuntimeError("this Python's event loop cannot be told what to run next")
+        nothing = asyncio.Handle(int, (), self)
+        nothing.cancel()
+        self.turns = Turns(nothing)
+        self._ready = self.turns

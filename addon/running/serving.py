@@ -29,6 +29,7 @@ from wharfinger.credentials import issued
 from wharfinger.credentials.keeper import Keeper
 from wharfinger.deciding.permits import Session
 from wharfinger.faults import Fault
+from wharfinger.flow import turns
 from wharfinger.isolation.choice import ISOLATED
 from wharfinger.keeping import agents, people, private
 from wharfinger.rules.configuration import Configuration
@@ -84,7 +85,7 @@ class Serving:
             await _first(ready, serving)
             await self._selftest.begin()
             runtime.tasks.start(self._selftest.watch(), name="self-test")
-            runtime.tasks.start(collecting.when_quiet(runtime.sessions.turns.idle), name="collector")
+            runtime.tasks.start(collecting.when_quiet(turns.idle), name="collector")
             await control.start()
             await doors.start()
             settings = runtime.live.configuration.settings

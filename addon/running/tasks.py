@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ class Tasks:
         return len(self._running)
 
     def start[T](self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-        """Run `work` in the running loop; `name` is what the log calls it."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        """Run `work` in the running loop, for nobody in particular; `name` is what the log calls it."""
+        task = asyncio.get_running_loop().create_task(work, name=name, context=Context())
         self._running.add(task)
         task.add_done_callback(self._ended)
         return task

@@ -196,7 +196,7 @@ def main(name: str, given: str) -> None:
     """Attack until killed."""
     about = json.loads(given)
     target = Target((about["address"][0], about["address"][1]), about["login"], about["host"])
-    os.nice(5)
+    os.nice(19)
     threading.stack_size(256 * 1024)
     at_a_time, work = ATTACKS[name]
     for number in range(at_a_time):

@@ -5,21 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from wharfinger.flow import accepting
+from wharfinger.flow import accepting, turns
 from wharfinger.flow.accepting import Accepting
-from wharfinger.flow.turns import Turns
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Served:
@@ -38,9 +31,9 @@ class Served:
 
 
 @asynccontextmanager
-async def accept(turns: Turns, agent: str = "") -> AsyncIterator[tuple[Served, tuple[str, int], Accepting]]:
+async def accept(agent: str = "") -> AsyncIterator[tuple[Served, tuple[str, int], Accepting]]:
     sock, served = socket.create_server(("127.0.0.1", 0)), Served()
-    taking = Accepting(sock, served, turns, agent)
+    taking = Accepting(sock, served, agent)
     address = sock.getsockname()
     try:
         yield served, address, taking
@@ -56,7 +49,7 @@ def connect(address: tuple[str, int], count: int) -> list[socket.socket]:
 
 
 async def test_what_waits_is_accepted_in_as_many_passes() -> None:
-    async with accept(Turns(Clock())) as (served, address, _):
+    async with accept() as (served, address, _):
         callers, most = connect(address, 20), 0
         async with asyncio.timeout(10):
             while (before := len(served.writers)) < 20:
@@ -67,36 +60,46 @@ async def test_what_waits_is_accepted_in_as_many_passes() -> None:
             caller.close()
 
 
-async def test_a_flood_of_strangers_waits_with_the_kernel_while_an_agent_is_there() -> None:
-    clock = Clock()
-    turns = Turns(clock)
-    async with accept(turns) as (served, address, _):
-        turns.spent("agent", 0.001)
-        turns.spent("", 10.0)
-        callers = connect(address, 3)
-        await asyncio.sleep(0.05)
-        assert served.writers == []
-        clock.now += 2.0  # nobody else is there any more
-    async with accept(turns) as (served, address, _):
-        again = connect(address, 3)
-        await served.are(3)
-        for caller in (*callers, *again):
-            caller.close()
+async def test_a_flood_of_strangers_waits_with_the_kernel_while_an_agent_has_something_to_do() -> None:
+    loop = asyncio.get_running_loop()
 
+    async def work() -> int:
+        for _ in range(50):
+            until = time.thread_time() + turns.PASS
+            while time.thread_time() < until:
+                pass
+            await asyncio.sleep(0)
+        return len(served.writers)
 
-async def test_each_connection_is_counted_as_that_of_whoever_may_come() -> None:
-    turns = Turns(Clock())
-    async with accept(turns, "bot") as (served, address, _):
-        turns.spent("other", 0.001)
-        callers = connect(address, 2)
-        await served.are(2)
-        assert turns._accounts["bot"].until > 0
+    async with accept() as (served, address, _):
+        callers = connect(address, 100)
+        seen = await loop.create_task(work(), context=turns.serving("bot"))
+        assert seen < 100, "fifty turns of the agent's are not after a hundred of theirs"
+        await served.are(100)
         for caller in callers:
             caller.close()
 
 
+async def test_each_connection_is_served_as_one_of_whoever_may_come() -> None:
+    agents = list[str]()
+
+    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        agents.append(turns._whose.get().agent)
+        turns.known("known")
+        writer.close()
+
+    for agent in ("bot", ""):
+        sock = socket.create_server(("127.0.0.1", 0))
+        taking = Accepting(sock, serve, agent)
+        for caller in connect(sock.getsockname(), 2):
+            await asyncio.get_running_loop().run_in_executor(None, caller.recv, 1)
+            caller.close()
+        taking.close()
+    assert agents == ["bot", "bot", "", ""], "what one says of itself is not said of the next"
+
+
 async def test_once_closed_nobody_is_let_in() -> None:
-    async with accept(Turns(Clock())) as (served, address, taking):
+    async with accept() as (served, address, taking):
         (caller,) = connect(address, 1)
         await served.are(1)
         taking.close()
@@ -121,7 +124,7 @@ async def test_a_connection_that_cannot_be_accepted_ends_nothing(
 
     monkeypatch.setattr(accepting, "PAUSE", 0.01)
     monkeypatch.setattr(loop, "sock_accept", sock_accept)
-    async with accept(Turns(Clock())) as (served, address, _):
+    async with accept() as (served, address, _):
         (caller,) = connect(address, 1)
         await served.are(1)
         assert len(caplog.records) == (2 if error == errno.EMFILE else 0)

@@ -11,9 +11,8 @@ from collections.abc import AsyncIterator
 import pytest
 from mitmproxy import dns
 from mitmproxy.net.dns import response_codes, types
-from wharfinger.flow import names
+from wharfinger.flow import names, turns
 from wharfinger.flow.names import ADDRESS, Names, answer
-from wharfinger.flow.turns import Turns
 
 
 def question(name: str = "api.example.com", kind: int = types.A, flags: int = 0x100) -> bytes:
@@ -96,8 +95,7 @@ async def asked() -> AsyncIterator[tuple[socket.socket, Names]]:
     here = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     here.connect(("127.0.0.9", there.getsockname()[1]))
     here.setblocking(False)
-    turns = Turns()
-    opened = Names(there, "bot", turns)
+    opened = Names(there, "bot")
     yield here, opened
     opened.close()
     here.close()
@@ -113,19 +111,20 @@ async def test_it_answers_from_the_address_that_was_asked(asked: tuple[socket.so
     assert len(read(said).answers) == 1
 
 
-async def test_an_agent_that_has_had_its_turn_waits_for_the_next(
+async def test_it_answers_in_the_agents_turns(
     asked: tuple[socket.socket, Names], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, opened = asked
-    waits = [0.02, 0.0]
-    monkeypatch.setattr(opened._turns, "left", lambda _agent: waits.pop(0) if waits else 0.0)
-    listened: list[str] = []
-    monkeypatch.setattr(opened, "_listen", lambda: (listened.append("again"), names.Names._listen(opened)))
-    loop = asyncio.get_running_loop()
-    for _ in range(2):
-        here.send(question())
-        await asyncio.wait_for(loop.sock_recv(here, 512), 10)
-    assert listened == ["again"]
+    here, _ = asked
+    whose, answer = list[str](), names.answer
+
+    def answering(message: bytes) -> bytes | None:
+        whose.append(turns._whose.get().agent)
+        return answer(message)
+
+    monkeypatch.setattr(names, "answer", answering)
+    here.send(question())
+    await asyncio.wait_for(asyncio.get_running_loop().sock_recv(here, 512), 10)
+    assert whose == ["bot"]
 
 
 async def test_once_closed_it_says_nothing(asked: tuple[socket.socket, Names]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from wharfinger.deciding.gate import Gate
 from wharfinger.deciding.live import ASIDE, LARGE_BODY
-from wharfinger.flow import dial, held
+from wharfinger.flow import dial, held, turns
 from wharfinger.flow.held import Held
 from wharfinger.flow.shares import Shares
 from wharfinger.running.wiring import THREADS
@@ -186,30 +186,20 @@ async def test_a_flood_of_what_is_allowed_is_refused_and_told_of_in_counts(proxy
 
 
 @pytest.mark.parametrize("suspended", [False, True], ids=["goes on", "suspended meanwhile"])
-async def test_what_the_book_has_let_go_waits_for_its_turn_and_is_checked_after_it(
+async def test_what_waits_for_its_turn_when_the_book_is_synced_is_checked_after_it(
     proxy: Any, origin: Any, monkeypatch: pytest.MonkeyPatch, *, suspended: bool
 ) -> None:
-    """One sync of the book ends the waiting of many requests at once; each still has its turn."""
-    turns, admitted, turn = proxy.runtime.sessions.turns, [0], asyncio.Event()
-    admit, wait = Gate.admit, turns.wait
+    admitted, turn, admit = asyncio.Event(), asyncio.Event(), Gate.admit
 
     async def admitting(gate: Gate, *given: Any) -> Any:
         answer = await admit(gate, *given)
-        admitted[0] += 1
+        admitted.set()
+        await turn.wait()
         return answer
 
-    async def waiting(agent: str) -> None:
-        if admitted[0] and agent == "bot":
-            await turn.wait()
-        await wait(agent)
-
     monkeypatch.setattr(Gate, "admit", admitting)
-    monkeypatch.setattr(turns, "wait", waiting)
     asking = asyncio.get_running_loop().create_task(proxy.request("GET", "/items/1"))
-    async with asyncio.timeout(10):
-        while not admitted[0]:
-            await asyncio.sleep(0.01)
-    await asyncio.sleep(0.2)
+    await asyncio.wait_for(admitted.wait(), 10)
     assert origin.bytes_received == 0, "not even dialled"
     if suspended:
         await command(proxy, "agents.suspend", agent="bot", reason="odd")
@@ -217,6 +207,25 @@ async def test_what_the_book_has_let_go_waits_for_its_turn_and_is_checked_after_
     answered = await asking
     assert answered.status == (403 if suspended else 200)
     assert bool(origin.requests) is not suspended
+
+
+async def test_a_request_is_served_in_its_agents_turns_from_first_to_last(
+    proxy: Any, origin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps but those of what serves everybody: the book's, and the store's."""
+    loop = asyncio.get_running_loop()
+    lines, taken = list[str](), turns.Turns._list
+
+    def listed(self: turns.Turns, line: Any) -> None:
+        lines.append(line.agent)
+        taken(self, line)
+
+    monkeypatch.setattr(turns.Turns, "_list", listed)
+    assert isinstance(loop, turns.Loop)
+    assert (await proxy.request("GET", "/items/1")).status == 200
+    assert set(lines) == {"", "bot"}
+    assert lines.index("bot") < len(lines) // 2, "only until it has said who it is"
+    assert "" not in lines[lines.index("bot") :]
 
 
 # Connections.

@@ -57,7 +57,7 @@ async def enter(proxy: Any) -> AsyncIterator[Enter]:
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)
         serve = functools.partial(listener._serve, door=hello, way=Transparent(port))
-        opened.append(Accepting(sock, serve, listener._turns, "bot"))
+        opened.append(Accepting(sock, serve, "bot"))
         reader, writer = await asyncio.open_connection(*sock.getsockname())
         proxy._writers.append(writer)
         return Inside(proxy, reader, writer)
@@ -232,7 +232,7 @@ async def test_a_request_whose_host_no_hook_has_read_goes_nowhere(
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)
         serve = functools.partial(listener._serve, door=Hello(RUN, "bot", token(proxy)), way=Transparent(80))
-        listener._doors[RUN] = [Accepting(sock, serve, listener._turns, "bot")]
+        listener._doors[RUN] = [Accepting(sock, serve, "bot")]
         reader, writer = await asyncio.open_connection(*sock.getsockname())
         inside = Inside(proxy, reader, writer)
         answered = await inside.send(b"GET /x HTTP/1.1\r\nHost: plain.example.com\r\n\r\n")
