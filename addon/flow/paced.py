@@ -29,8 +29,9 @@ class Paced:
             if not allowed.is_set():
                 await allowed.wait()
         if self._taken >= STEP:
-            await asyncio.sleep(0)  # what is there already would be read without a turn for anybody else
             self._taken = 0.0
+            if self.reader._buffer:  # type: ignore[attr-defined] # it would be read at once, again and again
+                await asyncio.sleep(0)
         return await self.reader.read(min(size, self._most))
 
     def took(self, size: int, seconds: float) -> None:

@@ -446,9 +446,15 @@ def kernel_switches() -> object:
 @way
 def secrets_of_the_kernel() -> object:
     for name in ("kcore", "kmsg", "keys", "timer_list"):
-        with contextlib.suppress(OSError), Path("/proc", name).open("rb") as file:
-            if file.read(1):
+        with contextlib.suppress(OSError):
+            file = os.open(f"/proc/{name}", os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                if os.read(file, 1):
+                    return name
+            except BlockingIOError:  # it would be told, were there anything new
                 return name
+            finally:
+                os.close(file)
     return False
 
 
