@@ -1,8 +1,8 @@
-"""When the collector of garbage looks at what: a few new objects often, everything only when nobody waits.
+"""When the collector of garbage looks at what: everything when nobody waits, and else as seldom as can be.
 
 What serves a request is freed with it, by reference counts, so that the collector finds next to nothing; but
-its rounds stop the event loop for as long as there are objects to look at. With 1,000 tools a whole round
-takes 0.1 s, and with hundreds of open connections 0.3 s of what is left.
+its rounds stop the event loop for as long as there are objects to look at: 0.1 s for all with 1,000 tools,
+and as long for the new ones alone while connections come and go by the hundred.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import gc
 from collections.abc import Callable
 from typing import Final
 
-THRESHOLDS: Final = (500, 10_000, 10_000)
-"""New objects, and rounds, between two rounds of the collector: of itself it looks at new ones only.
+THRESHOLDS: Final = (200_000, 10, 10_000)
+"""Objects more than at the last round (some 20 MB) that make one by themselves, and such rounds.
 
-With hundreds of connections being opened, what survived that is tens of thousands of objects, and 30 ms.
+That is more than as many connections as there may be consist of, so it takes something that is not freed.
 """
-DUE = 100
-"""Rounds of the smallest kind after which a whole one is due."""
+DUE = 2_000
+"""Objects more after which a whole round is due."""
 EVERY = 1.0
 """Seconds between two looks at whether it is."""
 QUIET = 1.0
@@ -37,5 +37,6 @@ async def when_quiet(idle: Callable[[], float]) -> None:
     """Make whole rounds for ever, when one is due and nobody waits. `idle`: seconds since the last turn."""
     while True:
         await asyncio.sleep(EVERY)
-        if gc.get_count()[1] >= DUE and idle() >= QUIET:
+        more, rounds, _ = gc.get_count()
+        if (more >= DUE or rounds) and idle() >= QUIET:
             gc.collect()

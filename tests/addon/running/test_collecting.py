@@ -47,6 +47,19 @@ async def test_a_whole_round_is_made(
     assert (looked[0] > 0) is (due == 0)
 
 
+async def test_a_round_that_made_itself_makes_a_whole_one_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collecting, "EVERY", 0.001)
+    gc.set_threshold(10**6, 10**6, 10**6)
+    gc.collect()
+    gc.collect(0)
+    assert gc.get_count()[1] == 1
+    working = asyncio.get_running_loop().create_task(collecting.when_quiet(lambda: 60.0))
+    async with asyncio.timeout(10):
+        while gc.get_count()[1]:
+            await asyncio.sleep(0.001)
+    working.cancel()
+
+
 def test_what_is_there_at_start_is_not_looked_at_again() -> None:
     kept = [[number] for number in range(1000)]
     collecting.set_aside()
