@@ -1,13 +1,55 @@
-"""The collector: whole rounds when one is due and nobody waits, and not otherwise."""
+"""The collector: it looks at everything when nobody waits, and at nothing otherwise."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 from wharfinger.running import collecting
+from wharfinger.running.collecting import LONGEST, MANY, QUIET
+
+
+class Round:
+    """Refers to itself, so that only the collector frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+class Looks:
+    """What the collector has done, and the times that it is told."""
+
+    def __init__(self) -> None:
+        self.idle, self.now = 0.0, 1000.0
+        self.rounds = 0
+        self.asked = 0
+
+    def counted(self, phase: str, _info: dict[str, int]) -> None:
+        self.rounds += phase == "stop"
+
+    def since(self) -> float:
+        self.asked += 1
+        return self.idle
+
+    async def until(self, met: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not met():
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def looks(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Looks]:
+    made = Looks()
+    monkeypatch.setattr(collecting, "EVERY", 0.001)
+    collecting.set_aside()
+    gc.callbacks.append(made.counted)
+    working = asyncio.get_running_loop().create_task(collecting.when_quiet(made.since, lambda: made.now))
+    yield made
+    working.cancel()
+    gc.callbacks.remove(made.counted)
 
 
 @pytest.fixture(autouse=True)
@@ -18,46 +60,46 @@ def as_before() -> Iterator[None]:
     gc.unfreeze()
 
 
-@pytest.mark.parametrize(
-    ("due", "idle", "rounds"),
-    [(0, 60.0, True), (0, 0.0, False), (10**6, 60.0, False)],
-    ids=["due, and quiet", "somebody waits", "not due"],
-)
-async def test_a_whole_round_is_made(
-    due: int, idle: float, rounds: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(collecting, "DUE", due)
-    monkeypatch.setattr(collecting, "EVERY", 0.001)
-    gc.set_threshold(10**6, 10**6, 10**6)
-    looked, whole = [0], [0]
+def many() -> list[list[int]]:
+    return [[number] for number in range(MANY * 2)]
 
-    def counted(phase: str, info: dict[str, int]) -> None:
-        whole[0] += phase == "stop" and info["generation"] == 2
 
-    def since() -> float:
-        looked[0] += 1
-        return idle
+async def test_while_somebody_waits_what_is_new_is_set_aside_unseen(looks: Looks) -> None:
+    lost = weakref.ref(Round())
+    kept = many()
+    await looks.until(lambda: gc.get_count()[0] < MANY)
+    await asyncio.sleep(0.02)
+    assert (looks.rounds, lost() is None, len(kept)) == (0, False, MANY * 2)
+    looks.idle = QUIET
+    await looks.until(lambda: lost() is None)
+    assert looks.rounds == 1, "nobody waits any more: what was set aside is looked at, too"
+    await asyncio.sleep(0.02)
+    assert looks.rounds == 1, "once"
 
-    gc.callbacks.append(counted)
-    working = asyncio.get_running_loop().create_task(collecting.when_quiet(since))
+
+async def test_what_is_set_aside_is_freed_once_nothing_refers_to_it(looks: Looks) -> None:
+    kept = [{number} for number in range(MANY * 2)]
+    there = weakref.WeakSet(made := [Round() for _ in range(10)])
+    for each in made:
+        del each.itself
+    await looks.until(lambda: gc.get_count()[0] < MANY)
+    del each
+    made.clear()
+    assert (len(there), len(kept)) == (0, MANY * 2)
+
+
+async def test_few_new_objects_are_left_to_the_next_time(looks: Looks) -> None:
+    looks.idle = 60.0
     await asyncio.sleep(0.05)
-    gc.callbacks.remove(counted)
-    working.cancel()
-    assert (whole[0] > 0) is rounds
-    assert (looked[0] > 0) is (due == 0)
+    assert (looks.rounds, looks.asked) == (0, 0)
 
 
-async def test_a_round_that_made_itself_makes_a_whole_one_due(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collecting, "EVERY", 0.001)
-    gc.set_threshold(10**6, 10**6, 10**6)
-    gc.collect()
-    gc.collect(0)
-    assert gc.get_count()[1] == 1
-    working = asyncio.get_running_loop().create_task(collecting.when_quiet(lambda: 60.0))
-    async with asyncio.timeout(10):
-        while gc.get_count()[1]:
-            await asyncio.sleep(0.001)
-    working.cancel()
+async def test_where_somebody_waits_all_the_time_all_is_looked_at_even_so(looks: Looks) -> None:
+    lost, kept = weakref.ref(Round()), many()
+    await looks.until(lambda: gc.get_count()[0] < MANY)
+    looks.now += LONGEST
+    await looks.until(lambda: lost() is None)
+    assert (looks.rounds, len(kept)) == (1, MANY * 2)
 
 
 def test_what_is_there_at_start_is_not_looked_at_again() -> None:
