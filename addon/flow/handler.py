@@ -177,13 +177,13 @@ class ClientHandler(server.LiveConnectionHandler):
         yield from (io.handler for io in self.transports.values() if io.handler is not None)
 
     async def server_event(self, event: events.Event) -> None:
-        since = time.thread_time()
+        since = time.monotonic()
         self.feed(event)
         if (
             isinstance(event, events.DataReceived)
             and (io := self.transports.get(event.connection)) is not None
         ):
-            cast(Paced, io.reader).took(len(event.data), time.thread_time() - since)
+            cast(Paced, io.reader).took(len(event.data), time.monotonic() - since)
 
     def feed(self, event: events.Event) -> None:
         """Process `event` and everything that follows from it at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 STEP = 0.001
-"""Seconds of processor time that one piece is to take at most: then others have their turn."""
+"""Seconds that working off one piece is to take at most: then others have their turn."""
 FIRST, LEAST = 4096, 1024
 """Bytes that are read at once at first; and however long they take, for a body may grow a thousandfold."""
 
