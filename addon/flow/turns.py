@@ -3,11 +3,12 @@
 One event loop serves all agents. asyncio runs what is ready in the order in which it became so, and where one
 agent keeps it busy everybody else waits in line behind that one's work. Here each callback belongs, by its
 context (PEP 567), to whoever's connection it serves, and what is ready for one agent is a line of its own.
-Each step is charged to its line in processor time, and the line that has been charged least since it was last
-empty goes first. So one that wants little waits for the step under way and no more, of several that want
-much each has an equal part, and nobody waits while there is nothing else to do.
+Each step is charged to its line in processor time, of which a line is forgiven as much as the time for which
+it was empty, and the line that is charged least goes first. So one that wants little waits for the step under
+way and no more; whoever uses more than half of the time, in whatever pieces, waits for those who do not; and
+nobody waits while there is nothing else to do.
 
-That is start-time fair queueing (Goyal, Vin, Cheng, 1996), but that a line begins CREDIT before the others.
+That is start-time fair queueing (Goyal, Vin, Cheng, 1996), with forgiveness, and with some credit.
 
 What belongs to nobody's connection (the book, the control socket, tests of itself) goes before all lines.
 Connections that have not said whose they are share one.
@@ -26,7 +27,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 CREDIT = 0.05
-"""Seconds of processor time by which a line that was empty goes before those that were not."""
+"""Seconds of processor time by which a line that was empty for long is charged less than any that was not."""
 PASS = 0.001
 """Seconds of processor time after which the loop looks at what else has become ready."""
 MOST = 64
@@ -67,9 +68,12 @@ def idle() -> float:
 class _Line:
     """What is ready for one agent, in its order."""
 
-    agent: str
     charged: float
-    """Seconds of processor time, counted on from where the line began."""
+    """Seconds of processor time."""
+    empty: float
+    """Since when it is, if it is."""
+    waits: bool = False
+    """Whether it is among those that wait for a turn."""
     ready: collections.deque[asyncio.Handle] = field(default_factory=collections.deque)
 
 
@@ -91,15 +95,15 @@ class Turns:
         self.append = self._came.append
         self._shared: collections.deque[asyncio.Handle] = collections.deque()
         self._lines: dict[str, _Line] = {}
-        """Those in which something is ready, and the one whose turn it is."""
+        """One for each agent that was ever there."""
         self._heap: list[tuple[float, int, _Line]] = []
-        """The same without the latter, by what they have been charged, and then in turn."""
+        """Those that wait for a turn, by what they have been charged, and then in their order."""
         self._number = itertools.count()
         self._count = 0
         self._there: set[int] = set()
         """Those of readers and writers come again with each look, also while they still wait."""
         self._furthest = 0.0
-        """What the line had been charged that had most of all whose turn it was."""
+        """What the line that was charged most, of those that had a turn, had been charged before it."""
         self._now: _Line | None = None
         """Whose turn it is…"""
         self._since = 0.0
@@ -133,6 +137,7 @@ class Turns:
         if not self._heap or (over and self._some):
             return self._nothing
         _, _, self._now = heapq.heappop(self._heap)
+        self._now.waits = False
         self._furthest = max(self._furthest, self._now.charged)
         self._some = True
         return self._taken(self._now.ready)
@@ -153,10 +158,9 @@ class Turns:
         if line is not None:
             self._now, self._busy = None, self._clock()
             line.charged += now - self._since
+            line.empty = self._busy
             if line.ready:
                 self._list(line)
-            else:
-                del self._lines[line.agent]
         self._since = now
 
     def _sort(self) -> None:
@@ -170,14 +174,18 @@ class Turns:
             whose = handle.get_context().get(_whose)
             if whose is None:
                 self._shared.append(handle)
-            elif (line := self._lines.get(whose.agent)) is not None:
-                line.ready.append(handle)
-            else:
-                line = self._lines[whose.agent] = _Line(whose.agent, self._furthest - CREDIT)
-                line.ready.append(handle)
+                continue
+            line = self._lines.get(whose.agent)
+            if line is None:
+                line = self._lines[whose.agent] = _Line(-math.inf, 0.0)
+            line.ready.append(handle)
+            if not line.waits:
+                forgiven = line.charged - (self._clock() - line.empty)
+                line.charged = max(forgiven, self._furthest - CREDIT)
                 self._list(line)
 
     def _list(self, line: _Line) -> None:
+        line.waits = True
         heapq.heappush(self._heap, (line.charged, next(self._number), line))
 
     def _taken(self, ready: collections.deque[asyncio.Handle]) -> asyncio.Handle:

@@ -9,8 +9,10 @@ has had two seconds to get going. Told for each attack: the median of the p99 of
 windows under attack, and the ratio of both; it should be under 2. Every request must be answered 200.
 
 The same is told in processor time: what the proxy's event loop worked between a request and its answer, for
-whomever. That says how long the queue before a request was, and on a busy machine it is the better figure:
-whatever else runs there lengthens the first one, and makes any queue grow.
+whomever. Nobody waits while the loop has nothing else to do, so what it does for the attacker while a request
+is with the disk or with its API is in it, too.
+
+With TMPDIR=/dev/shm the audit log lies in memory, and what the disk does by itself is in neither.
 """
 
 from __future__ import annotations
