@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import settings
-from wharfinger.flow.turns import Loop
+from wharfinger.turns import Loop
 
 settings.register_profile("shared", deadline=None)  # machines are shared: time is for the benches to judge
 settings.load_profile("shared")

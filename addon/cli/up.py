@@ -50,8 +50,8 @@ def up_command(
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
         stream=sys.stderr,
     )
-    from wharfinger.flow.turns import Loop
     from wharfinger.running.serving import serve
+    from wharfinger.turns import Loop
 
     data = data_folder(found, checked.configuration.settings.data)
     sys.setswitchinterval(SWITCH)

@@ -11,7 +11,7 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 
-from wharfinger.flow import turns
+from wharfinger import turns
 
 logger = logging.getLogger(__name__)
 

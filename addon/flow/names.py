@@ -15,7 +15,7 @@ from typing import Final
 
 from mitmproxy import dns
 from mitmproxy.net.dns import classes, op_codes, response_codes, types
-from wharfinger.flow import turns
+from wharfinger import turns
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Client, Connection
+from wharfinger import turns
 from wharfinger.audit.events import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Admission, Ending, Permit, Session
-from wharfinger.flow import turns
 from wharfinger.flow.held import Held
 from wharfinger.flow.kept import Kept
 from wharfinger.flow.ways import Way

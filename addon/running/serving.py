@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from wharfinger import __version__
+from wharfinger import __version__, turns
 from wharfinger.audit.events import Who
 from wharfinger.authoring import checking, explaining, snapshot
 from wharfinger.authoring.places import Places
@@ -29,7 +29,6 @@ from wharfinger.credentials import issued
 from wharfinger.credentials.keeper import Keeper
 from wharfinger.deciding.permits import Session
 from wharfinger.faults import Fault
-from wharfinger.flow import turns
 from wharfinger.isolation.choice import ISOLATED
 from wharfinger.keeping import agents, people, private
 from wharfinger.rules.configuration import Configuration

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from wharfinger.flow import accepting, turns
+from wharfinger import turns
+from wharfinger.flow import accepting
 from wharfinger.flow.accepting import Accepting
 
 
@@ -63,18 +64,19 @@ async def test_what_waits_is_accepted_in_as_many_passes() -> None:
 async def test_a_flood_of_strangers_waits_with_the_kernel_while_an_agent_has_something_to_do() -> None:
     loop = asyncio.get_running_loop()
 
-    async def work() -> int:
-        for _ in range(50):
-            until = time.thread_time() + turns.PASS
+    async def work(steps: int, seconds: float) -> int:
+        for _ in range(steps):
+            until = time.thread_time() + seconds
             while time.thread_time() < until:
                 pass
             await asyncio.sleep(0)
         return len(served.writers)
 
     async with accept() as (served, address, _):
+        await loop.create_task(work(3, turns.CREDIT), context=turns.serving(""))
         callers = connect(address, 100)
-        seen = await loop.create_task(work(), context=turns.serving("bot"))
-        assert seen < 100, "fifty turns of the agent's are not after a hundred of theirs"
+        seen = await loop.create_task(work(20, turns.PASS), context=turns.serving("bot"))
+        assert seen < 10, "the agent has its turns first, as far as its credit goes"
         await served.are(100)
         for caller in callers:
             caller.close()

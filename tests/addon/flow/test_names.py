@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator
 import pytest
 from mitmproxy import dns
 from mitmproxy.net.dns import response_codes, types
-from wharfinger.flow import names, turns
+from wharfinger import turns
+from wharfinger.flow import names
 from wharfinger.flow.names import ADDRESS, Names, answer
 
 

@@ -8,9 +8,10 @@ import threading
 from typing import Any
 
 import pytest
+from wharfinger import turns
 from wharfinger.deciding.gate import Gate
 from wharfinger.deciding.live import ASIDE, LARGE_BODY
-from wharfinger.flow import dial, held, turns
+from wharfinger.flow import dial, held
 from wharfinger.flow.held import Held
 from wharfinger.flow.shares import Shares
 from wharfinger.running.wiring import THREADS
@@ -217,7 +218,7 @@ async def test_a_request_is_served_in_its_agents_turns_from_first_to_last(
     lines, taken = list[str](), turns.Turns._list
 
     def listed(self: turns.Turns, line: Any) -> None:
-        lines.append(line.agent)
+        lines.extend(agent for agent, each in self._lines.items() if each is line)
         taken(self, line)
 
     monkeypatch.setattr(turns.Turns, "_list", listed)

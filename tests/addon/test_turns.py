@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from wharfinger.flow import turns
-from wharfinger.flow.turns import CREDIT, MOST, PASS, Loop, Turns
+from wharfinger import turns
+from wharfinger.turns import CREDIT, MOST, PASS, Loop, Turns
 
 
 class Bench:
