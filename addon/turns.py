@@ -10,7 +10,7 @@ nobody waits while there is nothing else to do.
 
 That is start-time fair queueing (Goyal, Vin, Cheng, 1996), with forgiveness, and with some credit.
 
-What belongs to nobody's connection (the book, the control socket, tests of itself) goes before all lines.
+What serves nobody's connection (the book, the control socket) goes before all lines.
 Connections that have not said whose they are share one.
 """
 
@@ -35,20 +35,20 @@ MOST = 64
 
 
 @dataclass(slots=True, eq=False)
-class Whose:
+class _Whose:
     """Whose a connection is, as all know that serve it."""
 
     agent: str
     """Empty as long as it has not been said."""
 
 
-_whose: contextvars.ContextVar[Whose] = contextvars.ContextVar("whose")
+_whose: contextvars.ContextVar[_Whose] = contextvars.ContextVar("whose")
 
 
 def serving(agent: str) -> contextvars.Context:
     """A context for what serves one connection of `agent` (empty where it has to say so)."""
     context = contextvars.Context()
-    context.run(_whose.set, Whose(agent))
+    context.run(_whose.set, _Whose(agent))
     return context
 
 
@@ -70,8 +70,8 @@ class _Line:
 
     charged: float
     """Seconds of processor time."""
-    empty: float
-    """Since when it is, if it is."""
+    left: float
+    """When its latest turn ended: since then it is empty, if it is."""
     waits: bool = False
     """Whether it is among those that wait for a turn."""
     ready: collections.deque[asyncio.Handle] = field(default_factory=collections.deque)
@@ -158,7 +158,7 @@ class Turns:
         if line is not None:
             self._now, self._busy = None, self._clock()
             line.charged += now - self._since
-            line.empty = self._busy
+            line.left = self._busy
             if line.ready:
                 self._list(line)
         self._since = now
@@ -180,7 +180,7 @@ class Turns:
                 line = self._lines[whose.agent] = _Line(-math.inf, 0.0)
             line.ready.append(handle)
             if not line.waits:
-                forgiven = line.charged - (self._clock() - line.empty)
+                forgiven = line.charged - (self._clock() - line.left)
                 line.charged = max(forgiven, self._furthest - CREDIT)
                 self._list(line)
 

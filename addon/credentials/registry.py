@@ -204,8 +204,8 @@ class Credentials:
         """The one fetch of `name` that is under way."""
         flight = self._flights.get(name)
         if flight is None:
-            work, everybodys = self._refetch(name), Context()
-            flight = asyncio.get_running_loop().create_task(work, context=everybodys)
+            loop = asyncio.get_running_loop()
+            flight = loop.create_task(self._refetch(name), context=Context())  # it is for all who wait
             self._flights[name] = flight
             flight.add_done_callback(lambda _: self._flights.pop(name, None))
         return flight
