@@ -104,6 +104,7 @@ CLOSED = {
     "wharfinger.flow": ("wharfinger.flow", "wharfinger.running.wiring"),
     "wharfinger.running.wiring": (
         "wharfinger.running.serving",
+        "wharfinger.running.commanding",
         "wharfinger.running.reloading",
         "wharfinger.running.selftest",
         "wharfinger.running.measuring",

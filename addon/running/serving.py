@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
 
 import click
 from wharfinger import __version__, turns
-from wharfinger.audit.events import Who
-from wharfinger.authoring import checking, explaining, snapshot
+from wharfinger.authoring import checking
 from wharfinger.authoring.places import Places
 from wharfinger.authoring.snapshot import Snapshot
 from wharfinger.channels import opening
-from wharfinger.channels.opening import Channels
 from wharfinger.clock import SystemClock
 from wharfinger.control import actions
 from wharfinger.control.server import ControlServer
-from wharfinger.control.services import Services
-from wharfinger.credentials import issued
-from wharfinger.credentials.keeper import Keeper
-from wharfinger.deciding.permits import Session
 from wharfinger.faults import Fault
-from wharfinger.isolation.choice import ISOLATED
 from wharfinger.keeping import agents, people, private
 from wharfinger.rules.configuration import Configuration
 from wharfinger.rules.policies import observing
-from wharfinger.rules.policies.nearest import nearest
-from wharfinger.rules.types import JSON, Origin
-from wharfinger.running import collecting, measuring, readiness, wiring
+from wharfinger.rules.types import JSON
+from wharfinger.running import collecting, wiring
+from wharfinger.running.commanding import Commanding
 from wharfinger.running.doors import Doors
 from wharfinger.running.office import Office
 from wharfinger.running.reloading import Reloader
@@ -57,19 +47,18 @@ class Serving:
 
     def __init__(self, runtime: Runtime, ready_file: Path | None, *, for_runs: bool) -> None:
         self._runtime = runtime
-        self._reloader = Reloader(runtime)
         self._ready_file = ready_file
         self._for_runs = for_runs
         self._stopping = "stopped"
         self._selftest = SelfTest(runtime)
+        self._commanding = Commanding(runtime, Reloader(runtime), self._selftest, stop=self._stop, say=_say)
         self._office: Office | None = None
-        self._channels: Channels | None = None
 
     async def run(self) -> None:
         """Serve until told to stop."""
         runtime = self._runtime
         control = ControlServer(
-            runtime.desk.data.root, actions.dispatcher(self._services(), runtime.desk.record)
+            runtime.desk.data.root, actions.dispatcher(self._commanding.services(), runtime.desk.record)
         )
         doors = Doors(runtime.desk.data.root, runtime.live.callers, runtime.master.listener, self._end_run)
         ready = asyncio.Event()
@@ -91,6 +80,7 @@ class Serving:
             self._office = await Office.start(
                 settings.console, runtime.desk.data.root, settings.channels.url or ""
             )
+            self._commanding.console = self._office.url
             runtime.own_listener(*self._office.address)
             await self._open_channels(self._office.url)
             self._announce()
@@ -111,12 +101,13 @@ class Serving:
 
     async def _open_channels(self, console: str) -> None:
         runtime = self._runtime
-        self._channels = await opening.opened(
+        channels = await opening.opened(
             runtime.desk, runtime.live, runtime.channel_secrets, runtime.snapshot.folder, console
         )
-        if self._channels is not None:
-            runtime.gate.misuses.watch(self._channels.alarming.tell)
-            self._channels.start(runtime.tasks)
+        if channels is not None:
+            self._commanding.channels = channels
+            runtime.gate.misuses.watch(channels.alarming.tell)
+            channels.start(runtime.tasks)
 
     def _copies(self) -> Beside:
         data, snapshot = self._runtime.desk.data, self._runtime.snapshot
@@ -141,20 +132,13 @@ class Serving:
         if self._ready_file is not None:
             private.replace(self._ready_file.absolute(), json.dumps(told).encode() + b"\n")
         configuration = runtime.live.configuration
-        click.echo(f"wharfinger {__version__}: proxy {told['proxy']}  console {told['console']}", err=True)
-        click.echo(
-            f"  {checking.counted(configuration)}; policy {configuration.digest[:12]}; data {told['data']}",
-            err=True,
-        )
+        _say(f"wharfinger {__version__}: proxy {told['proxy']}  console {told['console']}")
+        _say(f"  {checking.counted(configuration)}; policy {configuration.digest[:12]}; data {told['data']}")
         for name in observing.free_agents(configuration, runtime.desk.clock.now()):
-            text = f"  warning: all policies of {name} OBSERVE: whatever they would deny passes"
-            click.echo(text, err=True)
+            _say(f"  warning: all policies of {name} OBSERVE: whatever they would deny passes")
         if not configuration.settings.audit.durable:
-            click.echo("  warning: audit.durable is false: a power cut may lose the last events", err=True)
-        click.echo(
-            "  note: without isolation a process of your own user can read this one's files (see README)",
-            err=True,
-        )
+            _say("  warning: audit.durable is false: a power cut may lose the last events")
+        _say("  note: without isolation a process of your own user can read this one's files (see README)")
 
     async def _invite(self) -> None:
         """A way into the console for whoever runs this, told to a terminal and to nothing else."""
@@ -170,23 +154,14 @@ class Serving:
             where = f"{self._office.url}/sign-in/link#{link}"
             click.echo(f"  {name}, sign in (once, within ten minutes): {where}")
 
-    # Reload.
-
     def _reload_by_signal(self) -> None:
         self._runtime.tasks.start(self._reload_and_log(), name="reload")
 
     async def _reload_and_log(self) -> None:
         try:
-            await self._reload("(signal)")
+            await self._commanding.reload("(signal)")
         except Fault as fault:
-            click.echo(f"reload refused: {fault.message}\n{fault.hint}", err=True)
-
-    async def _reload(self, person: str) -> JSON:
-        taken = await asyncio.to_thread(snapshot.read, self._runtime.snapshot.folder)
-        done = await self._reloader.reload(taken, person)
-        collecting.set_aside()
-        click.echo(f"reloaded: policy {done.digest[:12]}", err=True)
-        return {"policy_digest": done.digest, "remarks": list(done.remarks)}
+            _say(f"reload refused: {fault.message}\n{fault.hint}")
 
     async def _end_after_runs(self) -> None:
         idle = 0.0
@@ -198,131 +173,16 @@ class Serving:
                 self._stop("the last run has ended")
                 return
 
-    # What the control socket can ask for.
-
-    def _services(self) -> Services:
-        runtime = self._runtime
-        return Services(
-            approvals=runtime.desk.approvals,
-            store=runtime.desk.store,
-            clock=runtime.desk.clock,
-            keys=runtime.desk.keys,
-            reviews=runtime.desk.reviews,
-            ledger=runtime.desk.ledger,
-            grants=runtime.desk.grants,
-            activity=runtime.desk.activity,
-            agent_retired=runtime.live.retire_agent,
-            reach=lambda name: issued.reach(runtime.live.configuration, name),
-            sessions=runtime.desk.sessions,
-            denied=runtime.live.deny,
-            configuration=lambda: runtime.live.configuration,
-            agent_changed=runtime.live.update_agent,
-            tools_changed=runtime.live.approve_tools,
-            run_began=runtime.live.callers.begin_run,
-            run_ended=runtime.live.end_run,
-            status=self._status,
-            metrics=self._metrics,
-            ready=self._ready,
-            explain=self._explain,
-            screen=self._screen,
-            channels=lambda: None if self._channels is None else self._channels.courier,
-            credentials=Keeper(runtime.desk.data.root, runtime.credentials),
-            files=lambda: (runtime.snapshot.files, runtime.live.policy_digest),
-            reload=self._reload,
-            resume_book=runtime.desk.resume_book,
-            forget_segment=runtime.desk.forget_segment,
-            stop=self._kill,
-        )
-
-    async def _metrics(self) -> JSON:
-        refused = bool(self._reloader.refused)
-        passed = self._selftest.passed
-        return await measuring.families(self._runtime, self_test=passed, reload_refused=refused)
-
-    async def _ready(self) -> JSON:
-        return readiness.checks(self._runtime, self_test=self._selftest.passed)
-
-    async def _status(self) -> JSON:
-        runtime = self._runtime
-        return {
-            "running": True,
-            "version": __version__,
-            "pid": os.getpid(),
-            "proxy": runtime.proxy_url,
-            "console": self._office.url if self._office else None,
-            "configuration": str(runtime.snapshot.folder),
-            "policy_digest": runtime.live.policy_digest,
-            "generation": runtime.live.generation,
-            "refused_reload": self._reloader.refused,
-            "book": "writable" if runtime.desk.book.trouble is None else str(runtime.desk.book.trouble),
-            "checkpoint": _checkpoint(runtime),
-            "credentials": list(runtime.credentials.names()),
-            "self_test": list(self._selftest.missed),
-            "connections": len(runtime.sessions),
-            "runs": runtime.live.callers.runs,
-            "channels_down": self._channels_down(),
-            "credentials_down": self._credentials_down(),
-            "misuse": [
-                {"agent": each.agent, "reason": each.reason, "count": each.count}
-                for each in runtime.gate.misuses.lately()
-            ],
-            "observed": list(observing.observed_agents(runtime.live.configuration, runtime.desk.clock.now())),
-            "denials": len(runtime.live.denials),
-        }
-
-    def _credentials_down(self) -> list[JSON]:
-        standings = self._runtime.credentials.standings()
-        return [f"{each.name}: {each.problem}" for each in standings if each.problem]
-
-    def _channels_down(self) -> list[JSON]:
-        known = {} if self._channels is None else self._channels.courier.health
-        return [f"{name}: {health.why}" for name, health in known.items() if not health.up]
-
-    async def _explain(self, args: Mapping[str, Any]) -> JSON:
-        runtime = self._runtime
-        agent = runtime.live.agents.get(args["agent"])
-        headers = [(str(name), str(value)) for name, value in args.get("headers", ())]
-        body = base64.b64decode(args.get("body", ""))
-        request = explaining.request_of(args["agent"], args["method"], args["url"], headers, body)
-        confinement = ISOLATED if args.get("isolated") else "none"
-        who = Who(args["agent"], agent.id if agent else "", confinement=confinement)
-        session = Session(who, args.get("reason"), Origin.EXPLAIN)
-        decision = runtime.live.decide(request, session, explain=True)
-        given: JSON = explaining.as_json(
-            decision,
-            _ASSUMED,
-            nearest(runtime.live.configuration, request, decision),
-        )
-        return given
-
-    def _screen(self, values: Mapping[str, str]) -> list[str]:
-        secrets = self._runtime.live.secrets.all()
-        return [name for name, value in values.items() if secrets.redact(value.encode())[1]]
-
     async def _end_run(self, run_id: str) -> JSON:
         desk = self._runtime.desk
         self._runtime.live.end_run(run_id)
         await desk.store.run(agents.end_run, run_id, desk.clock.now())
         return None
 
-    async def _kill(self, person: str, reason: str) -> object:
-        said = f"stopped by {person}" + (f": {reason}" if reason else "")
-        self._runtime.live.stop_all(f"everything was {said}")
-        asyncio.get_running_loop().call_later(0.1, self._stop, said)
-        return None
 
-
-_ASSUMED: Final = (
-    "suspensions, placeholders, denials and what limits have counted are those of the running proxy",
-    "where a limit counts by run: a run that has made no calls",
-)
-
-
-def _checkpoint(runtime: Runtime) -> JSON:
-    """How far the book is signed, and what keeps it from being."""
-    book = runtime.desk.book
-    size = book.checkpoint.checkpoint.size if book.checkpoint is not None else 0
-    return {"size": size, "trouble": book.checkpoint_trouble, "full": book.full}
+def _say(text: str) -> None:
+    """Tell whoever started this."""
+    click.echo(text, err=True)
 
 
 async def _first(ready: asyncio.Event, serving: asyncio.Task[None]) -> None:
