@@ -119,6 +119,8 @@ class _Reader:
                 near = did_you_mean(Path(name).stem, (Path(top).stem for top in TOP_FILES))
                 hint = near or f"tools and policies go into {FOLDERS[0]}/ and {FOLDERS[1]}/"
                 self.problems.warning(Position(name), "this file is not read", hint, kinds.NOT_READ)
+            elif name not in FOLDERS and (near := did_you_mean(name, FOLDERS)) and _is_folder(handle, name):
+                self.problems.warning(Position(f"{name}/"), "this folder is not read", near, kinds.NOT_READ)
 
     def sub(self, parent: int, folder: str) -> None:
         try:
@@ -139,6 +141,11 @@ class _Reader:
                 elif name.endswith(".yml"):
                     self.problems.warning(
                         Position(path), "this file is not read", f'name it "{name[:-4]}.yaml"', kinds.NOT_READ
+                    )
+                elif _is_folder(handle, name):
+                    hint = f"move its files to {folder}/ itself"
+                    self.problems.warning(
+                        Position(f"{path}/"), "this folder is not read", hint, kinds.NOT_READ
                     )
         finally:
             os.close(handle)
@@ -212,6 +219,13 @@ class _Reader:
 def _names(handle: int) -> list[str]:
     """The names in an opened folder, sorted, without hidden ones (editors leave those behind)."""
     return sorted(name for name in os.listdir(handle) if not name.startswith("."))
+
+
+def _is_folder(parent: int, name: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def _read_up_to(handle: int, limit: int) -> bytes:

@@ -21,6 +21,7 @@ OUT_OF_REACH: Final = "W205"
 REPLACES: Final = "W206"
 BEFORE: Final = "W207"
 CROSSING: Final = "W208"
+NO_METHOD: Final = "W209"
 NO_POLICY: Final = "W301"
 NO_AGENT: Final = "W302"
 NO_TOOL: Final = "W303"
@@ -95,6 +96,10 @@ KINDS: Final[Mapping[str, Kind]] = {
         "two templates that a request could both be",
         "Neither is a special case of the other. The order of specificity decides; a constant says it.",
     ),
+    NO_METHOD: Kind(
+        "a method that no request has",
+        "It is spelled nearly like a usual one, or no tool declares it: then it does not pass at all.",
+    ),
     NO_POLICY: Kind("an agent that has no policy", "It can do nothing."),
     NO_AGENT: Kind("a policy that no agent has", "It decides nothing."),
     NO_TOOL: Kind("a credential that no tool uses", "It is kept for nothing. Drop it."),
@@ -113,7 +118,9 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     UNTESTED: Kind("a rule that no test exercises", "No test makes a call for which it holds."),
     NO_TESTS: Kind("a policy without tests", "Nothing shows that it says what is meant."),
-    NOT_READ: Kind("a file that is not read", "Its name or place is not that of a file of configuration."),
+    NOT_READ: Kind(
+        "a file or folder that is not read", "Its name or place is not that of configuration."
+    ),
     OPEN: Kind("a file that others can write", "Whoever can change it can change what is allowed."),
     OBSERVES: Kind(
         "a policy that only observes",

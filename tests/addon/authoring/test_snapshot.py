@@ -125,6 +125,18 @@ def test_files_with_other_names_are_remarked_on(folder):
     ]
 
 
+def test_folders_that_look_like_those_of_the_configuration_are_remarked_on(folder):
+    for name in ("tols/a.yaml", "policy/p.yaml", "tools/stripe/a.yaml", "docs/a.yaml", ".git/tools/a.yaml"):
+        (folder / name).parent.mkdir(parents=True)
+        write(folder, name, "x")
+    write(folder, "tool", "a file")
+    assert [(p, s, h) for p, s, _, h in told(snapshot.read(folder))] == [
+        ("policy/", Severity.WARNING, 'did you mean "policies"?'),
+        ("tols/", Severity.WARNING, 'did you mean "tools"?'),
+        ("tools/stripe/", Severity.WARNING, "move its files to tools/ itself"),
+    ]
+
+
 @pytest.mark.parametrize("name", [".", "tools", "wharfinger.yaml", "policies/p.yaml"])
 @pytest.mark.parametrize("mode", [0o775, 0o757])
 def test_what_others_may_write_is_remarked_on(folder, name, mode):

@@ -283,6 +283,39 @@ def test_tools_whose_answers_pass_unread():
     assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W5", tools__x=read) == []
 
 
+@pytest.mark.parametrize(
+    ("method", "found"),
+    [("GTE", ["W209:1"]), ("[GET, PSOT]", ["W209:1"]), ("GET", []), ("REPORT", []), ("PURGE", [])],
+)
+def test_methods_that_are_misspelled(method: str, found: list[str]) -> None:
+    tool = f"tool: x\nrun: {{method: {method}, url: 'https://files.example.com/x'}}\n"
+    assert remarks(f"{USES_ALL}\ntools: [x, pay]", codes="W209", tools__x=tool) == found
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("{method: {in: [GTE]}}", ["W209:2"]),
+        ("{method: {in: [GET, get]}}", ["W209:2"]),
+        ("{method: PURGE}", ["W209:2"]),
+        ("'input.method == \"post\"'", ["W209:2"]),
+        ("{method: {in: [GET, OPTIONS]}}", []),
+        ("{path: {startswith: /get}}", []),
+    ],
+)
+def test_methods_that_nothing_passes_with(condition: str, found: list[str]) -> None:
+    rule = f"allow: [{{tool: unmatched, hosts: [a.example.com], when: {condition}}}]"
+    assert remarks(rule, codes="W209") == found
+
+
+def test_a_method_that_a_tool_declares_is_one_that_requests_have() -> None:
+    tool = "tool: x\nrun: {method: PURGE, url: 'https://files.example.com/x'}\n"
+    rule = (
+        f"{USES_ALL[:-1]}, {{tool: unmatched, hosts: [a.example.com], when: {{method: PURGE}}}}]\ntools: [x]"
+    )
+    assert remarks(rule, codes="W209", tools__x=tool) == []
+
+
 def test_keys_in_files_and_none_of_them_repeated():
     key = "ghp_" + "16C7e42F292c6912E7710c838347Ae178B4a"
     tool = (
