@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import orjson
 from wharfinger.deciding.spoken import Spoken
+from wharfinger.rules.protocols import git
+from wharfinger.rules.protocols.git import Pushed
 from wharfinger.rules.types import Code
 
 STATUS: Mapping[Code, int] = {
@@ -74,6 +76,8 @@ class Answer:
     """Have `error` be the message itself, for npm, which shows it as text."""
     spoken: Spoken | None = None
     """The protocol above HTTP to put it in."""
+    pushed: Pushed | None = None
+    """The push that it is about, for git, which shows nothing of an answer to one but its own report."""
     grpc: bool = False
     """Say it as gRPC has it: by a status of its own, in a head without a body."""
     close: bool = False
@@ -83,7 +87,7 @@ class Answer:
     def http_status(self) -> int:
         """Status to send: the code's own unless one was given, or the protocol has another."""
         status = self.status or STATUS.get(self.code, 403)
-        if self.grpc:
+        if self.grpc or self._reported:
             return 200
         return status if self.spoken is None else self.spoken.status(status)
 
@@ -99,9 +103,11 @@ class Answer:
         return f"{reason[:1].upper()}{reason[1:]}. {self.help}".strip()
 
     def body(self) -> bytes:
-        """The body: JSON, text for git, nothing for gRPC."""
+        """The body: JSON, a report or text for git, nothing for gRPC."""
         if self.grpc:
             return b""
+        if self.pushed is not None and self._reported:
+            return git.report(self.pushed, f"wharfinger: {self.code}", f"wharfinger: {self.message}")
         if self.plain:
             return f"wharfinger: {self.message}\n".encode()
         content: dict[str, object] = {
@@ -130,9 +136,8 @@ class Answer:
                 ("Grpc-Message", quote(self.message, safe=GRPC_PLAIN)),
                 ("Wharfinger-Decision", self.decision or "none"),
             ]
-        kind = "text/plain; charset=utf-8" if self.plain else "application/json"
         fields = [
-            ("Content-Type", kind),
+            ("Content-Type", self._media),
             ("Content-Length", str(length)),
             ("Wharfinger-Decision", self.decision or "none"),
         ]
@@ -141,6 +146,17 @@ class Answer:
         if self.close:
             fields.append(("Connection", "close"))
         return [*fields, *NO_RETRY, *self.extra]
+
+    @property
+    def _reported(self) -> bool:
+        """Whether it is a report of what was pushed, which comes with a good status."""
+        return self.pushed is not None and (self.status or STATUS.get(self.code, 403)) == 403
+
+    @property
+    def _media(self) -> str:
+        if self._reported:
+            return git.REPORT_TYPE
+        return "text/plain; charset=utf-8" if self.plain else "application/json"
 
     def raw(self) -> bytes:
         """The whole HTTP/1.1 message."""

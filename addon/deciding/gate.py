@@ -22,7 +22,7 @@ from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.misuses import Alert, Misuses
 from wharfinger.deciding.permits import Admission, Ending, Permit, Presence, Session, Withdrawn
-from wharfinger.deciding.spoken import spoken
+from wharfinger.deciding.refusing import refusal
 from wharfinger.faults import StoreUnavailable
 from wharfinger.limits.rates import Rate
 from wharfinger.metering.meter import Course, Meter
@@ -178,7 +178,7 @@ class Gate:
     ) -> Admission:
         if session.origin is not Origin.TEST:  # what the self-test finds is recorded by itself
             await self._repeats.write(events.refused(decision_id, session.who, request, decision))
-        return Admission(decision_id, refusal=answer(decision_id, decision, request))
+        return Admission(decision_id, refusal=refusal(decision_id, decision, request))
 
     def _secrets(self, decision: Decision) -> tuple[tuple[Secret, int], ...]:
         return tuple(self.live.secrets.at(placement) for placement in decision.placements)
@@ -340,22 +340,4 @@ def _flood(decision: Decision) -> Decision:
 def _beyond(decision: Decision, reason: str, help_text: str) -> Decision:
     return replace(
         decision, verdict=Verdict.DENY, code=Code.LIMIT, reason=reason, help=help_text, reservations=()
-    )
-
-
-def answer(decision_id: str, decision: Decision, request: Request, approval: str | None = None) -> Answer:
-    """What the agent is told of a decision that is not an allow."""
-    call = decision.calls[0] if decision.calls else None
-    program = request.values("user-agent")
-    return Answer(
-        decision.code,
-        decision.reason,
-        decision.help,
-        decision_id,
-        tool=call.tool if call else None,
-        rule=str(decision.rules[0]) if decision.rules else None,
-        approval=approval,
-        spoken=spoken(decision.protocol, request),
-        plain=any(value.startswith("git/") for value in program),
-        flat=any(value.startswith("npm/") for value in program),
     )

@@ -18,7 +18,7 @@ from wharfinger.approvals.approval import Approval, NotUsable, TooManyPending
 from wharfinger.approvals.states import ApprovalError, State, WrongState
 from wharfinger.audit import events
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.spoken import spoken
+from wharfinger.deciding.refusing import refusal
 from wharfinger.rules.requests import headers
 from wharfinger.rules.types import Code, Decision, Request, Verdict
 
@@ -135,17 +135,8 @@ class Hold:
     ) -> Settled:
         refused = _refused(decision, code, reason)
         await self.book.write(events.refused(decision_id, session.who, request, refused, approval=approval))
-        answer = Answer(
-            code,
-            reason,
-            refused.help,
-            decision_id,
-            tool=decision.calls[0].tool if decision.calls else None,
-            rule=str(decision.rules[0]) if decision.rules else None,
-            approval=approval or None,
-            retry_after=20 if code is Code.APPROVAL_PENDING else None,
-            spoken=spoken(decision.protocol, request),
-        )
+        wait = 20 if code is Code.APPROVAL_PENDING else None
+        answer = refusal(decision_id, refused, request, approval=approval or None, retry_after=wait)
         return Settled(refused, refusal=answer)
 
     def sent(self, approval: str) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.inputs import Input
@@ -29,8 +29,11 @@ MAX_OPENING: Final = 256 * 1024
 MAX_LINE: Final = 65_520
 """Bytes of one line with its length (gitprotocol-common(5))."""
 MAX_OPTIONS: Final = 256
+_BAND: Final = MAX_LINE - 5
+"""Bytes of one line on the side band, without its length and the number of the band."""
 FETCH_TYPE: Final = "application/x-git-upload-pack-request"
 PUSH_TYPE: Final = "application/x-git-receive-pack-request"
+REPORT_TYPE: Final = "application/x-git-receive-pack-result"
 INPUTS: Final = {
     "changes": Input("changes", "array"),
     "refs": Input("refs", "array", required=False),
@@ -285,6 +288,52 @@ def _framed(line: bytes) -> bytes:
     if len(line) > MAX_LINE - 4:
         raise Refused("a line of the push would be too long", "Use shorter names.", Code.DENIED)
     return b"%04x%b" % (len(line) + 4, line)
+
+
+# Refusing
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What has to be known of a push to say in git's own report that it changed nothing."""
+
+    refs: tuple[str, ...]
+    """Names of refs, which hold only what git takes for one."""
+    abilities: frozenset[bytes]
+
+
+def pushed(opening: bytes) -> Pushed | None:
+    """The push that begins with these bytes; None where no report of refs is waited for."""
+    try:
+        lines, _ = _section(opening, 0)
+        changes, *_ = _commands(opening)
+    except Refused:
+        return None
+    said = next((said for _, nul, said in (line.partition(b"\0") for line in lines) if nul), b"")
+    abilities = _abilities(said)
+    if not changes or abilities.isdisjoint({b"report-status", b"report-status-v2"}):
+        return None
+    return Pushed(tuple(change["ref"] for change in changes), abilities)
+
+
+def report(push: Pushed, reason: str, message: str) -> bytes:
+    """Says of every ref that it was not changed: git shows ` ! [remote rejected] REF (REASON)`.
+
+    The message goes beside that, and is shown as `remote: MESSAGE`; to who cannot take it there, in place of
+    the first reason. gitprotocol-pack(5), "Report Status"; gitprotocol-capabilities(5), "side-band-64k".
+    """
+    beside = b"side-band-64k" in push.abilities
+    reasons = [reason if beside else message.replace("\n", " "), *(reason for _ in push.refs[1:])]
+    lines = [_cut(f"ng {ref} {why}") for ref, why in zip(push.refs, reasons, strict=True)]
+    told = b"".join(map(_framed, [b"unpack ok\n", *lines])) + b"0000"
+    if not beside:
+        return told
+    parts = [told[at : at + _BAND] for at in range(0, len(told), _BAND)]
+    return b"".join(map(_framed, [b"\2" + _cut(message), *(b"\1" + part for part in parts)])) + b"0000"
+
+
+def _cut(line: str) -> bytes:
+    return line.encode()[: _BAND - 1] + b"\n"
 
 
 SPEECH = Speech(lower, read, write, reads_body=False, derived=DERIVED, opening=Opening)

@@ -74,14 +74,25 @@ def test_a_push_is_decided_by_its_refs(
     assert b"refs/heads/agent/x" in refs.stdout
 
 
-def test_a_refused_push_reaches_nobody(operator: Operator, agent: Agent, ahead: str) -> None:
-    """Reading the refs is allowed, changing this one is not. Git shows no body of an answer to a push."""
+@pytest.mark.parametrize("size", [0, 400_000, 3_000_000], ids=["small", "whole", "chunked"])
+def test_a_refused_push_reaches_nobody(operator: Operator, agent: Agent, ahead: str, size: int) -> None:
+    """Reading the refs is allowed, changing this one is not. git tells why, in its own words for that."""
+    if size:
+        Path(ahead, "blob").write_bytes(os.urandom(size))
+        who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
+        for command in (["add", "blob"], [*who, "commit", "-q", "-m", "large"]):
+            assert agent.run("git", "-C", ahead, *command).code == 0
     watch = Watch(operator, apis.GIT)
-    ran = agent.run("git", "-C", ahead, "push", "origin", "HEAD:main")
-    assert ran.code != 0
-    assert "403" in ran.err
+    ran = agent.run("git", "-C", ahead, "push", "origin", "HEAD:main", "HEAD:refs/heads/agent/y")
+    assert ran.code == 1
+    assert "remote: wharfinger: No rule allows this. For git_push: refs must be" in ran.err, ran.said
+    for ref in ("main", "agent/y"):
+        assert f"! [remote rejected] HEAD -> {ref} (wharfinger: denied)" in ran.err
     assert watch.kinds("denied") == ["denied"]
-    assert [(seen.method, seen.path) for seen in watch.requests] == [("GET", "/acme/shop.git/info/refs")]
+    assert {(seen.method, seen.path) for seen in watch.requests} <= {
+        ("GET", "/acme/shop.git/info/refs"), ("POST", "/acme/shop.git/git-receive-pack"),
+    }  # fmt: skip
+    assert [seen.method for seen in watch.requests].count("POST") == (size > 1_000_000), "its empty try"
 
 
 def test_a_branch_is_not_deleted(operator: Operator, agent: Agent, ahead: str, repository: Path) -> None:
@@ -89,7 +100,8 @@ def test_a_branch_is_not_deleted(operator: Operator, agent: Agent, ahead: str, r
     subprocess.run(["git", "-C", str(repository), "branch", "-f", "agent/kept", "main"], check=True)
     watch = Watch(operator, apis.GIT)
     ran = agent.run("git", "-C", ahead, "push", "origin", ":refs/heads/agent/kept")
-    assert ran.code != 0
+    assert ran.code == 1
+    assert "! [remote rejected] agent/kept (wharfinger: denied)" in ran.err
     assert watch.kinds("denied") == ["denied"]
     assert [seen.method for seen in watch.requests] == ["GET"]
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import orjson
 import pytest
 from wharfinger.deciding.answers import Answer
-from wharfinger.deciding.gate import answer
+from wharfinger.deciding.refusing import refusal
 from wharfinger.rules.types import Code, Decision, Request, Verdict
 
 SAID = "No rule allows this. Ask the operator."
@@ -14,7 +16,7 @@ DENIED = Decision(Verdict.DENY, Code.DENIED, "no rule allows this", "Ask the ope
 
 def told(*programs: str) -> Answer:
     fields = (("Host", "registry.npmjs.org"), *(("User-Agent", program) for program in programs))
-    return answer("d_1", DENIED, Request("bot", "GET", "https", "registry.npmjs.org", 443, "/x", fields))
+    return refusal("d_1", DENIED, Request("bot", "GET", "https", "registry.npmjs.org", 443, "/x", fields))
 
 
 @pytest.mark.parametrize("programs", [(), ("curl/8",), ("yarn/4.1 npm/? node/v22",), ("pnpm/9 npm/?",)])
@@ -34,3 +36,22 @@ def test_git_shows_text_alone() -> None:
     refused = told("git/2.39.5")
     assert refused.body() == f"wharfinger: {SAID}\n".encode()
     assert ("Content-Type", "text/plain; charset=utf-8") in refused.headers(0)
+
+
+@pytest.mark.parametrize("read", [True, False], ids=["whole", "its opening"])
+def test_git_shows_a_refused_push_by_its_report(*, read: bool) -> None:
+    opening = f"{'1' * 40} {'2' * 40} refs/heads/main\0report-status".encode()
+    data = b"%04x%b0000" % (len(opening) + 4, opening)
+    fields = (("Host", "github.com"), ("User-Agent", "git/2.39.5"))
+    given = {"body": data} if read else {"body": None, "opening": data}
+    asked = Request("bot", "POST", "https", "github.com", 443, "/a/b.git/git-receive-pack", fields, **given)
+    refused = refusal("d_1", replace(DENIED, protocol="git"), asked)
+    assert refused.http_status == 200, "of a status that is not good git shows nothing else"
+    report = f"ng refs/heads/main wharfinger: {SAID}\n".encode()
+    assert refused.body() == b"000eunpack ok\n%04x%b0000" % (len(report) + 4, report)
+    fields_ = dict(refused.headers(0))
+    assert fields_["Content-Type"] == "application/x-git-receive-pack-result"
+    assert fields_["Wharfinger-Decision"] == "d_1"
+    down = refusal("d_1", replace(DENIED, code=Code.UNAVAILABLE, protocol="git"), asked)
+    assert (down.http_status, down.body()) == (502, f"wharfinger: {SAID}\n".encode())
+    assert refusal("d_1", DENIED, asked).http_status == 403, "at a URL where nobody speaks git"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wharfinger.rules.protocols.git import Opening
+from wharfinger.rules.protocols.git import MAX_LINE, Opening, pushed, report
 from wharfinger.rules.requests.refusal import Refused
 
 TOOLS = """
@@ -369,3 +369,58 @@ def test_inputs_of_another_type_and_a_missing_effect_are_told(compile_tools: Any
     told = "\n".join(map(str, problems.errors))
     assert "type array here" in told
     assert "the effect" in told
+
+
+# Refusing
+
+
+def lines(data: bytes) -> list[bytes]:
+    """What stands before the first flush."""
+    found, at = [], 0
+    while (length := int(data[at : at + 4], 16)) > 0:
+        assert 4 < length <= MAX_LINE
+        found.append(data[at + 4 : at + length])
+        at += length
+    assert data[at:] == b"0000"
+    return found
+
+
+def test_a_report_says_of_each_ref_that_it_was_not_changed() -> None:
+    asked = pushed(push(CREATE, DELETE, able="report-status"))
+    assert asked is not None
+    assert lines(report(asked, "denied", "Not that.\nAsk.")) == [
+        b"unpack ok\n",
+        b"ng refs/heads/agent/x Not that. Ask.\n",
+        b"ng refs/tags/v1 denied\n",
+    ]
+
+
+def test_on_the_side_band_the_message_goes_beside_the_report() -> None:
+    asked = pushed(push(UPDATE, able="report-status-v2 side-band-64k agent=git/2.39"))
+    assert asked is not None
+    said, told = lines(report(asked, "denied", "Not that."))
+    assert said == b"\2Not that.\n"
+    assert told[:1] == b"\1"
+    assert lines(told[1:]) == [b"unpack ok\n", b"ng refs/heads/main denied\n"]
+
+
+def test_a_report_of_any_length_is_in_lines_that_git_takes() -> None:
+    refs = [f"{NONE} {NEW} refs/heads/{'x' * 5000}/{n}" for n in range(30)]
+    refs.append(f"{NONE} {NEW} refs/heads/{'y' * (MAX_LINE - 200)}")
+    asked = pushed(push(*refs, able="report-status side-band-64k"))
+    assert asked is not None
+    said, *told = lines(report(asked, "denied " * 100, "m" * 100_000))
+    assert len(said) <= MAX_LINE - 4
+    inner = lines(b"".join(part[1:] for part in told))
+    assert [each.split()[0] for each in inner] == [b"unpack", *[b"ng"] * 31]
+    alone = pushed(push(*refs))
+    assert alone is not None
+    assert len(report(alone, "denied", "m" * 60_000)) < 2 * len(push(*refs))
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [b"", b"0000", push(UPDATE, able="atomic"), push(UPDATE)[:50], b"PACK", push("x y z"), b"\0" * 100],
+)
+def test_what_waits_for_no_report_gets_none(opening: bytes) -> None:
+    assert pushed(opening) is None
