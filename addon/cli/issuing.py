@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from wharfinger.certs.environment import ClientFiles
@@ -18,13 +20,20 @@ from wharfinger.faults import Fault
 from wharfinger.isolation.attaching import Hello
 from wharfinger.isolation.choice import ISOLATED, UNCONFINED
 from wharfinger.isolation.sandbox import ADDRESS
+from wharfinger.keeping import lock, private
 from wharfinger.keeping.keys import Keys
+from wharfinger.keeping.lock import Lock, LockHeld
 from wharfinger.keeping.people import PersonKey
 from wharfinger.running import door
 from wharfinger.running.desk import DataFolder
 from wharfinger.running.door import Door
 
 _LOG = "run-proxy.log"
+_SECONDS = 30.0
+"""How long another's proxy may take to start."""
+_BETWEEN = 0.05
+_STARTING = "starting"
+"""The folder, in the data folder, whose lock the one has that starts a proxy for its run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +64,39 @@ class _Told:
 
 
 def connect(place: Here) -> Client:
-    """The running proxy, or one started for this run. Raises `NotStarted`."""
-    try:
+    """The running proxy, one that somebody else is starting, or one started for this run.
+
+    Raises `NotStarted`; `LockHeld` or `NotRunning` where what another command starts does not come to answer.
+    """
+    end = time.monotonic() + _SECONDS
+    with contextlib.suppress(NotRunning):
         return Client.connect(place.data)
-    except NotRunning:
-        starting.start(place, _LOG, "--for-runs")
-        return Client.connect(place.data)
+    with _alone(private.folder(private.folder(place.data) / _STARTING), end):
+        while True:
+            try:
+                return Client.connect(place.data)
+            except NotRunning:
+                if time.monotonic() > end:
+                    raise
+            if lock.holder(place.data) is not None:
+                time.sleep(_BETWEEN)
+                continue
+            try:
+                starting.start(place, _LOG, "--for-runs")
+            except starting.NotStarted:
+                if lock.holder(place.data) is None:  # it was not kept from it by one that was started by hand
+                    raise
+
+
+def _alone(folder: Path, end: float) -> Lock:
+    """One after the other, of those that would start a proxy for their runs."""
+    while True:
+        try:
+            return Lock.acquire(folder)
+        except LockHeld:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_BETWEEN)
 
 
 @contextlib.contextmanager

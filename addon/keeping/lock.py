@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,9 @@ from typing import Self
 from wharfinger.faults import Fault
 
 LOCK_FILE = "lock"
+_TRIES = 5
+_BETWEEN = 0.02
+"""Seconds between two tries: whoever asks who holds it (`holder`) holds it for a moment."""
 
 
 class LockHeld(Fault):
@@ -39,9 +43,9 @@ class Lock:
 
     @classmethod
     def acquire(cls, folder: Path) -> Self:
-        """Lock the data folder; raises `LockHeld`, at once, if another process (or caller) has it."""
-        path = folder / LOCK_FILE
-        while True:
+        """Lock the data folder; raises `LockHeld`, nearly at once, if another process (or caller) has it."""
+        path, pid = folder / LOCK_FILE, None
+        for _ in range(_TRIES):
             handle = _open(path)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,12 +55,12 @@ class Lock:
                     return cls(handle)
             except BlockingIOError:
                 pid = _pid(handle)
-                os.close(handle)
-                raise LockHeld(folder, pid) from None
+                time.sleep(_BETWEEN)
             except BaseException:
                 os.close(handle)
                 raise
-            os.close(handle)  # somebody replaced the file between open and flock
+            os.close(handle)  # of another process, or somebody replaced the file between open and flock
+        raise LockHeld(folder, pid)
 
     def release(self) -> None:
         """Let go; a second time does nothing."""

@@ -18,6 +18,7 @@ from staging import apis
 from staging.stage import PATIENCE, Agent, Operator, Ran, Watch, until
 from staging.world import World
 from wharfinger.isolation import landlock
+from wharfinger.keeping import lock
 
 TELL = "import json, os; print(json.dumps(dict(os.environ)))"
 """A command that prints its environment."""
@@ -225,6 +226,39 @@ def test_a_proxy_of_its_own_ends_with_the_last_run(world: World, separate: Calla
     proxy = second.json["HTTPS_PROXY"].rpartition(":")[2]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(proxy)), 5).close()
+
+
+def test_runs_that_begin_at_once_share_the_proxy_that_one_of_them_starts(
+    world: World, separate: Callable[..., Operator]
+) -> None:
+    operator = separate()
+    mark = operator.mark()
+    key = {"STRIPE_API_KEY": world.keys["STRIPE_API_KEY"]}
+    runs = [
+        operator.begin("run", "--no-isolate", "--agent", "bot", "--as", "alice", "--", "true", **key)
+        for _ in range(4)
+    ]
+    assert [run.wait(PATIENCE) for run in runs] == [0] * 4, operator.logged()
+    until("the proxy has ended", lambda: not _listening(operator))
+    kinds = until("the book is closed", lambda: _closed(operator, mark))
+    assert kinds.count("started") == 1
+
+
+def test_a_run_waits_for_a_proxy_that_is_being_started(
+    world: World, separate: Callable[..., Operator]
+) -> None:
+    operator = separate()
+    key = {"STRIPE_API_KEY": world.keys["STRIPE_API_KEY"]}
+    operator.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    proxy = operator.begin("up", **key)
+    try:
+        until("it has the folder", lambda: lock.holder(operator.data) is not None)
+        ran = behind(operator, "true", **key)
+        assert ran.code == 0, ran.said
+        assert proxy.poll() is None
+    finally:
+        proxy.send_signal(signal.SIGTERM)
+        assert proxy.wait(PATIENCE) == 0
 
 
 def _closed(operator: Operator, mark: int) -> list[str]:

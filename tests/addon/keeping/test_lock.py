@@ -1,8 +1,10 @@
 """One holder of a data folder at a time, across processes."""
 
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 from wharfinger.faults import Fault
@@ -44,6 +46,20 @@ def test_another_process_is_named_with_the_remedy(tmp_path, other):
     assert caught.value.pid == other.pid
     assert "wharfinger stop" in caught.value.hint
     assert holder(tmp_path) == other.pid
+
+
+def test_whoever_asks_who_holds_it_keeps_nobody_from_it(tmp_path):
+    """Asking takes it for a moment, shared."""
+    (tmp_path / LOCK_FILE).touch()
+    handle = os.open(tmp_path / LOCK_FILE, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    asked = threading.Timer(0.03, os.close, (handle,))
+    asked.start()
+    try:
+        with Lock.acquire(tmp_path):
+            assert holder(tmp_path) == os.getpid()
+    finally:
+        asked.join()
 
 
 def test_a_killed_holder_lets_go(tmp_path, other):
