@@ -18,7 +18,7 @@ from typing import Any
 
 from wharfinger.audit import events, retention, salts
 from wharfinger.audit.errors import BookBusy, BookFull, BookUnavailable
-from wharfinger.audit.events import Event, EventKind, Outcome, Who
+from wharfinger.audit.event import Event, EventKind, Outcome, Who
 from wharfinger.audit.folder import Folder, System, segment_name
 from wharfinger.audit.intake import Intake
 from wharfinger.audit.notes import Signed, SigningKey, origin_of
@@ -258,7 +258,9 @@ class Book:
             raise BookUnavailable("the book is closed" if self._closed else "the book is being resumed")
         if self._writer.full and not self._has_room(event):
             self._writer.poke()
-            raise BookFull("the disk of the book is full", "free some space: it goes on by itself then")
+            raise BookFull(
+                "the disk of the book is full", "free some space: a proxy that runs goes on by itself then"
+            )
         most = self._terms.backlog * (_ENDS if event.kind is EventKind.OUTCOME else 1)
         if self.backlog >= most:
             raise BookBusy(f"{most} events wait to be written: the disk is too slow for this load")

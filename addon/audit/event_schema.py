@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from wharfinger.audit.chain import VERSION
-from wharfinger.audit.events import EventKind, Outcome
+from wharfinger.audit.event import EventKind, Outcome
 from wharfinger.rules.types import Code, Effect, Verdict
 
 type Schema = dict[str, Any]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import orjson
 from wharfinger.audit import salts
 from wharfinger.audit.chain import GENESIS, VERSION, ascii_json, leaf_of, link, seal
-from wharfinger.audit.events import Event, EventKind
+from wharfinger.audit.event import Event, EventKind
 from wharfinger.audit.published import Position
 from wharfinger.audit.recovery import Tail
 from wharfinger.audit.render import render

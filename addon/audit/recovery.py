@@ -16,7 +16,7 @@ from hashlib import sha256
 from wharfinger.audit import published
 from wharfinger.audit.chain import GENESIS, LINE_LIMIT, Broken, Walk, leaf_of, link
 from wharfinger.audit.errors import BookDamaged
-from wharfinger.audit.events import EventKind
+from wharfinger.audit.event import EventKind
 from wharfinger.audit.folder import Folder, System, segment_name
 from wharfinger.audit.leaves import before as tree_before
 from wharfinger.audit.merkle import Tree

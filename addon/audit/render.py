@@ -18,7 +18,7 @@ from urllib.parse import unquote, unquote_plus
 
 import orjson
 from wharfinger.audit.chain import ascii_json
-from wharfinger.audit.events import Event, Sent, Target, Who
+from wharfinger.audit.event import Event, Sent, Target, Who
 from wharfinger.rules.types import JSON, UNMATCHED, Call
 
 SIZE_LIMIT = 16 * 1024

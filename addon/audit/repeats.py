@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
-from wharfinger.audit.events import Event
+from wharfinger.audit.event import Event
 from wharfinger.audit.writer import Receipt
 
 EVERY = 1.0

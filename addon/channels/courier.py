@@ -19,7 +19,7 @@ from wharfinger.approvals.rows import Store
 from wharfinger.approvals.states import ApprovalError, Move, State
 from wharfinger.approvals.watching import Change, Flood
 from wharfinger.audit import events
-from wharfinger.audit.events import Event
+from wharfinger.audit.event import Event
 from wharfinger.channels import buttons, rows
 from wharfinger.channels.buttons import Buttons, Said
 from wharfinger.channels.card import Card

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING
 
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.clock import Clock
 from wharfinger.deciding.origins import Origins
 from wharfinger.deciding.permits import Session

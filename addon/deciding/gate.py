@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from wharfinger.audit import events
 from wharfinger.audit.errors import BookUnavailable
-from wharfinger.audit.events import Outcome, Who
+from wharfinger.audit.event import Outcome, Target, Who
 from wharfinger.audit.repeats import Repeats
 from wharfinger.credentials.registry import CredentialUnavailable
 from wharfinger.deciding.answers import Answer
@@ -279,7 +279,7 @@ class Gate:
     ) -> str:
         """Record a refusal that no policy made. Returns its decision id; a book that fails refuses anyway."""
         decision_id = decision_id or events.decision_id()
-        target = None if request is None else events.Target.of(request)
+        target = None if request is None else Target.of(request)
         event = events.rejected(
             decision_id, who, code, reason, target=target, policy_digest=self.live.policy_digest
         )

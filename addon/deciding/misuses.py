@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 
 EVERY: Final = timedelta(minutes=10)
 """Between two sums, and after which the same misuse is new again."""

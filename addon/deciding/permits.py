@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.audit.event import Outcome, Sent, Who
 from wharfinger.deciding.answers import Answer
 from wharfinger.rules.requests import ranges
 from wharfinger.rules.types import Decision, Origin, Request

@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.clock import Clock
 from wharfinger.credentials import issued, signing
 from wharfinger.credentials.jars import Jars

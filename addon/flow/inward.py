@@ -22,7 +22,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
     ResponseTrailers,
 )
-from wharfinger.audit.events import Outcome
+from wharfinger.audit.event import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Permit
 from wharfinger.flow import resealing

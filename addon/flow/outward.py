@@ -20,7 +20,7 @@ from mitmproxy.proxy.layers.http._events import (
     RequestHeaders,
     RequestProtocolError,
 )
-from wharfinger.audit.events import Outcome
+from wharfinger.audit.event import Outcome
 from wharfinger.credentials.chunks import Misshapen
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Withdrawn

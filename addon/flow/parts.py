@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wharfinger.audit.events import Who
+    from wharfinger.audit.event import Who
     from wharfinger.deciding.gate import Gate
     from wharfinger.deciding.live import Live
     from wharfinger.flow.sessions import Link, Sessions

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from wharfinger.audit.events import Outcome, Sent
+from wharfinger.audit.event import Outcome, Sent
 from wharfinger.credentials.chunks import Chunks
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Ending, Permit

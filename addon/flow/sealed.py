@@ -24,7 +24,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseHeaders,
     ResponseTrailers,
 )
-from wharfinger.audit.events import Outcome
+from wharfinger.audit.event import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.flow.deadlines import Deadlines
 from wharfinger.flow.http1_agent import AgentSide

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 from mitmproxy.connection import Client, Connection
 from wharfinger import turns
-from wharfinger.audit.events import Outcome
+from wharfinger.audit.event import Outcome
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Admission, Ending, Permit, Session
 from wharfinger.flow.held import Held

@@ -18,7 +18,7 @@ from mitmproxy.proxy.layers.http._events import (
     ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._hooks import HttpResponseHook
-from wharfinger.audit.events import Outcome
+from wharfinger.audit.event import Outcome
 from wharfinger.flow.parts import Parts
 from wharfinger.flow.passages import Passage, Passages
 from wharfinger.flow.response import Incoming, Withheld

@@ -17,7 +17,7 @@ from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import SendHttp
 from mitmproxy.proxy.layers.http._events import RequestData, ResponseData
-from wharfinger.audit.events import Outcome, Sent
+from wharfinger.audit.event import Outcome, Sent
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.gate import Gate
 from wharfinger.deciding.permits import Ending, Permit, Withdrawn

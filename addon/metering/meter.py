@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from wharfinger.audit.events import Outcome, Sent
+from wharfinger.audit.event import Outcome, Sent
 from wharfinger.metering.families import Counter, Histogram
 from wharfinger.rules.types import JSON, Code, Decision, Verdict
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger import __version__
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.authoring import explaining, snapshot
 from wharfinger.channels.opening import Channels
 from wharfinger.control.services import Services

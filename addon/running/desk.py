@@ -17,6 +17,7 @@ from wharfinger.approvals.states import Move
 from wharfinger.approvals.watching import Change, Flood
 from wharfinger.audit import events
 from wharfinger.audit.book import Book
+from wharfinger.audit.event import Who
 from wharfinger.audit.folder import segment_name
 from wharfinger.clock import Clock, SystemClock
 from wharfinger.control import actions
@@ -163,7 +164,7 @@ def _grant_recorder(book: Book) -> Callable[[GrantChange], Awaitable[object]]:
         event = events.grant(
             grant.id,
             grant.state,
-            who=events.Who(grant.draft.agent, grant.draft.rests_on.agent_id),
+            who=Who(grant.draft.agent, grant.draft.rests_on.agent_id),
             person=grant.person or "",
             reason=grant.comment or "",
             approvers=tuple(str(each.seat) for each in grant.given),
@@ -196,7 +197,7 @@ def _recorder(book: Book, meter: Meter) -> Callable[[Change | Flood], Awaitable[
     async def record(change: Change | Flood) -> object:
         if isinstance(change, Flood):
             meter.approvals.add(("flood",))
-            who = events.Who(change.agent, change.agent_id)
+            who = Who(change.agent, change.agent_id)
             reason = f"{change.cap} requests wait for people, and the agent asks for more"
             return await book.write(events.notice("approvals.flood", reason, who=who))
         meter.approvals.add(("ask" if change.move is None else change.move.value,))
@@ -205,7 +206,7 @@ def _recorder(book: Book, meter: Meter) -> Callable[[Change | Flood], Awaitable[
         event = events.approval(
             approval.id,
             approval.state,
-            who=events.Who(approval.agent, approval.agent_id),
+            who=Who(approval.agent, approval.agent_id),
             person=approval.person or "",
             reason=approval.comment or "",
             request_digest=approval.digest,

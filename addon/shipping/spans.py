@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from wharfinger.audit.events import EventKind, Outcome
+from wharfinger.audit.event import EventKind, Outcome
 from wharfinger.rules.types import UNMATCHED
 
 MOST = 10_000

@@ -37,7 +37,7 @@ from pathlib import Path
 
 import brotli
 from wharfinger.audit import events
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.audit.render import render
 from wharfinger.flow.websocket_frames import Broken, ConnectionType, Frames
 from wharfinger.rules.configuration import Configuration, Sources, load

@@ -27,7 +27,8 @@ from pathlib import Path
 from stage import client, machine, variants
 from throughput import Measured
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Outcome, Sent, Who, decision_id, intent, outcome
+from wharfinger.audit.event import Outcome, Sent, Who
+from wharfinger.audit.events import decision_id, intent, outcome
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict
 

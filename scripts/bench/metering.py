@@ -26,7 +26,7 @@ from pathlib import Path
 import stage
 from stage import client, machine
 from throughput import Measured
-from wharfinger.audit.events import Outcome, Sent
+from wharfinger.audit.event import Outcome, Sent
 from wharfinger.demo import certificates, processes
 from wharfinger.metering.exposition import exposition
 from wharfinger.metering.families import MOST

@@ -24,6 +24,7 @@ from typing import Any
 
 import httpx2
 from wharfinger.audit import events
+from wharfinger.audit.event import Who
 from wharfinger.authoring.snapshot import Catalogue
 from wharfinger.control import actions
 from wharfinger.control.dispatcher import Dispatcher
@@ -107,7 +108,7 @@ async def fill(desk: Desk) -> None:
             *(
                 desk.book.write(
                     events.refused(
-                        f"d_{number:020}", events.Who(f"agent-{number % AGENTS}", "ag"), request, decision
+                        f"d_{number:020}", Who(f"agent-{number % AGENTS}", "ag"), request, decision
                     )
                 )
                 for number in range(start, start + 500)

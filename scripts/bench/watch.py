@@ -23,7 +23,8 @@ import time
 from pathlib import Path
 
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Outcome, Sent, Who, decision_id, intent, outcome, refused
+from wharfinger.audit.event import Outcome, Sent, Who
+from wharfinger.audit.events import decision_id, intent, outcome, refused
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, RuleRef, Verdict
 

@@ -35,7 +35,8 @@ from wharfinger.audit import verify as verifying
 from wharfinger.audit.book import Book
 from wharfinger.audit.chain import GENESIS, leaf_of, link, seal
 from wharfinger.audit.claims import Findings
-from wharfinger.audit.events import Outcome, Who, outcome
+from wharfinger.audit.event import Outcome, Who
+from wharfinger.audit.events import outcome
 from wharfinger.audit.merkle import Tree
 from wharfinger.audit.notes import PublicKey, Signed
 from wharfinger.audit.published import Position

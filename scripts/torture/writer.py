@@ -35,7 +35,8 @@ from pathlib import Path
 from ground import described, tell
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Event, EventKind, Outcome, Target, Who, decision_id, outcome
+from wharfinger.audit.event import Event, EventKind, Outcome, Target, Who
+from wharfinger.audit.events import decision_id, outcome
 from wharfinger.audit.verify import verify
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Effect, Verdict

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from wharfinger.audit import events
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.audit.render import render
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.decide import decide

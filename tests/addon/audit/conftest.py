@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookUnavailable
+from wharfinger.audit.event import Event, Who
 from wharfinger.audit.event_schema import event_schema
-from wharfinger.audit.events import Event, Who, intent
+from wharfinger.audit.events import intent
 from wharfinger.audit.folder import System
 from wharfinger.audit.verify import verify
 from wharfinger.rules.types import Call, Code, Decision, Effect, Place, Placement, Request, RuleRef, Verdict

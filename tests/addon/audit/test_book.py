@@ -16,7 +16,8 @@ import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookBusy, BookDamaged, BookUnavailable
-from wharfinger.audit.events import Event, EventKind, Outcome, Who, outcome, started, stopped
+from wharfinger.audit.event import Event, EventKind, Outcome, Who
+from wharfinger.audit.events import outcome, started, stopped
 from wharfinger.audit.render import input_hmac
 from wharfinger.audit.salts import segment_key
 from wharfinger.audit.verify import verify

@@ -20,7 +20,8 @@ WRITER = """
 import asyncio, resource, sys
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookUnavailable
-from wharfinger.audit.events import Event, EventKind, Outcome, Target, Who, decision_id, outcome
+from wharfinger.audit.event import Event, EventKind, Outcome, Target, Who
+from wharfinger.audit.events import decision_id, outcome
 from wharfinger.rules.types import Call, Effect, Verdict
 from wharfinger.clock import SystemClock
 from pathlib import Path

@@ -13,19 +13,8 @@ from typing import Any
 import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import (
-    Event,
-    EventKind,
-    Outcome,
-    Sent,
-    Target,
-    Who,
-    approval,
-    control,
-    intent,
-    outcome,
-    rejected,
-)
+from wharfinger.audit.event import Event, EventKind, Outcome, Sent, Target, Who
+from wharfinger.audit.events import approval, control, intent, outcome, rejected
 from wharfinger.rules.policies.grants import Use
 from wharfinger.rules.types import Code, Observed, RuleRef, Verdict
 

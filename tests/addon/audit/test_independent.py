@@ -19,7 +19,8 @@ import pytest
 from wharfinger.audit import prove, published, reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookDamaged
-from wharfinger.audit.events import Outcome, outcome
+from wharfinger.audit.event import Outcome
+from wharfinger.audit.events import outcome
 from wharfinger.audit.notes import parse
 from wharfinger.audit.verify import Asked, verify
 

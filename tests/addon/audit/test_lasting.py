@@ -16,7 +16,8 @@ import pytest
 from wharfinger.audit import leaves, prove, reader, retention, room, signer
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookDamaged, BookFull, BookUnavailable
-from wharfinger.audit.events import Event, Outcome, Who, control, intent, outcome
+from wharfinger.audit.event import Event, Outcome, Who
+from wharfinger.audit.events import control, intent, outcome
 from wharfinger.audit.folder import Folder, System
 from wharfinger.audit.render import input_hmac
 from wharfinger.audit.salts import segment_key

@@ -10,7 +10,8 @@ import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
-from wharfinger.audit.events import Event, Outcome, approval, outcome, refused, started
+from wharfinger.audit.event import Event, Outcome
+from wharfinger.audit.events import approval, outcome, refused, started
 from wharfinger.audit.reader import Query
 from wharfinger.rules.types import Code, Verdict
 

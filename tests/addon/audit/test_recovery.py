@@ -13,7 +13,8 @@ from wharfinger.audit import reader
 from wharfinger.audit.book import Book
 from wharfinger.audit.chain import link, seal
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
-from wharfinger.audit.events import Event, Outcome, outcome, started
+from wharfinger.audit.event import Event, Outcome
+from wharfinger.audit.events import outcome, started
 from wharfinger.audit.verify import verify
 
 type Open = Callable[..., Book]

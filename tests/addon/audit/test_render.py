@@ -9,18 +9,8 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wharfinger.audit.events import (
-    Event,
-    EventKind,
-    Outcome,
-    Sent,
-    Who,
-    control,
-    held,
-    intent,
-    outcome,
-    refused,
-)
+from wharfinger.audit.event import Event, EventKind, Outcome, Sent, Who
+from wharfinger.audit.events import control, held, intent, outcome, refused
 from wharfinger.audit.render import SIZE_LIMIT, TooLong, input_hmac, render
 from wharfinger.rules.types import UNMATCHED, Call, Decision, Effect, Request
 

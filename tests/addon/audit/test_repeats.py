@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from wharfinger.audit import repeats
 from wharfinger.audit.errors import BookBusy
-from wharfinger.audit.events import Event, Who, refused, rejected
+from wharfinger.audit.event import Event, Who
+from wharfinger.audit.events import refused, rejected
 from wharfinger.audit.repeats import DIFFERENT, IDS, Repeats
 from wharfinger.rules.types import Code, Verdict
 

@@ -17,7 +17,8 @@ from wharfinger.audit.book import Book
 from wharfinger.audit.chain import leaf_of
 from wharfinger.audit.checkpoints import Kept
 from wharfinger.audit.errors import BookDamaged, BookUnavailable
-from wharfinger.audit.events import Event, Outcome, outcome, started
+from wharfinger.audit.event import Event, Outcome
+from wharfinger.audit.events import outcome, started
 from wharfinger.audit.folder import Folder, System
 from wharfinger.audit.merkle import Tree
 from wharfinger.audit.notes import Signed, SigningKey, origin_of

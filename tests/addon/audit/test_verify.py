@@ -11,7 +11,8 @@ import pytest
 from wharfinger.audit import published
 from wharfinger.audit.book import Book
 from wharfinger.audit.chain import link, seal
-from wharfinger.audit.events import Event, Outcome, outcome, started
+from wharfinger.audit.event import Event, Outcome
+from wharfinger.audit.events import outcome, started
 from wharfinger.audit.verify import LIMITS, verify
 
 type Open = Callable[..., Book]

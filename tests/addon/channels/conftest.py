@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from wharfinger.approvals.approval import Approval
 from wharfinger.approvals.approvals import Approvals
-from wharfinger.audit.events import Event
+from wharfinger.audit.event import Event
 from wharfinger.channels.buttons import Buttons
 from wharfinger.channels.courier import Courier
 from wharfinger.channels.deciding import Links

@@ -12,7 +12,7 @@ from standins import slack as slack_standin
 from standins.hooks import SECRET, Receiver
 from standins.mail import PASSWORD, USER, MailServer
 from standins.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, Slack
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.channels import alarm as words
 from wharfinger.channels import blocks, notices
 from wharfinger.channels.alarm import Alarm, Misused

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from wharfinger.approvals.states import State
-from wharfinger.audit.events import EventKind
+from wharfinger.audit.event import EventKind
 from wharfinger.channels.courier import NOT_KNOWN, NOT_OURS, Refused
 from wharfinger.channels.notices import Ask, Health, Interaction, Replied, Settled
 

@@ -6,7 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.deciding import misuses as subject
 from wharfinger.deciding.misuses import AT_ONCE, KINDS, NAMED, Alert, Misuses
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 from mitmproxy.connection import Client, Server
-from wharfinger.audit.events import Outcome, Sent, Who
+from wharfinger.audit.event import Outcome, Sent, Who
 from wharfinger.deciding.answers import Answer
 from wharfinger.deciding.permits import Admission, Ending, Permit, Session
 from wharfinger.flow.sessions import TRANSITIONS, Broken, Exchange, Route, Sessions, Stage

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from wharfinger.audit import reader
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Event, EventKind, Outcome, Target, Who, outcome, rejected
+from wharfinger.audit.event import Event, EventKind, Outcome, Target, Who
+from wharfinger.audit.events import outcome, rejected
 from wharfinger.audit.reader import Query
 from wharfinger.clock import SystemClock
 from wharfinger.indexing.index import Index

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
-from wharfinger.audit.events import Outcome, Sent
+from wharfinger.audit.event import Outcome, Sent
 from wharfinger.metering.exposition import exposition
 from wharfinger.metering.families import Counter, gauge
 from wharfinger.metering.meter import Course, Meter

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Outcome, outcome
+from wharfinger.audit.event import Outcome
+from wharfinger.audit.events import outcome
 from wharfinger.clock import SystemClock
 
 

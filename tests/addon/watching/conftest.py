@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Event, Outcome, Sent, Who, held, intent, outcome, refused
+from wharfinger.audit.event import Event, Outcome, Sent, Who
+from wharfinger.audit.events import held, intent, outcome, refused
 from wharfinger.clock import SystemClock
 from wharfinger.rules.types import Call, Code, Decision, Effect, Request, RuleRef, Verdict
 

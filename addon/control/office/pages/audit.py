@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
-from wharfinger.audit.events import EventKind
+from wharfinger.audit.event import EventKind
 from wharfinger.audit.reader import Record
 from wharfinger.control.office.pages.page import Page
 from wharfinger.control.office.pages.shown import row

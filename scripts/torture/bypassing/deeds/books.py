@@ -24,7 +24,8 @@ from faults import Tracer
 from ground import Ground, laid, status_of
 from scenes import Stage, staged
 from wharfinger.audit.book import Book
-from wharfinger.audit.events import Outcome, Who, outcome
+from wharfinger.audit.event import Outcome, Who
+from wharfinger.audit.events import outcome
 from wharfinger.audit.verify import verify
 
 from bypassing.deeds import Deed, Theme

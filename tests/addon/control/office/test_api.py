@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from wharfinger.audit import events
+from wharfinger.audit.event import Who
 from wharfinger.authoring import explaining
 from wharfinger.control.office.api import PREFIX
 from wharfinger.control.office.calls import CALLS
@@ -208,7 +209,7 @@ async def held(house, name: str = "d_1", **other) -> None:
     """Write a decision to the log, as the gate does."""
     request = explaining.request_of("bot", "POST", "https://api.example.com/pay", body=PAY)
     decision = explaining.offline(house.overlaid._configuration, request, Placeholders({}), datetime.now(UTC))
-    event = events.held(name, events.Who("bot"), request, replace(decision, **other), approval=f"a_{name}")
+    event = events.held(name, Who("bot"), request, replace(decision, **other), approval=f"a_{name}")
     await house.desk.book.write(event)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 from wharfinger.audit import events
-from wharfinger.audit.events import Who
+from wharfinger.audit.event import Who
 from wharfinger.faults import Fault
 from wharfinger.rules.models.values import Endpoint
 from wharfinger.rules.types import Code

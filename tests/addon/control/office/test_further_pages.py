@@ -9,6 +9,7 @@ import re
 
 import pytest
 from wharfinger.audit import events
+from wharfinger.audit.event import Who
 from wharfinger.control.office.pages import graph
 from wharfinger.control.office.pages.agents import CONFIRMED
 from wharfinger.keeping import agents
@@ -389,7 +390,7 @@ async def test_a_past_decision_is_decided_again(house) -> None:
     request = Request("bot", "POST", "https", "api.example.com", 443, "/pay", ())
     call = Call("pay", "t" * 64, Effect.WRITE, {"amount": 7, "to": HOSTILE, "note": "x"})
     decision = Decision(Verdict.DENY, Code.DENIED, "a rule says so", "", "p" * 64, calls=(call,))
-    await house.desk.book.write(events.refused("d_past", events.Who("bot", "ag"), request, decision))
+    await house.desk.book.write(events.refused("d_past", Who("bot", "ag"), request, decision))
     browser = await house.signed_in("vera")
     await seen(browser, "/audit", "d_past")
     answer = await browser.post("/parts/playground", {"decision": "d_past"})
@@ -402,7 +403,7 @@ async def test_a_decision_in_the_audit_log_leads_to_its_rule_and_to_the_playgrou
     rule = RuleRef("main", "policies/main.yaml", 2, Verdict.DENY)
     request = Request("bot", "POST", "https", "api.example.com", 443, "/pay", ())
     decision = Decision(Verdict.DENY, Code.DENIED, "a rule says so", "", "p" * 64, rules=(rule,))
-    await house.desk.book.write(events.refused("d_ruled", events.Who("bot", "ag"), request, decision))
+    await house.desk.book.write(events.refused("d_ruled", Who("bot", "ag"), request, decision))
     browser = await house.signed_in("vera")
     await seen(browser, "/audit", "d_ruled")
     page = (await browser.get("/audit/d_ruled")).text

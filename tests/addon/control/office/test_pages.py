@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 from wharfinger.approvals.states import State
 from wharfinger.audit import events
+from wharfinger.audit.event import Outcome, Sent, Target, Who
 from wharfinger.control.office.pages.approvals import CARD
 from wharfinger.rules.types import Ask, Call, Code, Decision, Effect, Request, Verdict
 from wharfinger.signin.session import Kind
@@ -182,14 +183,14 @@ async def test_the_agents_text_is_text_everywhere(house) -> None:
     )
     request = Request("bot", "POST", "https", "api.example.com", 443, "/" + HOSTILE, (), body=b"")
     approval = await house.desk.approvals.ask("ag_1", request, decision, (("X-" + HOSTILE, HOSTILE),))
-    who = events.Who("bot", "ag_1", HOSTILE)
+    who = Who("bot", "ag_1", HOSTILE)
     await house.desk.book.write(events.held("d_1", who, request, decision, approval=approval.id))
     await house.desk.book.write(events.refused("d_2", who, request, decision))
     await house.desk.book.write(
-        events.rejected("d_3", None, Code.BAD_REQUEST, HOSTILE, target=events.Target.of(request))
+        events.rejected("d_3", None, Code.BAD_REQUEST, HOSTILE, target=Target.of(request))
     )
     await house.desk.book.write(events.intent("d_4", who, request, decision))
-    await house.desk.book.write(events.outcome("d_4", who, events.Outcome.UPSTREAM_FAILED, reason=HOSTILE))
+    await house.desk.book.write(events.outcome("d_4", who, Outcome.UPSTREAM_FAILED, reason=HOSTILE))
     await house.desk.approvals.deny(approval.id, "bob", HOSTILE)
     browser = await house.signed_in("alice")
     await seen(browser, "/audit", "upstream_failed")
@@ -240,10 +241,10 @@ async def test_the_overview_says_what_waits_what_was_denied_and_what_passed(hous
     assert "support misuses what it was given (3 in the last hour): a &lt;placeholder&gt; elsewhere" in empty
     approval = await hold(house)
     request, decision = asked()
-    who = events.Who("bot", "ag_1")
+    who = Who("bot", "ag_1")
     await house.desk.book.write(events.refused("d_2", who, request, decision))
     await house.desk.book.write(events.intent("d_4", who, request, decision))
-    await house.desk.book.write(events.outcome("d_4", who, events.Outcome.COMPLETED, events.Sent(status=201)))
+    await house.desk.book.write(events.outcome("d_4", who, Outcome.COMPLETED, Sent(status=201)))
     page = await seen(browser, "/", "completed 201")
     assert f'href="/approvals/{approval.id}"' in page
     assert 'href="/audit/d_2"' in page
@@ -259,7 +260,7 @@ async def test_the_overview_says_what_waits_what_was_denied_and_what_passed(hous
 
 async def test_the_audit_page_searches_and_goes_back(house) -> None:
     request, decision = asked()
-    who = events.Who("bot", "ag_1")
+    who = Who("bot", "ag_1")
     for number in range(120):
         await house.desk.book.write(events.refused(f"d_{number:03}", who, request, decision))
     browser = await house.signed_in("vera")
@@ -279,11 +280,11 @@ async def test_the_audit_page_searches_and_goes_back(house) -> None:
 async def test_one_decisions_whole_life_is_on_one_page(house) -> None:
     approval = await hold(house)
     request, decision = asked()
-    who = events.Who("bot", "ag_1")
+    who = Who("bot", "ag_1")
     await house.desk.book.write(events.held("d_1", who, request, decision, approval=approval.id))
     await house.desk.approvals.approve(approval.id, "bob", "fine")
     await house.desk.book.write(events.intent("d_1", who, request, decision, approval=approval.id))
-    await house.desk.book.write(events.outcome("d_1", who, events.Outcome.COMPLETED))
+    await house.desk.book.write(events.outcome("d_1", who, Outcome.COMPLETED))
     browser = await house.signed_in("vera")
     page = await seen(browser, "/audit/d_1", "completed")
     assert re.findall(r"<h2>(\w+)", page) == ["held", "intent", "outcome"]
