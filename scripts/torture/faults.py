@@ -4,10 +4,13 @@
     python scripts/torture/faults.py all [SEED] [NAME]...
 
 NAME is a path, which is one of send, approval, reload and start, or a system call; without, trials are taken
-from all. First each path is run once under strace, which shows every call that any thread makes there on a
-file of the data folder or of the configuration. Each of them, by name and by which of its name it is in its
-thread, is a place for a fault: EIO, ENOSPC, EINTR, SIGKILL, and for writes that nothing is written; once, and
-from then on for ever (for EINTR 200 times in a row: who is interrupted for ever waits for ever).
+from all. A share such as `2/4` stands for every fourth of those, from the second on: most of what a trial
+takes is patience, so four processes with a share each need little more than a fourth of the time.
+
+First each path is run once under strace, which shows every call that any thread makes there on a file of the
+data folder or of the configuration. Each of them, by name and by which of its name it is in its thread, is a
+place for a fault: EIO, ENOSPC, EINTR, SIGKILL, and for writes that nothing is written; once, and from then on
+for ever (for EINTR 200 times in a row: who is interrupted for ever waits for ever).
 
 Each trial puts one fault in (`strace -e inject`), does what `scenes.py` does on that path, kills the proxy,
 starts it again without fault, sends the same requests again, and holds origin, book and answers against
@@ -41,6 +44,7 @@ WRITES = {"write": "retval=0", "pwrite64": "retval=0"}
 STORM = 200
 PATIENCE = 30.0
 _CALL = re.compile(r"^(\d+) +(\w+)\(")
+_SHARE = re.compile(r"[1-9]\d*/[1-9]\d*")
 _COMING = ("book-000002.jsonl", "book-000002.checkpoints", "book-000002.salt", "book.failed")
 _STORE = ("store.db", "store.db-wal", "store.db-shm", "store.db-journal")
 
@@ -195,17 +199,23 @@ def main(trials: int | None, seed: int, *names: str) -> int:
         raise SystemExit("strace is not installed")
     rng = random.Random(seed)
     paths = [name for name in names if name in SCENES] or list(SCENES)
-    calls = [name for name in names if name not in SCENES]
+    share = next((name for name in names if _SHARE.fullmatch(name)), "1/1")
+    calls = [name for name in names if name not in SCENES and name != share]
+    which, step = map(int, share.split("/"))
     came: Counter[str] = Counter()
     found: list[str] = []
     began = time.monotonic()
     with staged() as stage:
         stage.ground.patience = PATIENCE
         every = [fault for path in paths for fault in places(stage, path)]
-        faults = [fault for fault in every if not calls or fault.call in calls]
+        faults = [fault for fault in every if not calls or fault.call in calls][which - 1 :: step]
         chosen = rng.sample(faults, min(trials or len(faults), len(faults)))
         of = ", ".join(f"{name} {n}" for name, n in Counter(fault.path for fault in faults).items())
-        print(described(seed, f"{len(chosen)} of {len(faults)} faults ({of}) by `strace -e inject`"))
+        print(
+            described(
+                seed, f"{len(chosen)} of {len(faults)} faults (share {share}: {of}) by `strace -e inject`"
+            )
+        )
         for number, fault in enumerate(chosen, 1):
             outcome, problems = tried(stage, fault)
             found += problems
