@@ -182,9 +182,12 @@ def wrong(stage: Stage, path: str) -> list[str]:
 
 
 def _answered(states: list[str]) -> bool:
-    """Whether yes was said and then used: used again, where the proxy died before the store knew of it."""
+    """Whether yes was said and then used: used again, where the proxy died before the store knew of it.
+
+    What was used and not sent is given back, and then approved as it was.
+    """
     said = states.index("approved") if "approved" in states else len(states)
-    return bool(states[said + 1 :]) and set(states[said + 1 :]) == {"used"}
+    return states[-1:] == ["used"] and set(states[said + 1 :]) <= {"used", "approved"}
 
 
 @contextlib.contextmanager
