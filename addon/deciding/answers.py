@@ -158,8 +158,9 @@ class Answer:
             return git.REPORT_TYPE
         return "text/plain; charset=utf-8" if self.plain else "application/json"
 
-    def raw(self) -> bytes:
-        """The whole HTTP/1.1 message."""
+    def raw(self, *, head_alone: bool = False) -> bytes:
+        """The whole HTTP/1.1 message; `head_alone` as the answer to a HEAD."""
         body = self.body()
         head = "".join(f"{name}: {value}\r\n" for name, value in self.headers(len(body)))
-        return f"HTTP/1.1 {self.http_status} {self.phrase}\r\n{head}\r\n".encode("latin-1") + body
+        start = f"HTTP/1.1 {self.http_status} {self.phrase}\r\n{head}\r\n".encode("latin-1")
+        return start if head_alone else start + body

@@ -146,7 +146,7 @@ class AgentSide(Direct, base.Http1Server):
         reason = "the request body is broken, cut short or carries trailers"
         if self.response is None:
             answer = self._report(Answer(Code.BAD_REQUEST, reason, close=True))
-            yield commands.SendData(self.conn, answer.raw())
+            yield commands.SendData(self.conn, answer.raw(head_alone=self._head_alone))
         yield commands.CloseConnection(self.conn)
         self.state = self.done
         yield ReceiveHttp(RequestProtocolError(self.stream_id, reason, ErrorCode.GENERIC_CLIENT_ERROR))
@@ -163,15 +163,20 @@ class AgentSide(Direct, base.Http1Server):
                 self.response = event.response
                 self.state = self.switched
         elif isinstance(event, ResponseData):
-            if event.data:
+            if event.data and not self._head_alone:
                 data = b"%x\r\n%b\r\n" % (len(event.data), event.data) if self._chunked else event.data
                 yield commands.SendData(self.conn, data)
         elif isinstance(event, ResponseEndOfMessage):
-            if self._chunked and self.request is not None and self.request.data.method.upper() != b"HEAD":
+            if self._chunked and not self._head_alone:
                 yield commands.SendData(self.conn, b"0\r\n\r\n")
             yield from self.mark_done(response=True)
         else:
             yield from super().send(event)
+
+    @property
+    def _head_alone(self) -> bool:
+        """Whether nothing follows the head of the answer, whatever that says (RFC 9110, 9.3.2)."""
+        return self.request is not None and self.request.data.method.upper() == b"HEAD"
 
     def _answer(self, response: http.Response) -> None:
         """Note what the head of the response says of what follows it."""
@@ -216,7 +221,7 @@ class AgentSide(Direct, base.Http1Server):
     def refuse(self, stream_id: int, answer: Answer) -> layer.CommandGenerator[None]:
         """Answer the request in flight with a refusal and close; a response already begun is cut off."""
         if self.response is None and self.conn.connected:
-            yield commands.SendData(self.conn, answer.raw())
+            yield commands.SendData(self.conn, answer.raw(head_alone=self._head_alone))
         yield from self.hang_up(stream_id)
 
     def hang_up(self, stream_id: int) -> layer.CommandGenerator[None]:

@@ -56,6 +56,8 @@ class _Exchange:
     """One stream, until both halves have ended."""
 
     grpc: bool
+    head_alone: bool
+    """Whether nothing follows the head of its answer (RFC 9110, 9.3.2)."""
     sending: bool
     """Whether the agent has not ended its half."""
     begun: bool = False
@@ -102,7 +104,11 @@ class Http2AgentSide(Http2Side):
         pseudo = {name: value for name, value in event.headers if name.startswith(b":")}
         fields = [(bytes(name), bytes(value)) for name, value in event.headers if not name.startswith(b":")]
         kind = next((value for name, value in fields if name == b"content-type"), b"")
-        self._streams[stream_id] = _Exchange(kind.startswith(b"application/grpc"), sending=not ended)
+        self._streams[stream_id] = _Exchange(
+            grpc=kind.startswith(b"application/grpc"),
+            head_alone=pseudo.get(b":method") == b"HEAD",
+            sending=not ended,
+        )
         self._out[stream_id] = Outbox()
         problem = self._problem(pseudo, fields, ended=ended)
         if problem is not None:
@@ -177,7 +183,7 @@ class Http2AgentSide(Http2Side):
                 self.h2.send_headers(event.stream_id, [(b":status", b"%d" % event.response.status_code)])
             case ResponseHeaders():
                 self._head(event.stream_id, exchange, event.response, ended=event.end_stream)
-            case ResponseData() if event.data:
+            case ResponseData() if event.data and not exchange.head_alone:
                 self._put(event.stream_id, event.data)
             case ResponseTrailers():
                 box.trailers = _lowered(event.trailers.fields)
@@ -216,6 +222,8 @@ class Http2AgentSide(Http2Side):
         told = replace(answer, grpc=exchange.grpc, close=False)
         body = told.body()
         fields = tuple((n.encode("latin-1"), v.encode("latin-1")) for n, v in told.headers(len(body)))
+        if exchange.head_alone:
+            body = b""
         if exchange.sending:
             box.reset = ErrorCodes.NO_ERROR
         exchange.begun = True

@@ -67,6 +67,23 @@ async def test_denied_requests_are_silent_and_the_others_go_on(proxy: Any, origi
     await agent.close()
 
 
+async def test_a_refused_head_is_answered_without_a_body(proxy: Any, origin: Any) -> None:
+    """By policy, and as one that breaks the rules."""
+    agent = await http2(proxy)
+    denied = await agent.request("HEAD", "/nowhere")
+    fields = [
+        ("x", "y") if name == ":scheme" else (name, value) for name, value in agent.fields("HEAD", "/x")
+    ]
+    broken = [(":scheme", "http"), *(field for field in fields if field != ("x", "y"))]
+    malformed = await agent.answer(agent.begin(broken, end=True))
+    assert (denied.status, malformed.status) == (403, 400)
+    for got in (denied, malformed):
+        assert (bytes(got.body), got.ended, got.reset) == (b"", True, None)
+        assert int(got.headers["content-length"]) > 100
+    assert (await agent.request("GET", "/items/1")).status == 200
+    await agent.close()
+
+
 async def test_requests_at_the_same_time_have_connections_of_their_own(
     proxy: Any, origin: Any, reply: Any
 ) -> None:

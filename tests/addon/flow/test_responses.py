@@ -312,6 +312,30 @@ async def test_f08_a_body_where_none_may_be_is_not_read_as_the_next_response(
         await nowhere(agent, caplog)
 
 
+@pytest.mark.parametrize(("target", "status"), [("/items/1", b"200"), ("/nowhere", b"403")])
+async def test_nothing_follows_the_head_that_answers_a_head(
+    scripted: Scripted, start: Any, target: str, status: bytes
+) -> None:
+    """It would be read as the answer to the next request. Both are sent at once, so that all is looked at."""
+    async with start({"tools/head.yaml": HEAD_TOOL, "policies/everyday.yaml": HEAD_POLICY}) as agent:
+        scripted.script = scripted.answer(ok(CHUNKED, body=chunked(b"mine")), close=False)
+        tunnel = await agent.connect()
+        tunnel.writer.write(agent.raw("HEAD", target) + agent.raw("GET", "/items/2"))
+        back = b""
+        while not back.endswith(b"0\r\n\r\n"):
+            back += await asyncio.wait_for(tunnel.reader.read(65536), 10)
+        first, second, body = back.split(b"\r\n\r\n", 2)
+        assert first.startswith(b"HTTP/1.1 " + status)
+        assert second.startswith(b"HTTP/1.1 200"), second
+        assert b"".join(body.split(b"\r\n")[1::2]) == b"mine"
+
+
+async def test_a_head_that_is_refused_before_policy_has_no_body_either(agent: Any) -> None:
+    back = await agent.plain(b"HEAD http://127.0.0.1/ HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert back.startswith(b"HTTP/1.1 4")
+    assert back.endswith(b"\r\n\r\n")
+
+
 HEAD_TOOL = """\
 api: heads
 base: https://api.example.com
