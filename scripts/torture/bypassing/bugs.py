@@ -145,6 +145,7 @@ BUGS: Final = (
     Bug("syncs are not waited for", "addon/audit/writer.py", "            self.system.fdatasync(self._fd)", "            threading.Thread(target=self.system.fdatasync, args=(self._fd,)).start()", ("A10",)),
     Bug("of an encoded slash one reading counts", "rules/recognition/recognise.py", "parts=(part, Part(replace(part.call, inputs=inputs))))", "parts=(part,))", ("P02",)),
     Bug("checkpoints from outside are not looked at", "addon/audit/claims.py", "claims = [Claim(name, 0, signed) for name, signed in outside]", "claims = []", ("A06",)),
+    Bug("a refused HEAD has a body", "addon/flow/http1_agent.py", "if event.data and not self._head_alone:", "if event.data:", ("F08",)),
 )  # fmt: skip
 
 

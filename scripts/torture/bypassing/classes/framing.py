@@ -180,6 +180,7 @@ def classes() -> tuple[Class, ...]:
             "F08 answers that are two",
             tuple(Vector((request("GET", f"/raw/{how}/@OK@", KEY), request("GET", "/items/@OK@", KEY)), fresh=True, whole=False, deaf_to=POISON) for how in RAW if how not in {"negative-length", "unused"})
             + tuple(Vector((request(method, f"/raw/{how}/@OK@", KEY), request("GET", "/items/@OK@", KEY)), fresh=True, whole=False, deaf_to=POISON) for method in ("HEAD",) for how in RAW)
+            + tuple(Vector((request("HEAD", path, KEY), request("GET", "/items/@OK@", KEY)), fresh=True, deaf_to=b'"type":"wharfinger"') for path in ("/nowhere/@TAG@", "/items/@TAG@/../x", "/items/%2e%2e/@TAG@"))
             + tuple(get(ITEM, method=method, fresh=True) for method in ("TRACE", "TRACK", "trace"))
             + tuple(Vector((request(method, ITEM, KEY, "Content-Type: text/plain", body=b"x" * 10),), fresh=True) for method in ("HEAD", "DELETE", "OPTIONS", "TRACE")),
             passing([get("/reflect/none/@TAG@", method="HEAD"), to(OPEN, "/open/@TAG@", body=b"{}")]),
