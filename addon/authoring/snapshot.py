@@ -222,8 +222,11 @@ def _names(handle: int) -> list[str]:
 
 
 def _is_folder(parent: int, name: str) -> bool:
+    """Whether there is a folder of that name, and one that can be told."""
     try:
-        return stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        return name.isprintable() and stat.S_ISDIR(
+            os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        )
     except OSError:
         return False
 

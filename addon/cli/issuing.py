@@ -66,25 +66,26 @@ class _Told:
 def connect(place: Here) -> Client:
     """The running proxy, one that somebody else is starting, or one started for this run.
 
-    Raises `NotStarted`; `LockHeld` or `NotRunning` where what another command starts does not come to answer.
+    Raises `NotStarted`, or `LockHeld` where whoever has the data folder does not come to answer.
     """
-    end = time.monotonic() + _SECONDS
     with contextlib.suppress(NotRunning):
         return Client.connect(place.data)
+    end = time.monotonic() + _SECONDS
     with _alone(private.folder(private.folder(place.data) / _STARTING), end):
         while True:
-            try:
+            with contextlib.suppress(NotRunning):
                 return Client.connect(place.data)
-            except NotRunning:
-                if time.monotonic() > end:
-                    raise
-            if lock.holder(place.data) is not None:
+            holder = lock.holder(place.data)
+            if holder is not None and time.monotonic() > end:
+                raise LockHeld(place.data, holder)
+            if holder is not None:
                 time.sleep(_BETWEEN)
                 continue
             try:
                 starting.start(place, _LOG, "--for-runs")
             except starting.NotStarted:
-                if lock.holder(place.data) is None:  # it was not kept from it by one that was started by hand
+                # It may have been kept from it by one that was started by hand.
+                if lock.holder(place.data) is None or time.monotonic() > end:
                     raise
 
 
@@ -93,9 +94,11 @@ def _alone(folder: Path, end: float) -> Lock:
     while True:
         try:
             return Lock.acquire(folder)
-        except LockHeld:
+        except LockHeld as held:
             if time.monotonic() > end:
-                raise
+                who = f"process {held.pid}" if held.pid else "another command"
+                hint = f'wait for it, or see "{folder.parent / _LOG}"'
+                raise starting.NotStarted(f"{who} has been starting a proxy for too long", hint) from None
         time.sleep(_BETWEEN)
 
 

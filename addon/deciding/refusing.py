@@ -20,7 +20,6 @@ def refusal(
     """The refusal of `request`; with the approval that is waited for, if one is."""
     call = decision.calls[0] if decision.calls else None
     program = request.values("user-agent")
-    begins = request.body if request.body is not None else request.opening
     return Answer(
         decision.code,
         decision.reason,
@@ -31,7 +30,7 @@ def refusal(
         approval=approval,
         retry_after=retry_after,
         spoken=spoken(decision.protocol, request),
-        pushed=git.pushed(begins) if begins and decision.protocol == Protocol.GIT else None,
+        pushed=git.pushed(request) if decision.protocol == Protocol.GIT else None,
         plain=any(value.startswith("git/") for value in program),
         flat=any(value.startswith("npm/") for value in program),
     )

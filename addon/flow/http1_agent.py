@@ -176,7 +176,7 @@ class AgentSide(Direct, base.Http1Server):
     @property
     def _head_alone(self) -> bool:
         """Whether nothing follows the head of the answer, whatever that says (RFC 9110, 9.3.2)."""
-        return self.request is not None and self.request.data.method.upper() == b"HEAD"
+        return self.request is not None and self.request.data.method == b"HEAD"
 
     def _answer(self, response: http.Response) -> None:
         """Note what the head of the response says of what follows it."""

@@ -55,11 +55,11 @@ class Lock:
                     return cls(handle)
             except BlockingIOError:
                 pid = _pid(handle)
-                time.sleep(_BETWEEN)
             except BaseException:
                 os.close(handle)
                 raise
             os.close(handle)  # of another process, or somebody replaced the file between open and flock
+            time.sleep(_BETWEEN)
         raise LockHeld(folder, pid)
 
     def release(self) -> None:

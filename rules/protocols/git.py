@@ -23,12 +23,15 @@ from wharfinger.rules.types import JSON, Code
 if TYPE_CHECKING:
     from wharfinger.rules.models.tools import Run
     from wharfinger.rules.tools.tool import Tool
+    from wharfinger.rules.types import Request
 
 MAX_OPENING: Final = 256 * 1024
 """Bytes that may stand before a pack."""
 MAX_LINE: Final = 65_520
 """Bytes of one line with its length (gitprotocol-common(5))."""
 MAX_OPTIONS: Final = 256
+POST_BUFFER: Final = 1024 * 1024
+"""Bytes that git sends in one piece, as it is set up (`http.postBuffer`, git-config(1))."""
 _BAND: Final = MAX_LINE - 5
 """Bytes of one line on the side band, without its length and the number of the band."""
 FETCH_TYPE: Final = "application/x-git-upload-pack-request"
@@ -302,8 +305,17 @@ class Pushed:
     abilities: frozenset[bytes]
 
 
-def pushed(opening: bytes) -> Pushed | None:
-    """The push that begins with these bytes; None where no report of refs is waited for."""
+def pushed(request: Request) -> Pushed | None:
+    """The push that this is; None where no report of refs is waited for, or is not waited for to its end.
+
+    Of a push in pieces git sends the rest by itself once one was answered well, as a push of its own.
+    """
+    opening = request.body if request.body is not None else request.opening
+    if opening is None or request.values("content-type") != (PUSH_TYPE,):
+        return None
+    size = next(iter(request.values("content-length")), "")
+    if not (size.isascii() and size.isdecimal() and int(size[:20]) <= POST_BUFFER):
+        return None
     try:
         lines, _ = _section(opening, 0)
         changes, *_ = _commands(opening)
@@ -317,15 +329,16 @@ def pushed(opening: bytes) -> Pushed | None:
 
 
 def report(push: Pushed, reason: str, message: str) -> bytes:
-    """Says of every ref that it was not changed: git shows ` ! [remote rejected] REF (REASON)`.
+    """Says that the pack was not taken, and of every ref that it was not changed, all for this reason.
 
-    The message goes beside that, and is shown as `remote: MESSAGE`; to who cannot take it there, in place of
-    the first reason. gitprotocol-pack(5), "Report Status"; gitprotocol-capabilities(5), "side-band-64k".
+    git shows ` ! [remote rejected] REF (REASON)`; libgit2 and dulwich look at the first line alone. The
+    message goes beside that, and is shown as `remote: MESSAGE`; to who cannot take it there, in place of the
+    first ref's reason. gitprotocol-pack(5), "Report Status"; gitprotocol-capabilities(5), "side-band-64k".
     """
     beside = b"side-band-64k" in push.abilities
     reasons = [reason if beside else message.replace("\n", " "), *(reason for _ in push.refs[1:])]
     lines = [_cut(f"ng {ref} {why}") for ref, why in zip(push.refs, reasons, strict=True)]
-    told = b"".join(map(_framed, [b"unpack ok\n", *lines])) + b"0000"
+    told = b"".join(map(_framed, [_cut(f"unpack {reason}"), *lines])) + b"0000"
     if not beside:
         return told
     parts = [told[at : at + _BAND] for at in range(0, len(told), _BAND)]

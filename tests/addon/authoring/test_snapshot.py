@@ -126,7 +126,14 @@ def test_files_with_other_names_are_remarked_on(folder):
 
 
 def test_folders_that_look_like_those_of_the_configuration_are_remarked_on(folder):
-    for name in ("tols/a.yaml", "policy/p.yaml", "tools/stripe/a.yaml", "docs/a.yaml", ".git/tools/a.yaml"):
+    for name in (
+        "tols/a.yaml",
+        "policy/p.yaml",
+        "tools/stripe/a.yaml",
+        "docs/a.yaml",
+        ".git/tools/a.yaml",
+        "tools/\x1b[1m/a.yaml",
+    ):
         (folder / name).parent.mkdir(parents=True)
         write(folder, name, "x")
     write(folder, "tool", "a file")

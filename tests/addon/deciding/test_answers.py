@@ -42,13 +42,19 @@ def test_git_shows_text_alone() -> None:
 def test_git_shows_a_refused_push_by_its_report(*, read: bool) -> None:
     opening = f"{'1' * 40} {'2' * 40} refs/heads/main\0report-status".encode()
     data = b"%04x%b0000" % (len(opening) + 4, opening)
-    fields = (("Host", "github.com"), ("User-Agent", "git/2.39.5"))
+    fields = (
+        ("Host", "github.com"),
+        ("User-Agent", "git/2.39.5"),
+        ("Content-Type", "application/x-git-receive-pack-request"),
+        ("Content-Length", str(len(data) + 1000)),
+    )
     given = {"body": data} if read else {"body": None, "opening": data}
     asked = Request("bot", "POST", "https", "github.com", 443, "/a/b.git/git-receive-pack", fields, **given)
     refused = refusal("d_1", replace(DENIED, protocol="git"), asked)
     assert refused.http_status == 200, "of a status that is not good git shows nothing else"
-    report = f"ng refs/heads/main wharfinger: {SAID}\n".encode()
-    assert refused.body() == b"000eunpack ok\n%04x%b0000" % (len(report) + 4, report)
+    lines = ["unpack wharfinger: denied\n", f"ng refs/heads/main wharfinger: {SAID}\n"]
+    report = "".join(f"{len(line) + 4:04x}{line}" for line in lines) + "0000"
+    assert refused.body() == report.encode()
     fields_ = dict(refused.headers(0))
     assert fields_["Content-Type"] == "application/x-git-receive-pack-result"
     assert fields_["Wharfinger-Decision"] == "d_1"

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wharfinger.rules.protocols.git import MAX_LINE, Opening, pushed, report
+from wharfinger.rules.protocols.git import MAX_LINE, PUSH_TYPE, Opening, Pushed, pushed, report
 from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.types import Request
 
 TOOLS = """
     api: git
@@ -374,6 +375,14 @@ def test_inputs_of_another_type_and_a_missing_effect_are_told(compile_tools: Any
 # Refusing
 
 
+def asked(data: bytes, **fields: str) -> Pushed | None:
+    """What is read of a push that holds this."""
+    given = {"Content-Type": PUSH_TYPE, "Content-Length": str(len(data)), **fields}
+    sent = tuple((name.replace("_", "-"), value) for name, value in given.items() if value)
+    target = "/acme/shop.git/git-receive-pack"
+    return pushed(Request("bot", "POST", "https", "git.example.com", 443, target, sent, None, opening=data))
+
+
 def lines(data: bytes) -> list[bytes]:
     """What stands before the first flush."""
     found, at = [], 0
@@ -386,34 +395,34 @@ def lines(data: bytes) -> list[bytes]:
 
 
 def test_a_report_says_of_each_ref_that_it_was_not_changed() -> None:
-    asked = pushed(push(CREATE, DELETE, able="report-status"))
-    assert asked is not None
-    assert lines(report(asked, "denied", "Not that.\nAsk.")) == [
-        b"unpack ok\n",
+    told_of = asked(push(CREATE, DELETE, able="report-status"))
+    assert told_of is not None
+    assert lines(report(told_of, "denied", "Not that.\nAsk.")) == [
+        b"unpack denied\n",
         b"ng refs/heads/agent/x Not that. Ask.\n",
         b"ng refs/tags/v1 denied\n",
     ]
 
 
 def test_on_the_side_band_the_message_goes_beside_the_report() -> None:
-    asked = pushed(push(UPDATE, able="report-status-v2 side-band-64k agent=git/2.39"))
-    assert asked is not None
-    said, told = lines(report(asked, "denied", "Not that."))
+    told_of = asked(push(UPDATE, able="report-status-v2 side-band-64k agent=git/2.39"))
+    assert told_of is not None
+    said, told = lines(report(told_of, "denied", "Not that."))
     assert said == b"\2Not that.\n"
     assert told[:1] == b"\1"
-    assert lines(told[1:]) == [b"unpack ok\n", b"ng refs/heads/main denied\n"]
+    assert lines(told[1:]) == [b"unpack denied\n", b"ng refs/heads/main denied\n"]
 
 
 def test_a_report_of_any_length_is_in_lines_that_git_takes() -> None:
     refs = [f"{NONE} {NEW} refs/heads/{'x' * 5000}/{n}" for n in range(30)]
     refs.append(f"{NONE} {NEW} refs/heads/{'y' * (MAX_LINE - 200)}")
-    asked = pushed(push(*refs, able="report-status side-band-64k"))
-    assert asked is not None
-    said, *told = lines(report(asked, "denied " * 100, "m" * 100_000))
+    told_of = asked(push(*refs, able="report-status side-band-64k"))
+    assert told_of is not None
+    said, *told = lines(report(told_of, "denied " * 100, "m" * 100_000))
     assert len(said) <= MAX_LINE - 4
     inner = lines(b"".join(part[1:] for part in told))
     assert [each.split()[0] for each in inner] == [b"unpack", *[b"ng"] * 31]
-    alone = pushed(push(*refs))
+    alone = asked(push(*refs))
     assert alone is not None
     assert len(report(alone, "denied", "m" * 60_000)) < 2 * len(push(*refs))
 
@@ -423,4 +432,20 @@ def test_a_report_of_any_length_is_in_lines_that_git_takes() -> None:
     [b"", b"0000", push(UPDATE, able="atomic"), push(UPDATE)[:50], b"PACK", push("x y z"), b"\0" * 100],
 )
 def test_what_waits_for_no_report_gets_none(opening: bytes) -> None:
-    assert pushed(opening) is None
+    assert asked(opening) is None
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Content_Length": ""},
+        {"Content_Length": str((1 << 20) + 1)},
+        {"Content_Length": "x"},
+        {"Content_Type": "application/x-git-upload-pack-request"},
+    ],
+)
+def test_a_push_in_pieces_gets_none(fields: dict[str, str]) -> None:
+    """git would take it for the answer to the first piece, and go on with the next."""
+    names = {name.replace("_", "-"): value for name, value in fields.items()}
+    assert asked(push(UPDATE)) is not None
+    assert asked(push(UPDATE), **names) is None
