@@ -118,9 +118,9 @@ class _Reader:
             elif name.endswith((".yaml", ".yml")):
                 near = did_you_mean(Path(name).stem, (Path(top).stem for top in TOP_FILES))
                 hint = near or f"tools and policies go into {FOLDERS[0]}/ and {FOLDERS[1]}/"
-                self.problems.warning(Position(name), "this file is not read", hint, kinds.NOT_READ)
+                self._left_out(name, "file", hint)
             elif name not in FOLDERS and (near := did_you_mean(name, FOLDERS)) and _is_folder(handle, name):
-                self.problems.warning(Position(f"{name}/"), "this folder is not read", near, kinds.NOT_READ)
+                self._left_out(f"{name}/", "folder", near)
 
     def sub(self, parent: int, folder: str) -> None:
         try:
@@ -139,14 +139,9 @@ class _Reader:
                 if name.endswith(".yaml"):
                     self.file(handle, name, path)
                 elif name.endswith(".yml"):
-                    self.problems.warning(
-                        Position(path), "this file is not read", f'name it "{name[:-4]}.yaml"', kinds.NOT_READ
-                    )
+                    self._left_out(path, "file", f'name it "{name[:-4]}.yaml"')
                 elif _is_folder(handle, name):
-                    hint = f"move its files to {folder}/ itself"
-                    self.problems.warning(
-                        Position(f"{path}/"), "this folder is not read", hint, kinds.NOT_READ
-                    )
+                    self._left_out(f"{path}/", "folder", f"move its files to {folder}/ itself")
         finally:
             os.close(handle)
 
@@ -186,6 +181,9 @@ class _Reader:
             self.problems.warning(
                 Position(shown), message, "take their right away with: chmod go-w", kinds.OPEN
             )
+
+    def _left_out(self, path: str, what: str, hint: str) -> None:
+        self.problems.warning(Position(path), f"this {what} is not read", hint, kinds.NOT_READ)
 
     def _content(self, handle: int, path: str) -> None:
         content = _read_up_to(handle, FILE_LIMIT + 1)

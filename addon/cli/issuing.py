@@ -76,9 +76,9 @@ def connect(place: Here) -> Client:
             with contextlib.suppress(NotRunning):
                 return Client.connect(place.data)
             holder = lock.holder(place.data)
-            if holder is not None and time.monotonic() > end:
-                raise LockHeld(place.data, holder)
             if holder is not None:
+                if time.monotonic() > end:
+                    raise LockHeld(place.data, holder)
                 time.sleep(_BETWEEN)
                 continue
             try:

@@ -86,10 +86,9 @@ class Answer:
     @property
     def http_status(self) -> int:
         """Status to send: the code's own unless one was given, or the protocol has another."""
-        status = self.status or STATUS.get(self.code, 403)
-        if self.grpc or self._reported:
+        if self.grpc or self._reported is not None:
             return 200
-        return status if self.spoken is None else self.spoken.status(status)
+        return self._usual if self.spoken is None else self.spoken.status(self._usual)
 
     @property
     def phrase(self) -> str:
@@ -106,8 +105,8 @@ class Answer:
         """The body: JSON, a report or text for git, nothing for gRPC."""
         if self.grpc:
             return b""
-        if self.pushed is not None and self._reported:
-            return git.report(self.pushed, f"wharfinger: {self.code}", f"wharfinger: {self.message}")
+        if self._reported is not None:
+            return git.report(self._reported, f"wharfinger: {self.code}", f"wharfinger: {self.message}")
         if self.plain:
             return f"wharfinger: {self.message}\n".encode()
         content: dict[str, object] = {
@@ -129,7 +128,7 @@ class Answer:
     def headers(self, length: int) -> list[tuple[str, str]]:
         """Header fields of the answer; never `Retry-After`, which SDKs obey in silence."""
         if self.grpc:
-            code = GRPC_STATUS.get(self.status or STATUS.get(self.code, 403), 2)
+            code = GRPC_STATUS.get(self._usual, 2)
             return [
                 ("Content-Type", "application/grpc"),
                 ("Grpc-Status", str(code)),
@@ -148,13 +147,18 @@ class Answer:
         return [*fields, *NO_RETRY, *self.extra]
 
     @property
-    def _reported(self) -> bool:
-        """Whether it is a report of what was pushed, which comes with a good status."""
-        return self.pushed is not None and (self.status or STATUS.get(self.code, 403)) == 403
+    def _usual(self) -> int:
+        """The status where no protocol above HTTP has another."""
+        return self.status or STATUS.get(self.code, 403)
+
+    @property
+    def _reported(self) -> Pushed | None:
+        """The push whose report it is, which comes with a good status."""
+        return self.pushed if self._usual == 403 else None
 
     @property
     def _media(self) -> str:
-        if self._reported:
+        if self._reported is not None:
             return git.REPORT_TYPE
         return "text/plain; charset=utf-8" if self.plain else "application/json"
 

@@ -144,9 +144,9 @@ def read(asked: Asked) -> Sequence[Operation]:
         raise Refused("what is pushed has not been read", "", Code.DENIED)
     if fields.get("content-type") != (PUSH_TYPE,) or "content-encoding" in fields:
         raise _broken("is not sent as git sends it")
-    changes, options, atomic, end = _commands(data)
+    changes, options, abilities, end = _commands(data)
     if changes:
-        return [Operation((_PUSH,), _inputs(changes, options, atomic=atomic))]
+        return [Operation((_PUSH,), _inputs(changes, options, atomic=b"atomic" in abilities))]
     whole = asked.request.body is not None or fields.get("content-length") == (str(end),)
     if not whole or len(data) > end:
         raise _broken("changes nothing, and is more than that")
@@ -195,8 +195,8 @@ def _section(data: bytes, at: int) -> tuple[list[bytes], int]:
     raise _broken("ends before all of its lines have come")
 
 
-def _commands(data: bytes) -> tuple[list[dict[str, str]], list[str], bool, int]:
-    """What a push changes, its options, whether all or nothing of it, and where its opening ends."""
+def _commands(data: bytes) -> tuple[list[dict[str, str]], list[str], frozenset[bytes], int]:
+    """What a push changes, its options, what its client says it can do, and where its opening ends."""
     lines, end = _section(data, 0)
     changes: list[dict[str, str]] = []
     abilities: frozenset[bytes] = frozenset()
@@ -220,7 +220,7 @@ def _commands(data: bytes) -> tuple[list[dict[str, str]], list[str], bool, int]:
         options = [_text(option) for option in given]
     if end > MAX_OPENING:
         raise _broken(f"has more than {MAX_OPENING} bytes before its pack")
-    return changes, options, b"atomic" in abilities, end
+    return changes, options, abilities, end
 
 
 def _abilities(said: bytes) -> frozenset[bytes]:
@@ -317,12 +317,9 @@ def pushed(request: Request) -> Pushed | None:
     if not (size.isascii() and size.isdecimal() and int(size[:20]) <= POST_BUFFER):
         return None
     try:
-        lines, _ = _section(opening, 0)
-        changes, *_ = _commands(opening)
+        changes, _, abilities, _ = _commands(opening)
     except Refused:
         return None
-    said = next((said for _, nul, said in (line.partition(b"\0") for line in lines) if nul), b"")
-    abilities = _abilities(said)
     if not changes or abilities.isdisjoint({b"report-status", b"report-status-v2"}):
         return None
     return Pushed(tuple(change["ref"] for change in changes), abilities)

@@ -211,11 +211,8 @@ def main(trials: int | None, seed: int, *names: str) -> int:
         faults = [fault for fault in every if not calls or fault.call in calls][which - 1 :: step]
         chosen = rng.sample(faults, min(trials or len(faults), len(faults)))
         of = ", ".join(f"{name} {n}" for name, n in Counter(fault.path for fault in faults).items())
-        print(
-            described(
-                seed, f"{len(chosen)} of {len(faults)} faults (share {share}: {of}) by `strace -e inject`"
-            )
-        )
+        what = f"{len(chosen)} of {len(faults)} faults (share {share}: {of})"
+        print(described(seed, f"{what} by `strace -e inject`"))
         for number, fault in enumerate(chosen, 1):
             outcome, problems = tried(stage, fault)
             found += problems

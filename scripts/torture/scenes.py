@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,9 @@ def _answered(states: list[str]) -> bool:
     What was used and not sent is given back, and then approved as it was.
     """
     said = states.index("approved") if "approved" in states else len(states)
-    return states[-1:] == ["used"] and set(states[said + 1 :]) <= {"used", "approved"}
+    since = states[said:]
+    given_back = all(before == "used" for before, state in pairwise(since) if state == "approved")
+    return given_back and since[-1:] == ["used"] and set(since) == {"used", "approved"}
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from staging.stage import Agent, Operator, Watch
 from staging.world import World
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+WHO = ("-c", "user.name=t", "-c", "user.email=t@example.com")
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +39,7 @@ def ahead(agent: Agent, repository: Path, tmp_path: Path) -> str:
     """A clone with a commit to push."""
     clone = str(tmp_path / "clone")
     agent.run("git", "clone", "https://github.com/acme/shop.git", clone)
-    who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
-    agent.run("git", *who, "-C", clone, "commit", "-q", "--allow-empty", "-m", "second")
+    agent.run("git", *WHO, "-C", clone, "commit", "-q", "--allow-empty", "-m", "second")
     return clone
 
 
@@ -102,8 +102,7 @@ def _grow(agent: Agent, clone: str, size: int) -> None:
     """Another commit, with a file of so many bytes."""
     if size:
         Path(clone, "blob").write_bytes(os.urandom(size))
-        who = ("-c", "user.name=t", "-c", "user.email=t@example.com")
-        for command in (["add", "blob"], [*who, "commit", "-q", "-m", "large"]):
+        for command in (["add", "blob"], [*WHO, "commit", "-q", "-m", "large"]):
             assert agent.run("git", "-C", clone, *command).code == 0
 
 
