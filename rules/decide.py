@@ -12,12 +12,11 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from wharfinger.rules import answering, digests, tracing
+from wharfinger.rules import answering, barring, digests, reasons, tracing
 from wharfinger.rules.conditions.when import Scope
-from wharfinger.rules.policies import denials as denied
 from wharfinger.rules.policies import patterns
 from wharfinger.rules.policies.granting import Granting
-from wharfinger.rules.policies.judging import Judgement, judge, judge_texts, shortest
+from wharfinger.rules.policies.judging import judge, judge_texts, shortest
 from wharfinger.rules.policies.redacting import redactions
 from wharfinger.rules.policies.ruling import Ruled, Ruling
 from wharfinger.rules.recognition import presented
@@ -34,7 +33,6 @@ from wharfinger.rules.types import (
     Decision,
     Effect,
     Facts,
-    Origin,
     Request,
     ResponseRules,
     Step,
@@ -47,8 +45,6 @@ if TYPE_CHECKING:
     from wharfinger.rules.recognition.recognise import Streamed
     from wharfinger.rules.recognition.redirecting import Pass
 
-MAX_REASON: Final = 1_000
-"""Characters of a reason that are kept."""
 _EFFECTS: Final = {effect: effect.value for effect in Effect}
 _CODES: Final = {
     Verdict.ALLOW: Code.ALLOWED,
@@ -96,78 +92,19 @@ class _Deciding:
 
     def decision(self) -> Decision:
         read = self.configuration.tools.recognise(self.request, self.configuration.settings.limits.parse)
-        read = self._with_reason(read)
+        read = reasons.given(read, self.facts)
         agent = self.configuration.agents.get(self.request.agent)
-        barred = self._barred(agent) or self._denied(read)
+        barred = barring.inactive(agent, self.facts) or barring.denied(
+            self.request, read, self.facts, self.now
+        )
         if barred is not None or agent is None:
-            return self._refused(read, barred or _UNKNOWN)
+            return self._refused(read, barred or barring.UNKNOWN)
         shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
         refusal = shown.refusal if shown.refusal and shown.refusal.code is Code.MISUSE else read.refusal
-        refusal = refusal or shown.refusal or self._proposed(read)
+        refusal = refusal or shown.refusal or barring.proposed(read, self.facts)
         if refusal is not None:
             return self._refused(read, refusal, shown.own)
         return self._passed(read, shown, agent) if read.passes else self._judged(read, shown, agent)
-
-    def _barred(self, agent: Agent | None) -> Refusal | None:
-        if agent is None:
-            return _UNKNOWN
-        if self.facts.suspended is not None:
-            return Refusal(Code.DENIED, self.facts.suspended, "Stop, and tell the operator.")
-        if agent.status != "active":
-            return Refusal(Code.DENIED, f"this agent is {agent.status}", "Stop, and tell the operator.")
-        return None
-
-    def _denied(self, read: Recognised) -> Refusal | None:
-        """Why the emergency deny list refuses this, if it does; what cannot be read, by its host."""
-        denials = self.facts.denials
-        if not denials:
-            return None
-        tools = {call.tool for call in read.calls}
-        tools.update(fit.tool.name for part in read.parts for fit in part.fitting)
-        host = read.host or self.request.host.lower()
-        denial = denied.governing(denials, self.request.agent, host, tools, self.now)
-        if denial is None:
-            return None
-        help_ = "The operator has denied this in an emergency; do not try again."
-        return Refusal(Code.DENIED, denial.reason, help_)
-
-    def _proposed(self, read: Recognised) -> Refusal | None:
-        """Why a tool that no person has approved is refused; tests ask what policies say of it when it is."""
-        for tool in read.winners:
-            if tool.proposed and tool.digest not in self.facts.approved_tools:
-                if self.facts.origin is Origin.TEST:
-                    continue
-                return Refusal(
-                    Code.DENIED,
-                    f'the tool "{tool.name}" is proposed; a person must approve it',
-                    f"Ask the operator to look at it, and then: wharfinger tools approve {tool.name}",
-                )
-        return None
-
-    def _place(self, host: str) -> str:
-        """The host as rules with `hosts` read it: one named without a port means the scheme's own port."""
-        request = self.request
-        return (
-            host if request.port == spelling.DEFAULT_PORTS.get(request.scheme) else f"{host}:{request.port}"
-        )
-
-    # The reason
-
-    def _with_reason(self, read: Recognised) -> Recognised:
-        """The reason of each call, first found: header, argument of `call`, the tool's input, the run's."""
-        given = self.facts.reason
-        if given is None and read.reason is None and all(call.reason is None for call in read.calls):
-            return read
-        argument = given if self.facts.origin is not Origin.PROXY else None
-        reasons = [_reason(read.reason, argument, call, given) for call in read.calls]
-        return read.with_calls(
-            call if reason == call.reason else replace(call, reason=reason)
-            for call, reason in zip(read.calls, reasons, strict=True)
-        )
-
-    def _how_to_reason(self, tool: Tool | None) -> str:
-        named = f', or in the input "{tool.reason}"' if tool is not None and tool.reason else ""
-        return f'Give the reason in the header "Wharfinger-Reason"{named}.'
 
     # The rules
 
@@ -197,7 +134,7 @@ class _Deciding:
                 subjects,
                 self._place(read.host),
                 texts,
-                lambda: self._how_to_reason(read.winner),
+                lambda: reasons.how(read.winner),
                 explain=self.explain,
             ),
             self.facts,
@@ -210,9 +147,9 @@ class _Deciding:
             led = None
         if led is not None:
             return self._follows(read, shown, agent, led)
-        if judgement.verdict is not Verdict.DENY and (problem := self._unopenable(read, shown, judgement)):
-            return self._refused(read, problem, shown.own)
         opened = judgement.verdict is not Verdict.DENY
+        if opened and (problem := self._unopenable(read, shown, judgement.verdict)):
+            return self._refused(read, problem, shown.own)
         answer = self._answer(read.winners, read.winners, read, shown, agent) if opened else _CLOSED
         if problem := answering.uncut(self.request, kept, answer):
             return self._refused(read, problem, shown.own)
@@ -241,6 +178,13 @@ class _Deciding:
             grants=judgement.uses,
             sample=granting.sample(judgement, digest) if judgement.ask is not None else None,
             trace=self._trace(read, shown, plan, ruling, granting) if self.explain else (),
+        )
+
+    def _place(self, host: str) -> str:
+        """The host as rules with `hosts` read it: one named without a port means the scheme's own port."""
+        request = self.request
+        return (
+            host if request.port == spelling.DEFAULT_PORTS.get(request.scheme) else f"{host}:{request.port}"
         )
 
     def _passed(self, read: Recognised, shown: Presented, agent: Agent) -> Decision:
@@ -338,45 +282,10 @@ class _Deciding:
             reversible=call.reversible,
         )
 
-    def _unopenable(self, read: Recognised, shown: Presented, judgement: Judgement) -> Refusal | None:
+    def _unopenable(self, read: Recognised, shown: Presented, verdict: Verdict) -> Refusal | None:
         """Why a request is not let out although rules would."""
-        if read.winner is None and shown.credentialed:
-            return Refusal(
-                Code.DENIED,
-                "no tool fits this request, and its host has a credential bound",
-                "Ask the operator for a tool.",
-            )
-        if (barred := self._unconfined(shown)) is not None:
-            return barred
-        if any(tool.mints and not tool.auth_own for tool in read.winners) and (
-            len(read.parts) > 1 or read.winners[0].returns is None
-        ):
-            return Refusal(
-                Code.DENIED,
-                "the tool answers with a new secret, and where it stands in the answer is not declared",
-                "Ask the operator to declare it (`returns:`), or to have the proxy fetch the secret itself.",
-            )
-        unread = self.request.body is None and self.request.opening is None
-        if judgement.verdict is Verdict.ASK and (unread or self.request.message):
-            what = "a streamed request" if self.request.message is None else "a message on an open connection"
-            return Refusal(
-                Code.DENIED,
-                f"{what} cannot wait for approval",
-                "Ask the operator to mend the rule.",
-            )
-        return None
-
-    def _unconfined(self, shown: Presented) -> Refusal | None:
-        """Why a credential is not for an agent that is confined as this one is, if so."""
-        for placement in shown.placements:
-            wanted = self.configuration.credentials[placement.credential].confinement
-            if wanted is not None and wanted != self.facts.confinement:
-                return Refusal(
-                    Code.DENIED,
-                    f'the credential "{placement.credential}" is for {wanted} agents only',
-                    "Ask the operator to start you with: wharfinger run --isolate",
-                )
-        return None
+        barred = barring.unopenable(self.configuration.credentials, self.facts, read, shown)
+        return barred or (barring.unwaiting(self.request) if verdict is Verdict.ASK else None)
 
     def _texts(self, read: Recognised, kept: tuple[tuple[str, str], ...]) -> list[str] | None:
         """What patterns are searched in; None if it cannot be read."""
@@ -451,13 +360,3 @@ def _fetched(read: Recognised) -> Call:
 
 
 _CLOSED: Final = ResponseRules()
-_UNKNOWN: Final = Refusal(Code.DENIED, "this agent is not registered", "Ask the operator to add it.")
-
-
-def _reason(header: str | None, argument: str | None, call: Call, run: str | None) -> str | None:
-    """The first reason that says anything. The header is in `call.reason`, too, if it was given."""
-    own = None if header is not None else call.reason
-    for text in (header, argument, own, run):
-        if text is not None and text.strip():
-            return text.strip()[:MAX_REASON]
-    return None

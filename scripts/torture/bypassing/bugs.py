@@ -138,6 +138,7 @@ BUGS: Final = (
     Bug("questions have no end", "addon/approvals/changes.py", "if self.pending(new.agent_id) >= cap:", "if False:", ("D06",)),
     Bug("the intent is not waited for", "addon/deciding/gate.py", "            await self.book.write(\n                events.intent(", "            self.book.submit(\n                events.intent(", ("A01",)),
     Bug("what could not be written counts as written", "addon/audit/writer.py", "self.trouble = self._explain(error)", "self._explain(error)", ("A02",)),
+    Bug("a full disk is noticed by nobody", "addon/audit/book.py", "if self._writer.full and not self._has_room(event):", "if False:", ("A03",)),
     Bug("whose the file is does not matter", "addon/audit/writer.py", "        if (found.st_dev, found.st_ino) != self._identity:", "        if False:", ("A04",)),
     Bug("the lock is not taken", "addon/keeping/lock.py", "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", ("A05",)),
     Bug("events have no second clock", "addon/audit/placing.py", "int(self._clock.monotonic() * 1e9),", "now.microsecond,", ("A07",)),
@@ -175,13 +176,13 @@ def _found_by_deeds(stage: Stage, asked: doing.Asked, bug: Bug) -> str:
     code = copied(folder)
     bug.put(code / "wharfinger")
     try:
-        done = doing.done(replace(asked, only=themes), code)
+        done = doing.done(replace(asked, only=themes, until_wrong=True), code)
     except RuntimeError as error:
         return f"nothing works: {str(error).splitlines()[-1]}"
     finally:
         shutil.rmtree(folder)
-    wrong = [one for one in done if one.wrong]
-    return f"{len(wrong)} deeds, such as {wrong[0].says}: {wrong[0].wrong[:90]}" if wrong else ""
+    wrong = next((one for one in done if one.wrong), None)
+    return f"a deed, {wrong.says}: {wrong.wrong[:90]}" if wrong else ""
 
 
 def _found_by(sound: Wharfinger, tried: trial.Tried, number: int, bug: Bug) -> str:

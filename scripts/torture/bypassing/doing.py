@@ -24,12 +24,15 @@ class Asked:
     share: float
     only: tuple[str, ...] = ()
     """Classes; none for all."""
+    until_wrong: bool = False
+    """Whether the first that goes wrong is enough."""
 
 
 def done(asked: Asked, code: Path | None = None) -> list[Done]:
     """Do them. Raises RuntimeError where they cannot be done."""
     environment = dict(os.environ) if code is None else {**os.environ, "PYTHONPATH": str(code)}
-    arguments = [str(asked.seed), str(asked.share), *asked.only]
+    how_many = "until-wrong" if asked.until_wrong else "all"
+    arguments = [str(asked.seed), str(asked.share), how_many, *asked.only]
     process = subprocess.run(
         [sys.executable, "-m", "bypassing.deeds", *arguments],
         cwd=Path(__file__).parents[1], env=environment, capture_output=True, text=True, check=False,

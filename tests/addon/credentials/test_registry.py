@@ -4,6 +4,7 @@ import asyncio
 import base64
 import time
 import traceback
+from contextvars import ContextVar
 
 import pytest
 from hypothesis import given, settings
@@ -192,6 +193,18 @@ async def test_who_watches_is_told_of_changes_failures_and_recoveries_once_each(
     ]
     assert credentials.failures == {"KEY": 3}
     assert OLD not in repr(told) + repr(credentials.standings())
+
+
+async def test_a_fetch_is_nobodys_turn(declare, folder, put):
+    put(OLD)
+    whose = ContextVar("whose", default="nobody")
+    credentials, seen = Credentials(), []
+    await credentials.load({"KEY": declare("file:key")}, folder)
+    credentials.watch(lambda _: seen.append(whose.get()))
+    put(NEW)
+    whose.set("whoever came first")
+    await credentials.refresh("KEY")
+    assert seen == ["nobody"]
 
 
 async def test_how_it_stands_says_when_it_was_used_and_what_its_source_calls_it(declare, folder, put):

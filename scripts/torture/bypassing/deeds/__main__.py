@@ -1,6 +1,6 @@
 """Do the deeds in a process of its own, so that they can be done to another copy of the code.
 
-python -m bypassing.deeds SEED SHARE [CLASS]...     # a line of JSON for each
+python -m bypassing.deeds SEED SHARE all|until-wrong [CLASS]...     # a line of JSON for each
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from bypassing.deeds.all import every
 from bypassing.deeds.sampling import sampled
 
 
-def main(seed: str, share: str, *wanted: str) -> None:
-    """Do them, and tell of each."""
+def main(seed: str, share: str, how_many: str, *wanted: str) -> None:
+    """Do them, all or until one goes wrong, and tell of each."""
     for theme in every():
         if wanted and theme.id not in wanted:
             continue
@@ -29,6 +29,8 @@ def main(seed: str, share: str, *wanted: str) -> None:
                     wrong = f"could not be tried: {type(error).__name__}: {error}"
                 done = Done(theme.name, deed.says, deed.harmless, wrong)
                 print(json.dumps(dataclasses.asdict(done)), flush=True)
+                if wrong and how_many == "until-wrong":
+                    return
 
 
 if __name__ == "__main__":
