@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from wharfinger.importing import samples
 from wharfinger.importing.operations import ImportFault, Plain, Unusable
 from wharfinger.rules.inputs import pattern as compiled
-from wharfinger.rules.models.tools import Type, is_a
+from wharfinger.rules.models.inputs import Type, is_a
 from wharfinger.rules.requests.bodies import INT64
 
 MAX_REFERENCES: Final = 32

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import re2
 from pydantic import BeforeValidator, WithJsonSchema
-from wharfinger.rules.models.base import wrong
+from wharfinger.rules.models.base import Text, listed, wrong
 from wharfinger.rules.requests import spelling
 from wharfinger.rules.requests.refusal import Refused
 
@@ -191,3 +191,9 @@ HeaderName = Annotated[
         "a header's name",
     ),
 ]
+Texts = Annotated[
+    tuple[Text, ...],
+    BeforeValidator(listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One text, or a list of them."""

@@ -20,7 +20,7 @@ from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code, Request
 
 if TYPE_CHECKING:
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
     from wharfinger.rules.tools.tool import Tool
 
 _MEMBERS: Final = frozenset({"id", "method", "url", "headers", "body", "dependsOn", "atomicityGroup"})

@@ -23,7 +23,7 @@ from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
     from wharfinger.rules.protocols.graphql_document import Document, OperationText
     from wharfinger.rules.tools.tool import Tool
 

@@ -14,7 +14,7 @@ from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
     from wharfinger.rules.tools.tool import Tool
 
 _TYPE: Final = re.compile(r"application/grpc(?:\+[a-z0-9.-]{1,32})?")

@@ -20,7 +20,7 @@ from wharfinger.rules.types import JSON, Code, Request
 
 if TYPE_CHECKING:
     from wharfinger.rules.inputs import Input
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
     from wharfinger.rules.tools.matching import Reading
     from wharfinger.rules.tools.tool import Tool
 

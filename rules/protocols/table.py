@@ -9,7 +9,7 @@ from wharfinger.rules.protocols import batch, git, graphql, grpc, jsonrpc, webso
 from wharfinger.rules.protocols.speech import Form, Protocol, Speech
 
 if TYPE_CHECKING:
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
 
 SPEECHES: Final[Mapping[Protocol, Speech]] = {
     Protocol.GRAPHQL: graphql.SPEECH,

@@ -19,7 +19,7 @@ from wharfinger.rules.requests.refusal import Refusal, Refused
 from wharfinger.rules.types import JSON, Code, Message, Request
 
 if TYPE_CHECKING:
-    from wharfinger.rules.models.tools import Run
+    from wharfinger.rules.models.runs import Run
     from wharfinger.rules.recognition.index import Surface
     from wharfinger.rules.tools.tool import Tool
 

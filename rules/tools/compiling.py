@@ -9,7 +9,8 @@ from wharfinger.rules import inputs
 from wharfinger.rules.documents.problems import Position, Problems, did_you_mean
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
+from wharfinger.rules.models.inputs import InputSpec
+from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.protocols.speech import Form, Protocol
 from wharfinger.rules.protocols.table import SPEECHES, form_of
 from wharfinger.rules.redact.steps import NotAPath, compile_steps

@@ -11,7 +11,8 @@ import orjson
 from wharfinger.rules.inputs import Input
 from wharfinger.rules.models.auth import OF_HMAC, Auth
 from wharfinger.rules.models.base import plain
-from wharfinger.rules.models.tools import InputSpec, ToolDef, ToolFile
+from wharfinger.rules.models.inputs import InputSpec
+from wharfinger.rules.models.tools import ToolDef, ToolFile
 from wharfinger.rules.requests.bodies import canonical_json
 from wharfinger.rules.requests.extras import fold
 from wharfinger.rules.tools import trees

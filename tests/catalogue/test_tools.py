@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from wharfinger.importing import proof
-from wharfinger.rules.models.tools import Run
+from wharfinger.rules.models.runs import Run
 from wharfinger.rules.protocols.speech import Protocol
 from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.types import Effect
