@@ -28,8 +28,9 @@ from wharfinger.rules.models.reading import Part, read_part
 from wharfinger.rules.models.settings import Settings
 from wharfinger.rules.models.sources import DeclaredSource
 from wharfinger.rules.models.tools import ToolFile
+from wharfinger.rules.policies.compiling import compile_policy
 from wharfinger.rules.policies.extending import ordered
-from wharfinger.rules.policies.policy import CompiledPolicy, People, compile_policy
+from wharfinger.rules.policies.policy import CompiledPolicy, People
 from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.references import check_references
 from wharfinger.rules.sources import check_sources

@@ -16,7 +16,8 @@ from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.documents.reading import Source
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
-from wharfinger.rules.policies.policy import People, compile_policy
+from wharfinger.rules.policies.compiling import compile_policy
+from wharfinger.rules.policies.policy import People
 from wharfinger.rules.types import Verdict
 
 

@@ -14,7 +14,8 @@ from wharfinger.rules.models.credentials import Credential
 from wharfinger.rules.models.policies import Policy
 from wharfinger.rules.models.reading import read_model
 from wharfinger.rules.models.tools import ToolFile
-from wharfinger.rules.policies.policy import People, compile_policy
+from wharfinger.rules.policies.compiling import compile_policy
+from wharfinger.rules.policies.policy import People
 from wharfinger.rules.recognition.recognise import Toolset
 from wharfinger.rules.requests.placeholders import Owner
 
