@@ -17,10 +17,10 @@ from wharfinger.rules.documents.problems import Position, did_you_mean
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.policies import Case
 from wharfinger.rules.policies.limits import Before
-from wharfinger.rules.requests.bodies import canonical_json
 from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.requests.spelling import DEFAULT_PORTS, authority
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import Decision, Facts, Origin, Request, Verdict
 
 if TYPE_CHECKING:

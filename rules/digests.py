@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 from wharfinger.rules.requests import multipart
-from wharfinger.rules.requests.bodies import Body, Media, canonical_json
+from wharfinger.rules.requests.bodies import Body, Media
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import JSON, Call, Request
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import re2
-from wharfinger.rules.requests.bodies import INT64, Repeated, canonical_json, number
+from wharfinger.rules.requests.bracketed import Repeated
+from wharfinger.rules.requests.strictjson import INT64, canonical_json, number
 from wharfinger.rules.types import JSON
 
 type Kind = Literal["string", "integer", "number", "boolean", "array", "object"]

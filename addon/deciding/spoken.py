@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from wharfinger.rules.protocols.speech import MAX_OPERATIONS, Protocol
-from wharfinger.rules.requests import bodies
+from wharfinger.rules.requests import bodies, strictjson
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Request
 
@@ -64,7 +64,7 @@ def spoken(protocol: str, request: Request) -> Spoken | None:
     if protocol not in {Protocol.GRAPHQL, Protocol.JSONRPC}:
         return None
     try:
-        body: Any = bodies.parse_json((request.body or b"")[: bodies.DEFAULT_LIMIT])
+        body: Any = strictjson.parse_json((request.body or b"")[: bodies.DEFAULT_LIMIT])
     except Refused:
         body = None
     if isinstance(body, list) and len(body) > MAX_OPERATIONS:

@@ -9,7 +9,7 @@ from typing import Final
 from wharfinger.importing import samples
 from wharfinger.importing.operations import Plain, Template, Unusable
 from wharfinger.importing.schemas import short
-from wharfinger.rules.requests import bodies, fieldnames
+from wharfinger.rules.requests import bracketed, fieldnames
 from wharfinger.rules.requests.refusal import Refused
 
 LONGEST: Final = 128
@@ -111,7 +111,7 @@ class Request:
 def _plain(name: str) -> bool:
     """Whether the brackets of a name can be read in one way only."""
     try:
-        bodies.name_keys(name, "template")
+        bracketed.name_keys(name, "template")
     except Refused:
         return False
     return True

@@ -16,7 +16,7 @@ from wharfinger.importing import samples
 from wharfinger.importing.operations import ImportFault, Plain, Unusable
 from wharfinger.rules.inputs import pattern as compiled
 from wharfinger.rules.models.inputs import Type, is_a
-from wharfinger.rules.requests.bodies import INT64
+from wharfinger.rules.requests.strictjson import INT64
 
 MAX_REFERENCES: Final = 32
 """References that lead to references."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from wharfinger.rules.requests.bodies import INT64
+from wharfinger.rules.requests.strictjson import INT64
 
 MOST_VALUES: Final = 5
 """Values that are listed; of more, what they have in common is looked for."""

@@ -14,7 +14,7 @@ from typing import Any, Final
 from wharfinger.rules.conditions.constraint import same
 from wharfinger.rules.conditions.requirements import ABOVE, BELOW, GIVEN, Requirement, Requirements
 from wharfinger.rules.inputs import BadInput, Input
-from wharfinger.rules.requests.bodies import canonical_json
+from wharfinger.rules.requests.strictjson import canonical_json
 
 _PIECES: Final = ("startswith", "endswith", "contains")
 

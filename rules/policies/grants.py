@@ -21,7 +21,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 from wharfinger.rules.policies.asking import Seat, satisfied
-from wharfinger.rules.requests.bodies import canonical_json
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import JSON, UNMATCHED, Ask, Call, RuleRef
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.conditions.requirements import Requirement, negated, requirements
 from wharfinger.rules.policies.policy import CompiledPolicy, Rule
-from wharfinger.rules.requests.bodies import canonical_json
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import UNMATCHED, Call, Decision, Request, RuleRef, Verdict
 
 if TYPE_CHECKING:

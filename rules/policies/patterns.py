@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 import re2
-from wharfinger.rules.requests import bodies
+from wharfinger.rules.requests import bodies, strictjson
 from wharfinger.rules.requests.bodies import Body, Media
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Request, RuleRef
@@ -106,7 +106,7 @@ def _is_strange(request: Request) -> bool:
 def _guessed(body: bytes) -> list[str]:
     texts = [unquote_to_bytes(body.replace(b"+", b" ")).decode("utf-8", "replace")]
     try:
-        return texts + bodies.strings(bodies.parse_json(body))
+        return texts + bodies.strings(strictjson.parse_json(body))
     except Refused:
         return texts
 

@@ -21,8 +21,8 @@ from graphql.language.ast import (
     ValueNode,
     VariableNode,
 )
-from wharfinger.rules.requests.bodies import number
 from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.requests.strictjson import number
 from wharfinger.rules.types import JSON, Code
 
 _HELP: Final = "Send one plain GraphQL document."

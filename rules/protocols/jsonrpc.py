@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech, check_count
 from wharfinger.rules.requests import extras
-from wharfinger.rules.requests.bodies import Media, canonical_json
+from wharfinger.rules.requests.bodies import Media
 from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import JSON, Code
 
 if TYPE_CHECKING:

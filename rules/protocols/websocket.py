@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from wharfinger.rules.documents.problems import Problems
 from wharfinger.rules.protocols.speech import Asked, Form, Operation, Protocol, Speech
 from wharfinger.rules.requests import handshake
-from wharfinger.rules.requests.bodies import Body, Media, canonical_json, parse_json
+from wharfinger.rules.requests.bodies import Body, Media
 from wharfinger.rules.requests.refusal import Refusal, Refused
+from wharfinger.rules.requests.strictjson import canonical_json, parse_json
 from wharfinger.rules.types import JSON, Code, Message, Request
 
 if TYPE_CHECKING:

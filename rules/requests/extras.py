@@ -11,7 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from wharfinger.rules.requests.bodies import Repeated, canonical_json
+from wharfinger.rules.requests.bracketed import Repeated
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.types import JSON
 
 LIMIT = 2 * 1024

@@ -13,8 +13,8 @@ from wharfinger.rules.models.auth import OF_HMAC, Auth
 from wharfinger.rules.models.base import plain
 from wharfinger.rules.models.inputs import InputSpec
 from wharfinger.rules.models.tools import ToolDef, ToolFile
-from wharfinger.rules.requests.bodies import canonical_json
 from wharfinger.rules.requests.extras import fold
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.tools import trees
 from wharfinger.rules.tools.trees import Fields, Node
 from wharfinger.rules.types import JSON, Effect, Place

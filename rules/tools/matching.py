@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from wharfinger.rules import inputs, sigv4
 from wharfinger.rules.protocols.speech import Operation
-from wharfinger.rules.requests import bodies, extras
+from wharfinger.rules.requests import bracketed, extras
 from wharfinger.rules.requests.bodies import Body, Media
 from wharfinger.rules.requests.extras import fold
 from wharfinger.rules.requests.refusal import Refusal, Refused
@@ -47,7 +47,7 @@ class Reading:
 
 def reading(fields: Mapping[str, tuple[str, ...]], host: str, target: Target, body: Body) -> Reading:
     """Put together what is known of a request. Raises `Refused` if its query can be nested in two ways."""
-    query = bodies.structure(target.query, "query") if target.query else {}
+    query = bracketed.structure(target.query, "query") if target.query else {}
     reason = reason_of(fields) if REASON in fields else None
     return Reading(host, target, query, fields, body, reason)
 

@@ -15,9 +15,10 @@ from wharfinger.rules.inputs import Input
 from wharfinger.rules.protocols import websocket
 from wharfinger.rules.protocols.speech import Asked, Protocol, Speech
 from wharfinger.rules.requests import bodies, headers, multipart, spelling
-from wharfinger.rules.requests.bodies import Media, canonical_json
+from wharfinger.rules.requests.bodies import Media
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.requests.spelling import DEFAULT_PORTS, Pairs, canonical_pairs
+from wharfinger.rules.requests.strictjson import canonical_json
 from wharfinger.rules.tools import matching, trees
 from wharfinger.rules.tools.places import Endpoint, PathTemplate
 from wharfinger.rules.tools.trees import ABSENT, Fields, Node

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from wharfinger.rules.requests.bodies import Repeated, name_keys, number
+from wharfinger.rules.requests.bracketed import Repeated, name_keys
 from wharfinger.rules.requests.refusal import Refused
+from wharfinger.rules.requests.strictjson import number
 from wharfinger.rules.tools.template import TemplateError, Text, Variable, value_text
 from wharfinger.rules.types import JSON
 

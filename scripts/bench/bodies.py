@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Never
 
-from wharfinger.rules.requests.bodies import parse_json
+from wharfinger.rules.requests.strictjson import parse_json
 
 SIZE = 1_000_000
 ROUNDS = 40

@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from wharfinger.rules.requests import bodies
+from wharfinger.rules.requests import bodies, strictjson
 from wharfinger.rules.requests.refusal import Refused
 
 HERE = Path(__file__).parent
@@ -90,7 +90,7 @@ def all_bodies() -> list[tuple[str, bytes]]:
 def ours(kind: str, data: bytes) -> Any:
     """What policy sees, or `Refused`."""
     if kind == "json":
-        return bodies.parse_json(data)
+        return strictjson.parse_json(data)
     return [list(pair) for pair in bodies.form_pairs(data)]
 
 
@@ -200,4 +200,4 @@ def test_a_lenient_reader_would_be_seen() -> None:
     first = json.loads(twice, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
     assert not equal(first, json.loads(twice), as_doubles)
     with pytest.raises(Refused):
-        bodies.parse_json(twice)
+        strictjson.parse_json(twice)

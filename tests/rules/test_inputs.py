@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from wharfinger.rules import inputs
 from wharfinger.rules.inputs import BadInput, Input, Kind
-from wharfinger.rules.requests.bodies import Repeated
+from wharfinger.rules.requests.bracketed import Repeated
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ BUGS: Final = (
     Bug("any upgrade passes", _HEADERS, 'if any(value.lower() not in {"h2c", "websocket"} for value in fields.get("upgrade", ())):', "if False:", ("F06",)),
     Bug("announced trailers pass", _HEADERS, 'if "trailer" in fields:', "if False:", ("F04",)),
     Bug("bodies in a coding are read as they are", _HEADERS, 'if values is None or values[0].lower() == "identity":', "if True:", ("P06",)),
-    Bug("of two keys the last counts", _BODIES, "if len(found) != len(pairs):", "if False:", ("P04", "P08")),
+    Bug("of two keys the last counts", "rules/requests/strictjson.py", "if len(found) != len(pairs):", "if False:", ("P04", "P08")),
     Bug("any charset is UTF-8", _BODIES, 'if parameters.get("charset", "utf-8").lower() not in {"utf-8", "utf8"}:', "if False:", ("P05",)),
     Bug("bodies of any size are read", _BODIES, 'if len(data) > limit:\n        raise Refused(f"the body', 'if False:\n        raise Refused(f"the body', ("D03", "P04")),
     Bug("the first call of a batch decides", "rules/decide.py", "for part in read.parts]", "for part in read.parts[:1]]", ("P08",)),

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wharfinger.rules.requests import bodies, spelling
-from wharfinger.rules.requests.bodies import Media, Repeated
+from wharfinger.rules.requests import bodies, bracketed, spelling, strictjson
+from wharfinger.rules.requests.bodies import Media
+from wharfinger.rules.requests.bracketed import Repeated
 from wharfinger.rules.requests.refusal import Refused
 from wharfinger.rules.types import Request
 
@@ -44,7 +45,7 @@ def request(body: bytes, *types: str) -> Request:
     ],
 )
 def test_json_is_read(text: bytes, value: Any) -> None:
-    read = bodies.parse_json(text)
+    read = strictjson.parse_json(text)
     if value is not None:
         assert read == value
         assert type(read) is type(value)
@@ -95,9 +96,9 @@ def test_json_is_read(text: bytes, value: Any) -> None:
     ],
 )
 def test_json_is_refused(text: bytes) -> None:
-    for padding in (b"", b" " * bodies.MAX_SHORT):  # short ones are checked in another way
+    for padding in (b"", b" " * strictjson.MAX_SHORT):  # short ones are checked in another way
         with pytest.raises(Refused):
-            bodies.parse_json(text + padding)
+            strictjson.parse_json(text + padding)
 
 
 @pytest.mark.parametrize(
@@ -175,11 +176,11 @@ def test_no_body() -> None:
     ],
 )
 def test_names_are_nested(text: str, value: Any) -> None:
-    assert bodies.structure(spelling.pairs(text, "form"), "form") == value
+    assert bracketed.structure(spelling.pairs(text, "form"), "form") == value
 
 
 def test_repeated_names_are_marked() -> None:
-    read = bodies.structure((("a", "1"), ("a", "2"), ("a", "3"), ("b[]", "1")), "form")
+    read = bracketed.structure((("a", "1"), ("a", "2"), ("a", "3"), ("b[]", "1")), "form")
     assert isinstance(read["a"], Repeated)
     assert tuple(read["a"]) == ("1", "2", "3")
     assert not isinstance(read["b"], Repeated)
@@ -206,7 +207,7 @@ def test_repeated_names_are_marked() -> None:
 )
 def test_names_that_nest_in_two_ways_are_refused(text: str) -> None:
     with pytest.raises(Refused):
-        bodies.structure(spelling.pairs(text, "form"), "form")
+        bracketed.structure(spelling.pairs(text, "form"), "form")
 
 
 @pytest.mark.parametrize(
@@ -214,8 +215,8 @@ def test_names_that_nest_in_two_ways_are_refused(text: str) -> None:
     [("0", 0), ("-1", -1), ("2500", 2500), ("2.5", 2.5), ("1e3", 1000.0), ("-0.5E-1", -0.05)],
 )
 def test_text_numbers(text: str, value: float) -> None:
-    assert bodies.number(text) == value
-    assert type(bodies.number(text)) is type(value)
+    assert strictjson.number(text) == value
+    assert type(strictjson.number(text)) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_text_numbers(text: str, value: float) -> None:
     ],
 )
 def test_text_that_is_no_number(text: str) -> None:
-    assert bodies.number(text) is None
+    assert strictjson.number(text) is None
 
 
 def test_canonical_forms() -> None:
@@ -268,9 +269,9 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_canonical_json_is_read_as_itself(value: Any) -> None:
-    text = bodies.canonical_json(value)
-    assert bodies.parse_json(text) == value
-    assert bodies.canonical_json(bodies.parse_json(text)) == text
+    text = strictjson.canonical_json(value)
+    assert strictjson.parse_json(text) == value
+    assert strictjson.canonical_json(strictjson.parse_json(text)) == text
 
 
 @given(
@@ -279,7 +280,7 @@ def test_canonical_json_is_read_as_itself(value: Any) -> None:
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """What is read is what the standard library reads, if it is strict about nothing."""
     try:
-        read = bodies.parse_json(data)
+        read = strictjson.parse_json(data)
     except Refused:
         return
     assert read == json.loads(data)
@@ -307,9 +308,9 @@ def nested(depth: int, kind: str, string: str = "") -> bytes:
     "string", ["", '"]"', '"]]]["', r'"\"]"', r'"\\"', r'"\\\"]]"', '"", ""', r'"]", "\\", "]"', '"}{"']
 )
 def test_depth_is_what_brackets_outside_strings_say(kind: str, string: str) -> None:
-    assert bodies.parse_json(nested(64, kind, string)) is not None
+    assert strictjson.parse_json(nested(64, kind, string)) is not None
     with pytest.raises(Refused, match="nested"):
-        bodies.parse_json(nested(65, kind, string))
+        strictjson.parse_json(nested(65, kind, string))
 
 
 @given(
@@ -320,14 +321,14 @@ def test_depth_is_what_brackets_outside_strings_say(kind: str, string: str) -> N
 )
 def test_a_document_whose_brackets_look_shallow_is(value: object) -> None:
     data = json.dumps(value).encode()
-    if bodies._shallow(data):
-        bodies._refuse_depth(json.loads(data))
+    if strictjson._shallow(data):
+        strictjson._refuse_depth(json.loads(data))
 
 
 @given(st.integers(-(2**65), 2**65))
 def test_no_integer_beyond_64_bits_goes_unseen_in_a_long_document(number: int) -> None:
     data = b"[%d, %b]" % (number, b", ".join([b"1234567"] * 200))
-    assert bodies._suspect(data) or number in bodies.INT64
+    assert strictjson._suspect(data) or number in strictjson.INT64
 
 
 @pytest.mark.parametrize("form", [b"a=1;b=2", b"a=1;", b"?a=1", b"?a"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from wharfinger.rules.requests import extras
-from wharfinger.rules.requests.bodies import Repeated
+from wharfinger.rules.requests.bracketed import Repeated
 
 NONE: frozenset[str] = frozenset()
 
