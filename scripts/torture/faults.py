@@ -64,6 +64,11 @@ class Fault:
         return f"{self.path}: {self.call} {self.how} at {self.when}{many}"
 
     @property
+    def sort(self) -> str:
+        """What all faults share that differ in their place only."""
+        return f"{self.path}: {self.call} {self.how}{' for ever' if self.for_ever else ''}"
+
+    @property
     def inject(self) -> str:
         """As strace takes it."""
         last = f"..{self.when + STORM}" if self.how == "error=EINTR" else "+"

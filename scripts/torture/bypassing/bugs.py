@@ -137,7 +137,7 @@ BUGS: Final = (
     Bug("every denial is told of by itself", "addon/audit/repeats.py", "if same not in self._counted and self._different.get(reason, 0) >= DIFFERENT:", "if False:", ("D05",)),
     Bug("questions have no end", "addon/approvals/changes.py", "if self.pending(new.agent_id) >= cap:", "if False:", ("D06",)),
     Bug("the intent is not waited for", "addon/deciding/gate.py", "            await self.book.write(\n                events.intent(", "            self.book.submit(\n                events.intent(", ("A01",)),
-    Bug("what could not be written counts as written", "addon/audit/writer.py", "self.trouble = self._explain(error)", "self._explain(error)", ("A02",)),
+    Bug("what could not be written counts as written", "addon/audit/writer.py", "_settle(batch, self.trouble)", "_settle(batch)", ("A02",)),
     Bug("a full disk is noticed by nobody", "addon/audit/book.py", "if self._writer.full and not self._has_room(event):", "if False:", ("A03",)),
     Bug("whose the file is does not matter", "addon/audit/writer.py", "        if (found.st_dev, found.st_ino) != self._identity:", "        if False:", ("A04",)),
     Bug("the lock is not taken", "addon/keeping/lock.py", "fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)", "pass", ("A05",)),

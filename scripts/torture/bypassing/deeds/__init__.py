@@ -21,6 +21,8 @@ class Deed:
     do: Callable[[Any], str]
     """Given the scene: what is wrong; empty where nothing is."""
     harmless: bool = False
+    sort: str = ""
+    """Where not all are tried, one of each sort comes before a second of any."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def _without(path: str, faulty: Faulty) -> str:
 
 def _deeds(killed: bool, faulty: Faulty) -> Sequence[Deed]:
     chosen = [fault for fault in faulty.faults if (fault.how == "signal=KILL") is killed]
-    found = [Deed(str(fault), partial(_try, fault)) for fault in chosen]
+    found = [Deed(str(fault), partial(_try, fault), sort=fault.sort) for fault in chosen]
     return [
         *found,
         *(Deed(f"{path} without a fault", partial(_without, path), harmless=True) for path in PATHS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 
 from bypassing.deeds import Deed, Theme
@@ -14,5 +15,15 @@ def sampled(theme: Theme, deeds: Sequence[Deed], share: float, rng: random.Rando
     for harmless, part in ((False, share * theme.costly), (True, share)):
         group = [deed for deed in deeds if deed.harmless is harmless]
         count = min(len(group), max(1, round(len(group) * part)))
-        kept += sorted(rng.sample(group, count), key=group.index)
+        kept += sorted(_mixed(group, rng)[:count], key=group.index)
     return kept
+
+
+def _mixed(deeds: Sequence[Deed], rng: random.Random) -> list[Deed]:
+    """In an order of chance, in which all sorts are there before any comes again."""
+    seen: Counter[str] = Counter()
+    turns: list[tuple[int, int, Deed]] = []
+    for number, deed in enumerate(rng.sample(deeds, len(deeds))):
+        turns.append((seen[deed.sort], number, deed))
+        seen[deed.sort] += 1
+    return [deed for _, _, deed in sorted(turns, key=lambda turn: turn[:2])]
