@@ -18,7 +18,7 @@ import pytest
 from wharfinger.rules import decide
 from wharfinger.rules.configuration import Configuration, Sources, load
 from wharfinger.rules.documents.problems import ConfigurationError
-from wharfinger.rules.requests import bodies, extras, headers, spelling
+from wharfinger.rules.requests import bodies, extras, headers, spelling, strictjson
 from wharfinger.rules.requests.placeholders import Placeholders
 from wharfinger.rules.tools import matching
 from wharfinger.rules.types import Decision, Facts, Request, Verdict
@@ -200,7 +200,7 @@ CLASSES: Mapping[str, Class] = {
             pay('{"amount":1,"to":"bob"}'), pay('{"to":"bob","amount":100}'), pay(' {"amount" : -0,"to":"bob"} '),
             pay('{"amount":1,"to":"bob","note":"\\u00e9\\ud83d\\ude00"}'), pay('{"\\u0061mount":1,"to":"bob"}'),
         ),
-        ((bodies, "parse_json", unchecked),),
+        ((strictjson, "parse_json", unchecked),),
     ),
     "P05 content types": Class(
         (
