@@ -128,8 +128,6 @@ def load(server: Faulty, tmp_path: Path, pems: tuple[str, str], monkeypatch: pyt
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
 
-    credentials = Credentials(Environment({}))
-
     async def loading(way: str, url: str = "") -> Any:
         written = json.loads(
             json.dumps(STORES.get(way) or MINTED[way]).replace('"@', f'"{url or server.url}')
@@ -139,6 +137,7 @@ def load(server: Faulty, tmp_path: Path, pems: tuple[str, str], monkeypatch: pyt
             sources["src"] = DeclaredSource.model_validate({"address": url or server.url, **written})
             written = {"from": "src:prod#value" if "vault by" in way else "src:prod"}
         credential = Credential.model_validate({"hosts": ["api.example.com"], **written})
+        credentials = Credentials(Environment({}))  # another each time: a client keeps its time limit
         return await credentials.load({"K": credential}, folder, (), sources), credentials
 
     return loading
