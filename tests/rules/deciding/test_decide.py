@@ -183,6 +183,7 @@ def test_a_denial_says_what_was_missing(make: Any) -> None:
         (Origin.CALL, "argument", None, "note", "argument"),
         (Origin.CALL, "argument", "from header", "note", "from header"),
         (Origin.PROXY, "  ", "   ", None, None),
+        (Origin.PROXY, "x" * 1_500, None, None, "x" * 1_000),
     ],
 )
 def test_the_reason_is_the_first_found(  # noqa: PLR0917 -- a table
