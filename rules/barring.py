@@ -17,10 +17,8 @@ from wharfinger.rules.types import Code, Facts, Origin, Request
 UNKNOWN: Final = Refusal(Code.DENIED, "this agent is not registered", "Ask the operator to add it.")
 
 
-def inactive(agent: Agent | None, facts: Facts) -> Refusal | None:
-    """Why an agent may do nothing at all: it is not known (None), suspended, or not active."""
-    if agent is None:
-        return UNKNOWN
+def inactive(agent: Agent, facts: Facts) -> Refusal | None:
+    """Why an agent may do nothing at all: it is suspended, or not active."""
     if facts.suspended is not None:
         return Refusal(Code.DENIED, facts.suspended, "Stop, and tell the operator.")
     if agent.status != "active":

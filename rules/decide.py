@@ -94,11 +94,13 @@ class _Deciding:
         read = self.configuration.tools.recognise(self.request, self.configuration.settings.limits.parse)
         read = reasons.given(read, self.facts)
         agent = self.configuration.agents.get(self.request.agent)
+        if agent is None:
+            return self._refused(read, barring.UNKNOWN)
         barred = barring.inactive(agent, self.facts) or barring.denied(
             self.request, read, self.facts, self.now
         )
-        if barred is not None or agent is None:
-            return self._refused(read, barred or barring.UNKNOWN)
+        if barred is not None:
+            return self._refused(read, barred)
         shown = presented.present(self.request, read, self.configuration.credentials, self.facts)
         refusal = shown.refusal if shown.refusal and shown.refusal.code is Code.MISUSE else read.refusal
         refusal = refusal or shown.refusal or barring.proposed(read, self.facts)

@@ -22,8 +22,8 @@ def sampled(theme: Theme, deeds: Sequence[Deed], share: float, rng: random.Rando
 def _mixed(deeds: Sequence[Deed], rng: random.Random) -> list[Deed]:
     """In an order of chance, in which all sorts are there before any comes again."""
     seen: Counter[str] = Counter()
-    turns: list[tuple[int, int, Deed]] = []
-    for number, deed in enumerate(rng.sample(deeds, len(deeds))):
-        turns.append((seen[deed.sort], number, deed))
+    turns: list[tuple[int, Deed]] = []
+    for deed in rng.sample(deeds, len(deeds)):
+        turns.append((seen[deed.sort], deed))
         seen[deed.sort] += 1
-    return [deed for _, _, deed in sorted(turns, key=lambda turn: turn[:2])]
+    return [deed for _, deed in sorted(turns, key=lambda turn: turn[0])]
